@@ -1,1 +1,7 @@
-//! x
+//! Tidings: a self-hosted server that sends webhooks.
+//!
+//! Layers: `store` knows the core crate; `engine` and `http` know `store` and core, not each other; only
+//! `app` and `cli` know all. `tests/tidy.rs` holds that order.
+
+pub mod clock;
+pub mod store;

@@ -5,6 +5,7 @@
 //! simulation and in a fuzzer. Rust receivers may use [`signature`] to verify what they were sent.
 //! Rule numbers (W1 to W23) are those of `docs/wire.md`.
 
+pub mod address;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;

@@ -1,0 +1,119 @@
+//! The durable truth, in the product's verbs.
+//!
+//! Three roles: the [`queue`] (accept, claim, settle), the [`directory`] (organizations, endpoints, event
+//! types, keys), the [`log`] (lists, search, retries, replays). Every call carries the organization in its
+//! type where the thing belongs to one. An answer is given after what it says is on disk. What callers
+//! decide on is an enum; [`StoreError`] is for what no caller can decide.
+//!
+//! Deliberately absent: SQL above this module, and any transaction that outlives one call.
+
+pub mod directory;
+pub mod handover;
+pub mod log;
+pub mod queue;
+pub mod room;
+
+use std::path::PathBuf;
+use tidings_core::id::OrganizationId;
+
+/// Everything a store does.
+pub trait Store: queue::Queue + directory::Directory + log::Log {}
+
+impl<T: queue::Queue + directory::Directory + log::Log> Store for T {}
+
+/// Which organizations a caller may see: made from its key, carried into every read by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Every organization: operators only.
+    All,
+    /// One organization; what belongs to others answers as if it did not exist.
+    One(OrganizationId),
+}
+
+impl Reach {
+    /// Whether something of `organization` is within reach.
+    pub fn covers(self, organization: OrganizationId) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(own) => own == organization,
+        }
+    }
+}
+
+/// Who asked for a change, for the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The key or account in words: `key key_…`, `command line`, `server`.
+    pub name: String,
+    /// Where the request came from, if it came over the network.
+    pub address: Option<std::net::IpAddr>,
+    /// The request it belongs to, if it came over the network.
+    pub request_id: Option<String>,
+}
+
+impl Actor {
+    /// The server itself, at start or in upkeep.
+    pub fn server() -> Self {
+        Self { name: String::from("server"), address: None, request_id: None }
+    }
+}
+
+/// What went wrong below every caller's decisions.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No space left: nothing was stored; it heals by itself when there is space.
+    #[error("the disk is full: nothing was stored")]
+    Full,
+    /// More is queued than the store takes: nothing was stored.
+    #[error("the store is busy: nothing was stored")]
+    Overloaded,
+    /// The store is closed because the server stops.
+    #[error("the store is closed: the server is stopping")]
+    Closed,
+    /// The database is damaged.
+    #[error("the database {path} is damaged ({what}); stop the server, keep the file, and restore a backup (see \"Restore\" in docs/operations.md)", path = path.display())]
+    Damaged {
+        /// The database file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Another process holds the data directory.
+    #[error("the data directory {path} is in use by another process{}", pid.map_or_else(String::new, |pid| format!(" ({pid})")), path = path.display())]
+    Locked {
+        /// The data directory.
+        path: PathBuf,
+        /// The process, if it left its number.
+        pid: Option<u32>,
+    },
+    /// The data was written by a newer version.
+    #[error("the data in {path} has format {found}, this version reads up to {known}: use the version that wrote it ({written_by}) or later", path = path.display())]
+    TooNew {
+        /// The database file.
+        path: PathBuf,
+        /// The format in the file.
+        found: u32,
+        /// The newest format this version knows.
+        known: u32,
+        /// The version that wrote it.
+        written_by: String,
+    },
+    /// The master key does not open the secrets in the store.
+    #[error("the master key does not fit the data in {path}: give the key the data was written with (master_key_file)", path = path.display())]
+    WrongMasterKey {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The file system failed; durability can no longer be promised.
+    #[error("writing to the disk failed ({what}); nothing after this point is stored")]
+    Io {
+        /// The system's words.
+        what: String,
+    },
+    /// A statement failed for no reason the store knows: a defect of ours.
+    #[error("the store failed unexpectedly ({what})")]
+    Internal {
+        /// The database's words; for the log, never for an answer.
+        what: String,
+    },
+}
