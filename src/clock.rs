@@ -32,7 +32,9 @@ impl Clock {
     /// The system's clocks.
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn system() -> Self {
-        Self(Source::System { started: Instant::now() })
+        Self(Source::System {
+            started: Instant::now(),
+        })
     }
 
     /// A clock that stands at `now` until [`Clock::set`] moves it; for tests.
@@ -45,7 +47,9 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System { .. } => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let since = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default();
                 Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
             }
             Source::Manual(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)),
@@ -55,7 +59,9 @@ impl Clock {
     /// The monotonic time.
     pub fn monotonic(&self) -> Monotonic {
         match &self.0 {
-            Source::System { started } => Monotonic(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)),
+            Source::System { started } => {
+                Monotonic(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX))
+            }
             Source::Manual(micros) => Monotonic(micros.load(Ordering::SeqCst).unsigned_abs()),
         }
     }

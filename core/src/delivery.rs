@@ -82,14 +82,26 @@ pub struct Progress {
 
 impl Progress {
     /// Of a delivery just made.
-    pub const NEW: Self = Self { round: Round::Plan, attempts: 0, failures: 0 };
+    pub const NEW: Self = Self {
+        round: Round::Plan,
+        attempts: 0,
+        failures: 0,
+    };
     /// Of a test send just made.
-    pub const TEST: Self = Self { round: Round::Test, attempts: 0, failures: 0 };
+    pub const TEST: Self = Self {
+        round: Round::Test,
+        attempts: 0,
+        failures: 0,
+    };
 
     /// The progress after one more round was asked for.
     #[must_use]
     pub const fn again(self, round: Round) -> Self {
-        Self { round, attempts: self.attempts, failures: 0 }
+        Self {
+            round,
+            attempts: self.attempts,
+            failures: 0,
+        }
     }
 }
 
@@ -104,7 +116,13 @@ pub enum Next {
 
 impl CancelReason {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::AddOn, Self::Deleted, Self::Discarded, Self::Expired, Self::Damaged];
+    pub const ALL: [Self; 5] = [
+        Self::AddOn,
+        Self::Deleted,
+        Self::Discarded,
+        Self::Expired,
+        Self::Damaged,
+    ];
 
     /// The name in the API.
     pub const fn name(self) -> &'static str {
@@ -271,8 +289,11 @@ mod tests {
 
     #[test]
     fn the_states_shown_are_those_of_the_contract() {
-        let names: std::collections::BTreeSet<_> =
-            State::ALL.into_iter().flat_map(|state| [Shown::of(state, false), Shown::of(state, true)]).map(|shown| (shown.name(), shown.reason())).collect();
+        let names: std::collections::BTreeSet<_> = State::ALL
+            .into_iter()
+            .flat_map(|state| [Shown::of(state, false), Shown::of(state, true)])
+            .map(|shown| (shown.name(), shown.reason()))
+            .collect();
         let wanted = [
             ("cancelled", Some("add_on")),
             ("cancelled", Some("damaged")),

@@ -22,7 +22,9 @@ pub enum HeaderError {
         name: String,
     },
     /// Control characters, not ASCII, or too long.
-    #[error("a header value is visible ASCII and spaces inside, at most {CUSTOM_HEADER_VALUE} characters")]
+    #[error(
+        "a header value is visible ASCII and spaces inside, at most {CUSTOM_HEADER_VALUE} characters"
+    )]
     Value {
         /// The header's name.
         name: String,
@@ -57,7 +59,10 @@ impl HeaderError {
     pub fn header(&self) -> Option<&str> {
         match self {
             Self::TooMany(_) => None,
-            Self::Name { name } | Self::Value { name } | Self::Reserved { name } | Self::Duplicate { name } => Some(name),
+            Self::Name { name }
+            | Self::Value { name }
+            | Self::Reserved { name }
+            | Self::Duplicate { name } => Some(name),
         }
     }
 }
@@ -87,16 +92,28 @@ const RESERVED: [&str; 22] = [
     "x-google-metadata-request",
     "forwarded",
 ];
-const RESERVED_PREFIXES: [&str; 4] = ["webhook-", "proxy-", "x-aws-ec2-metadata-token", "x-forwarded-"];
+const RESERVED_PREFIXES: [&str; 4] = [
+    "webhook-",
+    "proxy-",
+    "x-aws-ec2-metadata-token",
+    "x-forwarded-",
+];
 
 fn reserved(name: &str, signature_header: &str) -> bool {
-    name == signature_header || RESERVED.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    name == signature_header
+        || RESERVED.contains(&name)
+        || RESERVED_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
 }
 
 impl CustomHeaders {
     /// Checks names and values; names are kept in lower case. `signature_header` is the instance's name for
     /// `vomo-signature` (W14) and is reserved as well.
-    pub fn parse(given: Vec<(String, String)>, signature_header: &str) -> Result<Self, HeaderError> {
+    pub fn parse(
+        given: Vec<(String, String)>,
+        signature_header: &str,
+    ) -> Result<Self, HeaderError> {
         if given.len() > CUSTOM_HEADERS {
             return Err(HeaderError::TooMany(given.len()));
         }
@@ -104,13 +121,20 @@ impl CustomHeaders {
         for (name, value) in given {
             let lower = name.to_ascii_lowercase();
             let shown = || name.chars().take(64).collect::<String>();
-            if lower.is_empty() || lower.len() > 64 || !lower.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            if lower.is_empty()
+                || lower.len() > 64
+                || !lower
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            {
                 return Err(HeaderError::Name { name: shown() });
             }
             if reserved(&lower, signature_header) {
                 return Err(HeaderError::Reserved { name: shown() });
             }
-            let fits = value.len() <= CUSTOM_HEADER_VALUE && value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && value.trim() == value;
+            let fits = value.len() <= CUSTOM_HEADER_VALUE
+                && value.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+                && value.trim() == value;
             if !fits {
                 return Err(HeaderError::Value { name: shown() });
             }
@@ -129,7 +153,9 @@ impl CustomHeaders {
 
     /// Names (lower case) and values, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Whether there are none.
@@ -143,7 +169,9 @@ mod tests {
     use super::*;
 
     fn check(name: &str, value: &str) -> Option<&'static str> {
-        CustomHeaders::parse(vec![(name.to_owned(), value.to_owned())], "vomo-signature").err().map(|error| error.code())
+        CustomHeaders::parse(vec![(name.to_owned(), value.to_owned())], "vomo-signature")
+            .err()
+            .map(|error| error.code())
     }
 
     #[test]
@@ -177,15 +205,27 @@ mod tests {
         for value in ["a\r\nb: c", "a\nb", "a\0b", "ü", " a", "a ", "\u{7f}"] {
             assert_eq!(check("x-a", value), Some("invalid_header_value"), "{value}");
         }
-        assert_eq!(check("x-a", &"v".repeat(1_025)), Some("invalid_header_value"));
+        assert_eq!(
+            check("x-a", &"v".repeat(1_025)),
+            Some("invalid_header_value")
+        );
         assert_eq!(check("X-A", &"v".repeat(1_024)), None);
     }
 
     #[test]
     fn s16_at_most_twenty_and_each_once() {
         let many = (0..21).map(|n| (format!("x-{n}"), String::new())).collect();
-        assert_eq!(CustomHeaders::parse(many, "vomo-signature"), Err(HeaderError::TooMany(21)));
-        let twice = vec![("x-a".to_owned(), "1".to_owned()), ("X-A".to_owned(), "2".to_owned())];
-        assert!(matches!(CustomHeaders::parse(twice, "vomo-signature"), Err(HeaderError::Duplicate { .. })));
+        assert_eq!(
+            CustomHeaders::parse(many, "vomo-signature"),
+            Err(HeaderError::TooMany(21))
+        );
+        let twice = vec![
+            ("x-a".to_owned(), "1".to_owned()),
+            ("X-A".to_owned(), "2".to_owned()),
+        ];
+        assert!(matches!(
+            CustomHeaders::parse(twice, "vomo-signature"),
+            Err(HeaderError::Duplicate { .. })
+        ));
     }
 }

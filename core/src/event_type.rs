@@ -47,7 +47,9 @@ pub enum EventTypeError {
     #[error("an event type is 3 to {EVENT_TYPE_NAME} characters (got {0})")]
     Length(usize),
     /// A character that has no place there; the position counts from 1.
-    #[error("`{found}` at position {position} has no place in an event type: use a-z, 0-9 and _ in each part, starting with a letter")]
+    #[error(
+        "`{found}` at position {position} has no place in an event type: use a-z, 0-9 and _ in each part, starting with a letter"
+    )]
     Character {
         /// The first character that is wrong.
         found: char,
@@ -97,11 +99,18 @@ fn check_parts(text: &str) -> Result<(), EventTypeError> {
             _ => false,
         };
         if !fits {
-            return Err(EventTypeError::Character { found, position: index + 1 });
+            return Err(EventTypeError::Character {
+                found,
+                position: index + 1,
+            });
         }
         start = found == '.';
     }
-    if start { Err(EventTypeError::Parts) } else { Ok(()) }
+    if start {
+        Err(EventTypeError::Parts)
+    } else {
+        Ok(())
+    }
 }
 
 impl WireType {
@@ -114,10 +123,14 @@ impl WireType {
         let parts: Vec<&str> = text.split('.').collect();
         match parts.as_slice() {
             // `public` is only ever the middle word, so it is neither an object nor an action.
-            [object, action] if *object != "public" && *action != "public" => Ok(Self { name: EventTypeName(Arc::from(text)), audience: Audience::Own }),
-            [object, "public", action] if *object != "public" && *action != "public" => {
-                Ok(Self { name: EventTypeName(Arc::from(format!("{object}.{action}"))), audience: Audience::Public })
-            }
+            [object, action] if *object != "public" && *action != "public" => Ok(Self {
+                name: EventTypeName(Arc::from(text)),
+                audience: Audience::Own,
+            }),
+            [object, "public", action] if *object != "public" && *action != "public" => Ok(Self {
+                name: EventTypeName(Arc::from(format!("{object}.{action}"))),
+                audience: Audience::Public,
+            }),
             _ => Err(EventTypeError::Parts),
         }
     }
@@ -203,8 +216,16 @@ mod tests {
     fn w7_both_forms_are_read_and_written() {
         for (text, audience, own) in [
             ("project.updated", Audience::Own, "project.updated"),
-            ("project.public.updated", Audience::Public, "project.updated"),
-            ("form_completion2.re_opened", Audience::Own, "form_completion2.re_opened"),
+            (
+                "project.public.updated",
+                Audience::Public,
+                "project.updated",
+            ),
+            (
+                "form_completion2.re_opened",
+                Audience::Own,
+                "form_completion2.re_opened",
+            ),
         ] {
             let wire = WireType::parse(text).unwrap();
             assert_eq!((wire.audience, wire.name.as_str()), (audience, own));
@@ -236,12 +257,20 @@ mod tests {
             assert!(WireType::parse(bad).is_err(), "{bad}");
         }
         assert!(WireType::parse(&format!("a.{}", "b".repeat(127))).is_err());
-        assert_eq!(WireType::parse("user created"), Err(EventTypeError::Character { found: ' ', position: 5 }));
+        assert_eq!(
+            WireType::parse("user created"),
+            Err(EventTypeError::Character {
+                found: ' ',
+                position: 5
+            })
+        );
     }
 
     #[test]
     fn w8_the_public_form_cannot_be_posted() {
         let error = EventTypeName::parse("project.public.updated").unwrap_err();
-        assert!(matches!(&error, EventTypeError::PublicForm(own) if own.as_str() == "project.updated"));
+        assert!(
+            matches!(&error, EventTypeError::PublicForm(own) if own.as_str() == "project.updated")
+        );
     }
 }

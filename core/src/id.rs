@@ -27,7 +27,11 @@ impl OrganizationId {
 
     /// An id in range, or `None`.
     pub const fn new(value: i64) -> Option<Self> {
-        if value >= 1 && value <= Self::MAX { Some(Self(value)) } else { None }
+        if value >= 1 && value <= Self::MAX {
+            Some(Self(value))
+        } else {
+            None
+        }
     }
 
     /// The number that goes on the wire.
@@ -78,9 +82,20 @@ const KINDS: [(&str, &str); 7] = [
 ];
 
 fn refuse(text: &str, wanted: &'static str, prefix: &'static str, chars: usize) -> IdError {
-    match KINDS.iter().find(|(other, _)| *other != prefix && text.starts_with(other)) {
-        Some((_, found)) => IdError::WrongKind { found, wanted, prefix },
-        None => IdError::Malformed { wanted, prefix, chars },
+    match KINDS
+        .iter()
+        .find(|(other, _)| *other != prefix && text.starts_with(other))
+    {
+        Some((_, found)) => IdError::WrongKind {
+            found,
+            wanted,
+            prefix,
+        },
+        None => IdError::Malformed {
+            wanted,
+            prefix,
+            chars,
+        },
     }
 }
 
@@ -203,7 +218,10 @@ impl DeliveryId {
         let mut bytes = *b"dlv_00000000000000000000000000";
         let mut half = [0_u8; CHARS];
         let (_, ids) = bytes.split_at_mut(4);
-        for (value, slots) in [self.event.0, self.endpoint.0].into_iter().zip(ids.chunks_exact_mut(CHARS)) {
+        for (value, slots) in [self.event.0, self.endpoint.0]
+            .into_iter()
+            .zip(ids.chunks_exact_mut(CHARS))
+        {
             encode(value.unsigned_abs(), &mut half);
             slots.copy_from_slice(&half);
         }
@@ -239,10 +257,16 @@ impl FromStr for DeliveryId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let error = || refuse(text, "a delivery id", "dlv_", 2 * CHARS);
-        let rest = text.strip_prefix("dlv_").filter(|rest| rest.len() == 2 * CHARS).ok_or_else(error)?;
+        let rest = text
+            .strip_prefix("dlv_")
+            .filter(|rest| rest.len() == 2 * CHARS)
+            .ok_or_else(error)?;
         let (event, endpoint) = rest.as_bytes().split_at(CHARS);
         match (decode(event), decode(endpoint)) {
-            (Some(event), Some(endpoint)) => Ok(Self { event: EventId(event), endpoint: EndpointId(endpoint) }),
+            (Some(event), Some(endpoint)) => Ok(Self {
+                event: EventId(event),
+                endpoint: EndpointId(endpoint),
+            }),
             _ => Err(error()),
         }
     }
@@ -297,7 +321,9 @@ mod tests {
     fn text_round_trips_and_sorts_like_the_number() {
         let mut source = IdSource::above(0);
         let now = Timestamp::from_millis(1_767_225_600_000);
-        let ids: Vec<EventId> = (0..1_000_u32).map(|n| EventId(source.next(now, n.wrapping_mul(2_654_435_761)))).collect();
+        let ids: Vec<EventId> = (0..1_000_u32)
+            .map(|n| EventId(source.next(now, n.wrapping_mul(2_654_435_761))))
+            .collect();
         for pair in ids.windows(2) {
             assert!(pair[0] < pair[1]);
             assert!(pair[0].to_string() < pair[1].to_string());
@@ -326,7 +352,10 @@ mod tests {
 
     #[test]
     fn w15_a_delivery_id_derives_from_event_and_endpoint_and_has_no_dot() {
-        let id = DeliveryId { event: EventId(81), endpoint: EndpointId(i64::MAX) };
+        let id = DeliveryId {
+            event: EventId(81),
+            endpoint: EndpointId(i64::MAX),
+        };
         let text = id.to_string();
         assert_eq!(text.parse::<DeliveryId>().unwrap(), id);
         assert!(!text.contains('.'));
@@ -336,9 +365,22 @@ mod tests {
     #[test]
     fn a_wrong_kind_is_named() {
         let event = EventId(81).to_string();
-        assert_eq!(event.parse::<EndpointId>().unwrap_err().to_string(), "this is an event id; an endpoint id starts with `ep_`");
-        for bad in ["ep_", "ep_zzzzzzzzzzzzz", "ep_000000000000u", "ep_00000000000000", "17", ""] {
-            assert!(matches!(bad.parse::<EndpointId>(), Err(IdError::Malformed { .. })), "{bad}");
+        assert_eq!(
+            event.parse::<EndpointId>().unwrap_err().to_string(),
+            "this is an event id; an endpoint id starts with `ep_`"
+        );
+        for bad in [
+            "ep_",
+            "ep_zzzzzzzzzzzzz",
+            "ep_000000000000u",
+            "ep_00000000000000",
+            "17",
+            "",
+        ] {
+            assert!(
+                matches!(bad.parse::<EndpointId>(), Err(IdError::Malformed { .. })),
+                "{bad}"
+            );
         }
     }
 }

@@ -53,7 +53,9 @@ impl AddOns {
     /// This set with one more.
     #[must_use]
     pub const fn with(self, add_on: AddOn) -> Self {
-        Self { bits: self.bits | Self::bit(add_on) }
+        Self {
+            bits: self.bits | Self::bit(add_on),
+        }
     }
 
     /// Whether the set holds it.
@@ -68,7 +70,9 @@ impl AddOns {
 
     /// Those in the set, in the order they are shown.
     pub fn iter(self) -> impl Iterator<Item = AddOn> {
-        AddOn::ALL.into_iter().filter(move |add_on| self.has(*add_on))
+        AddOn::ALL
+            .into_iter()
+            .filter(move |add_on| self.has(*add_on))
     }
 
     /// The number that is stored.
@@ -177,10 +181,23 @@ mod tests {
     #[test]
     fn w2_a_missing_add_on_weighs_more_than_the_switch() {
         let zero = Timestamp::default();
-        let Some(id) = OrganizationId::new(1) else { return };
-        let with = |add_ons, webhooks| Organization { id, name: String::new(), slug: None, add_ons, webhooks, created_at: zero, updated_at: zero };
+        let Some(id) = OrganizationId::new(1) else {
+            return;
+        };
+        let with = |add_ons, webhooks| Organization {
+            id,
+            name: String::new(),
+            slug: None,
+            add_ons,
+            webhooks,
+            created_at: zero,
+            updated_at: zero,
+        };
         let one = AddOns::NONE.with(AddOn::ApiAccess);
-        assert_eq!(with(AddOns::NONE, Switch::On).access(), WebhookAccess::Suspended);
+        assert_eq!(
+            with(AddOns::NONE, Switch::On).access(),
+            WebhookAccess::Suspended
+        );
         assert_eq!(with(one, Switch::Off).access(), WebhookAccess::SwitchedOff);
         assert_eq!(with(one, Switch::On).access(), WebhookAccess::Active);
     }

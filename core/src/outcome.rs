@@ -81,7 +81,10 @@ impl Failure {
 
     /// Whether the deadline ended the attempt: such endpoints share a part of the slots only.
     pub const fn is_timeout(self) -> bool {
-        matches!(self, Self::ConnectTimeout | Self::HeaderTimeout | Self::BodyTimeout)
+        matches!(
+            self,
+            Self::ConnectTimeout | Self::HeaderTimeout | Self::BodyTimeout
+        )
     }
 
     /// Whether many of these at once are evidence that our own network is down (W20).
@@ -168,7 +171,11 @@ impl Outcome {
             return Some(Self::Status(code));
         }
         let faults = [OwnFault::Resources, OwnFault::Shutdown, OwnFault::Network];
-        Failure::ALL.map(Self::Failed).into_iter().chain(faults.map(Self::OwnFault)).find(|outcome| outcome.code() == code)
+        Failure::ALL
+            .map(Self::Failed)
+            .into_iter()
+            .chain(faults.map(Self::OwnFault))
+            .find(|outcome| outcome.code() == code)
     }
 }
 
@@ -179,14 +186,21 @@ mod tests {
     #[test]
     fn w17_any_2xx_is_success_and_every_other_status_is_failure() {
         for status in 100..=999 {
-            let wanted = if (200..300).contains(&status) { Verdict::Success } else { Verdict::Failure };
+            let wanted = if (200..300).contains(&status) {
+                Verdict::Success
+            } else {
+                Verdict::Failure
+            };
             assert_eq!(Outcome::Status(status).verdict(), wanted, "{status}");
         }
     }
 
     #[test]
     fn w18_a_redirect_is_a_failure_and_the_log_says_so() {
-        assert_eq!((Outcome::Status(301).verdict(), Outcome::Status(301).class()), (Verdict::Failure, "redirect"));
+        assert_eq!(
+            (Outcome::Status(301).verdict(), Outcome::Status(301).class()),
+            (Verdict::Failure, "redirect")
+        );
     }
 
     #[test]
@@ -194,13 +208,22 @@ mod tests {
         for failure in Failure::ALL {
             assert_eq!(Outcome::Failed(failure).verdict(), Verdict::Failure);
         }
-        assert_eq!(Outcome::OwnFault(OwnFault::Shutdown).verdict(), Verdict::NotCounted);
+        assert_eq!(
+            Outcome::OwnFault(OwnFault::Shutdown).verdict(),
+            Verdict::NotCounted
+        );
     }
 
     #[test]
     fn stored_numbers_round_trip() {
-        let faults = [OwnFault::Resources, OwnFault::Shutdown, OwnFault::Network].map(Outcome::OwnFault);
-        for outcome in Failure::ALL.map(Outcome::Failed).into_iter().chain(faults).chain([Outcome::Status(204)]) {
+        let faults =
+            [OwnFault::Resources, OwnFault::Shutdown, OwnFault::Network].map(Outcome::OwnFault);
+        for outcome in Failure::ALL
+            .map(Outcome::Failed)
+            .into_iter()
+            .chain(faults)
+            .chain([Outcome::Status(204)])
+        {
             assert_eq!(Outcome::from_code(outcome.code()), Some(outcome));
         }
         assert_eq!(Outcome::from_code(1500), None);

@@ -54,7 +54,11 @@ mod tests {
     #[test]
     fn w11_w12_w13_the_body_is_three_keys_in_order_and_data_is_untouched() {
         let data = br#"{"big":12345678901234567890123,"float":10.0,"exp":1E400,"esc":"\u00e9\/"}"#;
-        let made = body("project.public.updated", OrganizationId::new(9_001).unwrap(), data);
+        let made = body(
+            "project.public.updated",
+            OrganizationId::new(9_001).unwrap(),
+            data,
+        );
         let wanted =
             br#"{"type":"project.public.updated","organization_id":9001,"data":{"big":12345678901234567890123,"float":10.0,"exp":1E400,"esc":"\u00e9\/"}}"#;
         assert_eq!(made, wanted);

@@ -13,10 +13,20 @@ use crate::time::Timestamp;
 pub fn next(before: Progress, outcome: Outcome, ended_at: Timestamp) -> (Progress, Next) {
     let attempts = before.attempts.saturating_add(1);
     match outcome.verdict() {
-        Verdict::Success => (Progress { attempts, ..before }, Next::Rest(Resting::Delivered)),
-        Verdict::NotCounted => (Progress { attempts, ..before }, Next::DueAt(ended_at.plus(OWN_FAULT_WAIT))),
+        Verdict::Success => (
+            Progress { attempts, ..before },
+            Next::Rest(Resting::Delivered),
+        ),
+        Verdict::NotCounted => (
+            Progress { attempts, ..before },
+            Next::DueAt(ended_at.plus(OWN_FAULT_WAIT)),
+        ),
         Verdict::Failure => {
-            let after = Progress { attempts, failures: before.failures.saturating_add(1), ..before };
+            let after = Progress {
+                attempts,
+                failures: before.failures.saturating_add(1),
+                ..before
+            };
             let step = match wait_after(after) {
                 Some(wait) => Next::DueAt(ended_at.plus(wait)),
                 None => Next::Rest(rest_after_failure(before.round)),
@@ -28,7 +38,9 @@ pub fn next(before: Progress, outcome: Outcome, ended_at: Timestamp) -> (Progres
 
 fn wait_after(after: Progress) -> Option<std::time::Duration> {
     match after.round {
-        Round::Plan | Round::Replay(_) => RETRY_WAITS.get(usize::from(after.failures).saturating_sub(1)).copied(),
+        Round::Plan | Round::Replay(_) => RETRY_WAITS
+            .get(usize::from(after.failures).saturating_sub(1))
+            .copied(),
         Round::Retry(_) | Round::Test => None,
     }
 }
@@ -68,7 +80,10 @@ mod tests {
 
     #[test]
     fn w19_three_tries_at_0_10_s_and_100_s() {
-        assert_eq!(run(Progress::NEW, &[FAILED; 3]), [due(10), due(100), Next::Rest(Resting::Exhausted)]);
+        assert_eq!(
+            run(Progress::NEW, &[FAILED; 3]),
+            [due(10), due(100), Next::Rest(Resting::Exhausted)]
+        );
     }
 
     #[test]
@@ -83,8 +98,22 @@ mod tests {
     #[test]
     fn w20_our_own_fault_counts_nothing_and_is_repeated_after_10_s() {
         let ours = Outcome::OwnFault(OwnFault::Resources);
-        let steps = run(Progress::NEW, &[ours, ours, FAILED, ours, FAILED, ours, FAILED]);
-        assert_eq!(steps, [due(10), due(10), due(10), due(10), due(100), due(10), Next::Rest(Resting::Exhausted)]);
+        let steps = run(
+            Progress::NEW,
+            &[ours, ours, FAILED, ours, FAILED, ours, FAILED],
+        );
+        assert_eq!(
+            steps,
+            [
+                due(10),
+                due(10),
+                due(10),
+                due(10),
+                due(100),
+                due(10),
+                Next::Rest(Resting::Exhausted)
+            ]
+        );
     }
 
     #[test]
@@ -92,16 +121,34 @@ mod tests {
         let retry = Progress::NEW.again(Round::Retry(Resting::Delivered));
         assert_eq!(run(retry, &[FAILED]), [Next::Rest(Resting::Delivered)]);
         let replay = Progress::NEW.again(Round::Replay(Resting::Delivered));
-        assert_eq!(run(replay, &[FAILED; 3]), [due(10), due(100), Next::Rest(Resting::Delivered)]);
+        assert_eq!(
+            run(replay, &[FAILED; 3]),
+            [due(10), due(100), Next::Rest(Resting::Delivered)]
+        );
     }
 
     #[test]
     fn a_retry_by_hand_is_one_try_and_a_replay_a_whole_plan() {
-        for resting in [Resting::Exhausted, Resting::Cancelled(CancelReason::Discarded)] {
-            assert_eq!(run(Progress::NEW.again(Round::Retry(resting)), &[FAILED]), [Next::Rest(Resting::Exhausted)]);
-            assert_eq!(run(Progress::NEW.again(Round::Replay(resting)), &[FAILED; 3])[2..], [Next::Rest(Resting::Exhausted)]);
+        for resting in [
+            Resting::Exhausted,
+            Resting::Cancelled(CancelReason::Discarded),
+        ] {
+            assert_eq!(
+                run(Progress::NEW.again(Round::Retry(resting)), &[FAILED]),
+                [Next::Rest(Resting::Exhausted)]
+            );
+            assert_eq!(
+                run(Progress::NEW.again(Round::Replay(resting)), &[FAILED; 3])[2..],
+                [Next::Rest(Resting::Exhausted)]
+            );
         }
-        assert_eq!(run(Progress::TEST, &[FAILED]), [Next::Rest(Resting::Exhausted)]);
-        assert_eq!(run(Progress::TEST, &[Outcome::Status(204)]), [Next::Rest(Resting::Delivered)]);
+        assert_eq!(
+            run(Progress::TEST, &[FAILED]),
+            [Next::Rest(Resting::Exhausted)]
+        );
+        assert_eq!(
+            run(Progress::TEST, &[Outcome::Status(204)]),
+            [Next::Rest(Resting::Delivered)]
+        );
     }
 }

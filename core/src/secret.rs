@@ -28,7 +28,9 @@ impl Secret {
         let mut text = Zeroizing::new(Vec::with_capacity(50));
         text.extend_from_slice(b"whsec_");
         let mut encoded = Zeroizing::new([0_u8; 44]);
-        let written = base64::engine::general_purpose::STANDARD.encode_slice(random, encoded.as_mut_slice()).unwrap_or(0);
+        let written = base64::engine::general_purpose::STANDARD
+            .encode_slice(random, encoded.as_mut_slice())
+            .unwrap_or(0);
         text.extend(encoded.iter().take(written));
         Self(text)
     }
@@ -36,7 +38,11 @@ impl Secret {
     /// An imported secret, kept byte for byte (W4).
     pub fn imported(bytes: Vec<u8>) -> Result<Self, SecretError> {
         let bytes = Zeroizing::new(bytes);
-        if bytes.is_empty() || bytes.len() > SECRET_BYTES { Err(SecretError::Length(bytes.len())) } else { Ok(Self(bytes)) }
+        if bytes.is_empty() || bytes.len() > SECRET_BYTES {
+            Err(SecretError::Length(bytes.len()))
+        } else {
+            Ok(Self(bytes))
+        }
     }
 
     /// The bytes that key `vomo-signature` (W14).
@@ -71,7 +77,9 @@ pub struct Secrets {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RotateError {
     /// Two secrets are in force already (W21).
-    #[error("two secrets are in force until {until}; confirm the switch, wait, or rotate with overlap 0 to drop the older ones at once")]
+    #[error(
+        "two secrets are in force until {until}; confirm the switch, wait, or rotate with overlap 0 to drop the older ones at once"
+    )]
     OverlapRunning {
         /// When the running overlap ends.
         until: Timestamp,
@@ -85,14 +93,21 @@ pub struct Overlap(Duration);
 impl Overlap {
     /// An overlap of that many seconds, or `None` above 7 days.
     pub const fn from_seconds(seconds: u64) -> Option<Self> {
-        if seconds <= ROTATION_OVERLAP_MAX { Some(Self(Duration::from_secs(seconds))) } else { None }
+        if seconds <= ROTATION_OVERLAP_MAX {
+            Some(Self(Duration::from_secs(seconds)))
+        } else {
+            None
+        }
     }
 }
 
 impl Secrets {
     /// A first secret.
     pub const fn first(secret: Secret) -> Self {
-        Self { newest: secret, older: None }
+        Self {
+            newest: secret,
+            older: None,
+        }
     }
 
     /// The stored pair.
@@ -116,13 +131,24 @@ impl Secrets {
     }
 
     /// The pair after a rotation at `now`. Within an overlap only overlap 0 is allowed; it drops all older ones.
-    pub fn rotated(&self, fresh: Secret, overlap: Overlap, now: Timestamp) -> Result<Self, RotateError> {
+    pub fn rotated(
+        &self,
+        fresh: Secret,
+        overlap: Overlap,
+        now: Timestamp,
+    ) -> Result<Self, RotateError> {
         if overlap.0.is_zero() {
             return Ok(Self::first(fresh));
         }
         match self.older(now) {
             Some(older) => Err(RotateError::OverlapRunning { until: older.until }),
-            None => Ok(Self { newest: fresh, older: Some(OlderSecret { secret: self.newest.clone(), until: now.plus(overlap.0) }) }),
+            None => Ok(Self {
+                newest: fresh,
+                older: Some(OlderSecret {
+                    secret: self.newest.clone(),
+                    until: now.plus(overlap.0),
+                }),
+            }),
         }
     }
 
@@ -146,7 +172,9 @@ mod tests {
     fn w4_a_generated_secret_is_whsec_and_base64_of_32_bytes() {
         let made = Secret::generated(&[7; 32]);
         let text = std::str::from_utf8(made.expose()).unwrap();
-        let decoded = base64::engine::general_purpose::STANDARD.decode(text.strip_prefix("whsec_").unwrap()).unwrap();
+        let decoded = base64::engine::general_purpose::STANDARD
+            .decode(text.strip_prefix("whsec_").unwrap())
+            .unwrap();
         assert_eq!(decoded, [7; 32]);
         assert_eq!(format!("{made:?}"), "Secret(…)");
     }
@@ -154,15 +182,26 @@ mod tests {
     #[test]
     fn w4_an_imported_secret_is_1_to_256_bytes() {
         assert!(Secret::imported(vec![0; 256]).is_ok());
-        assert_eq!(Secret::imported(Vec::new()).unwrap_err(), SecretError::Length(0));
-        assert_eq!(Secret::imported(vec![0; 257]).unwrap_err(), SecretError::Length(257));
+        assert_eq!(
+            Secret::imported(Vec::new()).unwrap_err(),
+            SecretError::Length(0)
+        );
+        assert_eq!(
+            Secret::imported(vec![0; 257]).unwrap_err(),
+            SecretError::Length(257)
+        );
     }
 
     #[test]
     fn w21_vomo_stays_with_the_old_secret_until_confirmed_or_the_overlap_ends() {
         let now = Timestamp::from_millis(1_000_000);
-        let pair = Secrets::first(secret("a")).rotated(secret("b"), Overlap::from_seconds(60).unwrap(), now).unwrap();
-        assert_eq!((pair.newest().expose(), pair.for_vomo(now).expose()), (&b"b"[..], &b"a"[..]));
+        let pair = Secrets::first(secret("a"))
+            .rotated(secret("b"), Overlap::from_seconds(60).unwrap(), now)
+            .unwrap();
+        assert_eq!(
+            (pair.newest().expose(), pair.for_vomo(now).expose()),
+            (&b"b"[..], &b"a"[..])
+        );
         assert_eq!(pair.confirmed().for_vomo(now).expose(), b"b");
         let end = now.plus(Duration::from_secs(60));
         assert!(pair.older(end).is_none());
@@ -173,12 +212,22 @@ mod tests {
     fn w21_at_most_two_secrets_and_overlap_zero_drops_all_older() {
         let now = Timestamp::from_millis(1_000_000);
         let hour = Overlap::from_seconds(3_600).unwrap();
-        let pair = Secrets::first(secret("a")).rotated(secret("b"), hour, now).unwrap();
-        assert!(matches!(pair.rotated(secret("c"), hour, now), Err(RotateError::OverlapRunning { .. })));
-        let dropped = pair.rotated(secret("c"), Overlap::from_seconds(0).unwrap(), now).unwrap();
+        let pair = Secrets::first(secret("a"))
+            .rotated(secret("b"), hour, now)
+            .unwrap();
+        assert!(matches!(
+            pair.rotated(secret("c"), hour, now),
+            Err(RotateError::OverlapRunning { .. })
+        ));
+        let dropped = pair
+            .rotated(secret("c"), Overlap::from_seconds(0).unwrap(), now)
+            .unwrap();
         assert!(dropped.older(now).is_none());
         assert_eq!(dropped.for_vomo(now).expose(), b"c");
-        assert!(pair.rotated(secret("c"), hour, now.plus(Duration::from_secs(3_600))).is_ok());
+        assert!(
+            pair.rotated(secret("c"), hour, now.plus(Duration::from_secs(3_600)))
+                .is_ok()
+        );
         assert!(Overlap::from_seconds(604_801).is_none());
     }
 }

@@ -37,13 +37,19 @@ impl Timestamp {
     /// This moment moved into the future; the far end of time stays the far end.
     #[must_use]
     pub fn plus(self, wait: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// This moment moved into the past.
     #[must_use]
     pub fn minus(self, back: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(back.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(back.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// The time from `earlier` to this moment; zero when `earlier` is later.
@@ -61,7 +67,9 @@ impl Timestamp {
 
     /// Reads RFC 3339 with any offset; `None` when the text is no such time.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|moment| Self(moment.as_microsecond()))
+        text.parse::<jiff::Timestamp>()
+            .ok()
+            .map(|moment| Self(moment.as_microsecond()))
     }
 }
 
@@ -85,7 +93,10 @@ mod tests {
     fn text_is_rfc3339_utc_with_milliseconds() {
         let moment = Timestamp::from_micros(1_767_225_600_123_456);
         assert_eq!(moment.rfc3339(), "2026-01-01T00:00:00.123Z");
-        assert_eq!(Timestamp::parse_rfc3339("2026-01-01T01:00:00.123+01:00"), Some(Timestamp::from_millis(moment.as_millis())));
+        assert_eq!(
+            Timestamp::parse_rfc3339("2026-01-01T01:00:00.123+01:00"),
+            Some(Timestamp::from_millis(moment.as_millis()))
+        );
         assert_eq!(Timestamp::parse_rfc3339("tomorrow"), None);
     }
 

@@ -237,14 +237,33 @@ pub trait Directory: Send + Sync {
     fn keys(&self, reach: Reach, page: &PageRequest) -> Page<Arc<ApiKey>>;
 
     /// Creates or changes an organization. Taking the last add-on away cancels what waits (W2).
-    async fn put_organization(&self, id: OrganizationId, change: OrganizationChange, actor: Actor) -> Result<Arc<Organization>, StoreError>;
+    async fn put_organization(
+        &self,
+        id: OrganizationId,
+        change: OrganizationChange,
+        actor: Actor,
+    ) -> Result<Arc<Organization>, StoreError>;
     /// Deletes an organization and its endpoints; their waiting deliveries are cancelled (`deleted`).
-    async fn delete_organization(&self, id: OrganizationId, actor: Actor) -> Result<Changed<()>, StoreError>;
+    async fn delete_organization(
+        &self,
+        id: OrganizationId,
+        actor: Actor,
+    ) -> Result<Changed<()>, StoreError>;
     /// Sets the feature switch of W3.
-    async fn set_webhooks(&self, id: OrganizationId, switch: Switch, actor: Actor) -> Result<Changed<Arc<Organization>>, StoreError>;
+    async fn set_webhooks(
+        &self,
+        id: OrganizationId,
+        switch: Switch,
+        actor: Actor,
+    ) -> Result<Changed<Arc<Organization>>, StoreError>;
 
     /// Makes an endpoint; the first one turns the organization's switch on (W3).
-    async fn create_endpoint(&self, organization: OrganizationId, new: NewEndpoint, actor: Actor) -> Result<CreateEndpoint, StoreError>;
+    async fn create_endpoint(
+        &self,
+        organization: OrganizationId,
+        new: NewEndpoint,
+        actor: Actor,
+    ) -> Result<CreateEndpoint, StoreError>;
     /// Changes an endpoint.
     async fn patch_endpoint(
         &self,
@@ -254,21 +273,51 @@ pub trait Directory: Send + Sync {
         actor: Actor,
     ) -> Result<Changed<Arc<Endpoint>>, StoreError>;
     /// Deletes an endpoint; waiting deliveries are cancelled (`deleted`), history stays.
-    async fn delete_endpoint(&self, organization: OrganizationId, id: EndpointId, actor: Actor) -> Result<Changed<()>, StoreError>;
+    async fn delete_endpoint(
+        &self,
+        organization: OrganizationId,
+        id: EndpointId,
+        actor: Actor,
+    ) -> Result<Changed<()>, StoreError>;
     /// Rotates to `fresh` (W21).
-    async fn rotate_secret(&self, organization: OrganizationId, id: EndpointId, rotation: Rotation, actor: Actor) -> Result<Rotated, StoreError>;
+    async fn rotate_secret(
+        &self,
+        organization: OrganizationId,
+        id: EndpointId,
+        rotation: Rotation,
+        actor: Actor,
+    ) -> Result<Rotated, StoreError>;
     /// Ends a running overlap (W21).
-    async fn confirm_secret(&self, organization: OrganizationId, id: EndpointId, actor: Actor) -> Result<Changed<Arc<Endpoint>>, StoreError>;
+    async fn confirm_secret(
+        &self,
+        organization: OrganizationId,
+        id: EndpointId,
+        actor: Actor,
+    ) -> Result<Changed<Arc<Endpoint>>, StoreError>;
     /// Opens an endpoint's secrets for a person, on the audit log.
-    async fn reveal_secret(&self, organization: OrganizationId, id: EndpointId, actor: Actor) -> Result<Changed<Secrets>, StoreError>;
+    async fn reveal_secret(
+        &self,
+        organization: OrganizationId,
+        id: EndpointId,
+        actor: Actor,
+    ) -> Result<Changed<Secrets>, StoreError>;
 
     /// Creates or replaces one form of a type.
-    async fn put_event_type(&self, entry: EventType, actor: Actor) -> Result<Arc<EventType>, StoreError>;
+    async fn put_event_type(
+        &self,
+        entry: EventType,
+        actor: Actor,
+    ) -> Result<Arc<EventType>, StoreError>;
 
     /// Stores a key.
     async fn create_key(&self, new: NewKey, actor: Actor) -> Result<Arc<ApiKey>, StoreError>;
     /// Revokes a key within reach, at once.
-    async fn revoke_key(&self, reach: Reach, id: KeyId, actor: Actor) -> Result<Changed<()>, StoreError>;
+    async fn revoke_key(
+        &self,
+        reach: Reach,
+        id: KeyId,
+        actor: Actor,
+    ) -> Result<Changed<()>, StoreError>;
 }
 
 /// A rotation to make.

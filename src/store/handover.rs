@@ -37,8 +37,21 @@ pub struct Due {
 /// A pair of ends around one node's room.
 pub fn channel(room: Arc<Room>) -> (Handover, Receiver) {
     let (sender, receiver) = mpsc::channel(room.capacity().max(1));
-    let due = Arc::new(Due { earliest: AtomicI64::new(i64::MAX), wake: Notify::new() });
-    (Handover { room, jobs: sender, due: Arc::clone(&due) }, Receiver { jobs: receiver, due })
+    let due = Arc::new(Due {
+        earliest: AtomicI64::new(i64::MAX),
+        wake: Notify::new(),
+    });
+    (
+        Handover {
+            room,
+            jobs: sender,
+            due: Arc::clone(&due),
+        },
+        Receiver {
+            jobs: receiver,
+            due,
+        },
+    )
 }
 
 impl Handover {
@@ -57,7 +70,12 @@ impl Handover {
 
     /// Says that something in the store is due at `moment`.
     pub fn due_at(&self, moment: Timestamp) {
-        if self.due.earliest.fetch_min(moment.as_micros(), Ordering::AcqRel) > moment.as_micros() {
+        if self
+            .due
+            .earliest
+            .fetch_min(moment.as_micros(), Ordering::AcqRel)
+            > moment.as_micros()
+        {
             self.due.wake.notify_one();
         }
     }

@@ -235,17 +235,45 @@ pub trait Log: Send + Sync {
     /// An event within reach: its owner's, and for recipients those they have deliveries of.
     async fn event(&self, reach: Reach, id: EventId) -> Result<Option<EventDetail>, StoreError>;
     /// An organization's own events.
-    async fn events(&self, organization: OrganizationId, page: PageRequest) -> Result<Page<EventSummary>, StoreError>;
+    async fn events(
+        &self,
+        organization: OrganizationId,
+        page: PageRequest,
+    ) -> Result<Page<EventSummary>, StoreError>;
     /// A delivery within reach.
-    async fn delivery(&self, reach: Reach, id: DeliveryId) -> Result<Option<DeliveryDetail>, StoreError>;
+    async fn delivery(
+        &self,
+        reach: Reach,
+        id: DeliveryId,
+    ) -> Result<Option<DeliveryDetail>, StoreError>;
     /// Deliveries to an organization's endpoints.
-    async fn deliveries(&self, organization: OrganizationId, filter: DeliveryFilter, page: PageRequest) -> Result<Page<DeliverySummary>, StoreError>;
+    async fn deliveries(
+        &self,
+        organization: OrganizationId,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Page<DeliverySummary>, StoreError>;
     /// One more try now, asked for by hand.
-    async fn retry(&self, reach: Reach, id: DeliveryId, actor: Actor) -> Result<Retried, StoreError>;
+    async fn retry(
+        &self,
+        reach: Reach,
+        id: DeliveryId,
+        actor: Actor,
+    ) -> Result<Retried, StoreError>;
     /// Starts a replay.
-    async fn start_replay(&self, new: NewReplay, actor: Actor) -> Result<ReplayStarted, StoreError>;
+    async fn start_replay(&self, new: NewReplay, actor: Actor)
+    -> Result<ReplayStarted, StoreError>;
     /// How a replay stands.
-    async fn replay(&self, organization: OrganizationId, id: ReplayId) -> Result<Option<Replay>, StoreError>;
+    async fn replay(
+        &self,
+        organization: OrganizationId,
+        id: ReplayId,
+    ) -> Result<Option<Replay>, StoreError>;
     /// Stops a replay; what it made due is still sent.
-    async fn stop_replay(&self, organization: OrganizationId, id: ReplayId, actor: Actor) -> Result<Option<Replay>, StoreError>;
+    async fn stop_replay(
+        &self,
+        organization: OrganizationId,
+        id: ReplayId,
+        actor: Actor,
+    ) -> Result<Option<Replay>, StoreError>;
 }

@@ -54,7 +54,11 @@ pub struct Actor {
 impl Actor {
     /// The server itself, at start or in upkeep.
     pub fn server() -> Self {
-        Self { name: String::from("server"), address: None, request_id: None }
+        Self {
+            name: String::from("server"),
+            address: None,
+            request_id: None,
+        }
     }
 }
 

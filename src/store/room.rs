@@ -47,7 +47,11 @@ pub struct Reservation {
 impl Room {
     /// Room for that many deliveries and that many bytes of bodies.
     pub fn new(deliveries: usize, bytes: usize) -> Arc<Self> {
-        Arc::new(Self { deliveries, bytes, used: Mutex::new(Used::default()) })
+        Arc::new(Self {
+            deliveries,
+            bytes,
+            used: Mutex::new(Used::default()),
+        })
     }
 
     /// How many deliveries fit in all.
@@ -58,7 +62,12 @@ impl Room {
     /// Takes room for one delivery of `endpoint` with a body of `bytes`, or `None` when it has to wait in the store.
     ///
     /// The first delivery in memory always fits, however large, so that no limit can stop everything.
-    pub fn reserve(self: &Arc<Self>, endpoint: EndpointId, bytes: usize, origin: Origin) -> Option<Reservation> {
+    pub fn reserve(
+        self: &Arc<Self>,
+        endpoint: EndpointId,
+        bytes: usize,
+        origin: Origin,
+    ) -> Option<Reservation> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let free = self.deliveries.saturating_sub(used.deliveries);
         let held = used.by_endpoint.get(&endpoint).copied().unwrap_or(0);
@@ -75,18 +84,29 @@ impl Room {
         used.bytes = used.bytes.saturating_add(bytes);
         *used.by_endpoint.entry(endpoint).or_insert(0) += 1;
         drop(used);
-        Some(Reservation { room: Arc::clone(self), endpoint, bytes })
+        Some(Reservation {
+            room: Arc::clone(self),
+            endpoint,
+            bytes,
+        })
     }
 
     /// Deliveries in memory now.
     pub fn in_memory(&self) -> usize {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).deliveries
+        self.used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .deliveries
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut used = self.room.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = self
+            .room
+            .used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         used.deliveries = used.deliveries.saturating_sub(1);
         used.bytes = used.bytes.saturating_sub(self.bytes);
         if let Some(held) = used.by_endpoint.get_mut(&self.endpoint) {
@@ -109,9 +129,12 @@ mod tests {
     #[test]
     fn a_lone_endpoint_gets_half_and_leaves_room_for_others() {
         let room = Room::new(100, 1_000_000);
-        let mut kept: Vec<_> = std::iter::from_fn(|| room.reserve(endpoint(1), 10, Origin::Fresh)).collect();
+        let mut kept: Vec<_> =
+            std::iter::from_fn(|| room.reserve(endpoint(1), 10, Origin::Fresh)).collect();
         assert_eq!(kept.len(), 50);
-        kept.extend(std::iter::from_fn(|| room.reserve(endpoint(2), 10, Origin::Fresh)));
+        kept.extend(std::iter::from_fn(|| {
+            room.reserve(endpoint(2), 10, Origin::Fresh)
+        }));
         assert_eq!(kept.len(), 75);
         drop(kept);
         assert_eq!(room.in_memory(), 0);
@@ -120,7 +143,8 @@ mod tests {
     #[test]
     fn a_fresh_one_behind_a_backlog_may_use_half_of_the_window() {
         let room = Room::new(90, 1_000_000);
-        let kept: Vec<_> = std::iter::from_fn(|| room.reserve(endpoint(1), 10, Origin::BehindBacklog)).collect();
+        let kept: Vec<_> =
+            std::iter::from_fn(|| room.reserve(endpoint(1), 10, Origin::BehindBacklog)).collect();
         assert_eq!(kept.len(), 30);
         assert!(room.reserve(endpoint(1), 10, Origin::Claimed).is_some());
     }
