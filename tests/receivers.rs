@@ -1,0 +1,131 @@
+//! Foreign receivers judge our signatures: PHP's own `hash_hmac`, and the published Standard Webhooks libraries for
+//! Node and Python beside those languages' plain HMAC (W14, W15).
+//!
+//! A receiver is a script in `tests/receivers/` that reads requests and prints one verdict a line. A missing interpreter
+//! or library is a failure that says how to get it, never a skipped test. Deliberately absent: what the receivers are
+//! fed beside the contract's vectors; whoever has requests that the server really sent gives them to `Receiver::judge`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+#[path = "receivers/judges.rs"]
+mod judges;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use judges::{ALL, Clock, Signed};
+use serde_json::Value;
+
+/// The contract's vectors, whose signatures PHP printed.
+fn vectors() -> Vec<Signed> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/core/tests/vectors.json");
+    let text = std::fs::read_to_string(path).expect("the contract's vectors");
+    let vectors: Vec<Value> = serde_json::from_str(&text).expect("a JSON list");
+    vectors.iter().map(signed).collect()
+}
+
+fn signed(vector: &Value) -> Signed {
+    let text = |key: &str| {
+        vector
+            .get(key)
+            .and_then(Value::as_str)
+            .expect("a string")
+            .to_owned()
+    };
+    let timestamp = vector
+        .get("webhook-timestamp")
+        .and_then(Value::as_u64)
+        .expect("seconds");
+    Signed {
+        secret: text("secret"),
+        headers: vec![
+            ("vomo-signature".to_owned(), text("vomo-signature")),
+            ("webhook-id".to_owned(), text("webhook-id")),
+            ("webhook-timestamp".to_owned(), timestamp.to_string()),
+            ("webhook-signature".to_owned(), text("webhook-signature")),
+        ],
+        body: text("body").into_bytes(),
+    }
+}
+
+/// Each way to tamper with a request; a receiver must see every one of them.
+fn tampered(good: &Signed) -> Vec<(&'static str, Signed)> {
+    let changed = |name: &str, value: &str| {
+        let mut signed = good.clone();
+        let header = signed
+            .headers
+            .iter_mut()
+            .find(|(given, _)| given == name)
+            .expect("a header");
+        value.clone_into(&mut header.1);
+        signed
+    };
+    let mut body = good.clone();
+    body.body.push(b' ');
+    let mut secret = good.clone();
+    secret.secret = format!("whsec_{}", STANDARD.encode([7; 32]));
+    let mut unsigned = good.clone();
+    unsigned.headers.clear();
+    vec![
+        ("one more byte in the body", body),
+        ("another secret", secret),
+        ("no headers", unsigned),
+        (
+            "another vomo-signature",
+            changed("vomo-signature", &"0".repeat(64)),
+        ),
+        ("another id", changed("webhook-id", "msg_other")),
+        ("another time", changed("webhook-timestamp", "1767225599")),
+        (
+            "another standard signature",
+            changed(
+                "webhook-signature",
+                &format!("v1,{}", STANDARD.encode([0; 32])),
+            ),
+        ),
+        (
+            "another version of the signature",
+            changed("webhook-signature", "v2,AAAA"),
+        ),
+    ]
+}
+
+#[test]
+fn w14_w15_foreign_receivers_verify_every_vector() {
+    let vectors = vectors();
+    assert!(vectors.len() >= 11, "only {} vectors", vectors.len());
+    for receiver in ALL {
+        let verdicts = receiver.judge(&vectors, Clock::AtTheRequest);
+        assert_eq!(verdicts, vec!["ok"; vectors.len()], "{receiver:?}");
+    }
+}
+
+#[test]
+fn w14_w15_foreign_receivers_refuse_what_was_tampered_with() {
+    let good = vectors().swap_remove(0);
+    let (names, requests): (Vec<_>, Vec<_>) = tampered(&good).into_iter().unzip();
+    for receiver in ALL {
+        let verdicts = receiver.judge(&requests, Clock::AtTheRequest);
+        for (name, verdict) in names.iter().zip(&verdicts) {
+            assert!(
+                verdict.starts_with("bad: "),
+                "{receiver:?} accepted {name}: {verdict}"
+            );
+        }
+    }
+}
+
+#[test]
+fn w15_the_libraries_refuse_an_old_timestamp() {
+    let vectors = vectors();
+    for receiver in [judges::Receiver::Node, judges::Receiver::Python] {
+        let verdicts = receiver.judge(&vectors, Clock::Now);
+        assert!(
+            verdicts.iter().all(|verdict| verdict.contains("too old")),
+            "{receiver:?}: {verdicts:?}"
+        );
+    }
+}
