@@ -43,7 +43,9 @@ pub enum BenchError {
         reason: String,
     },
     /// There is no server binary to measure.
-    #[error("no tidings binary at {0}; build it with `cargo build --release` or name one with --tidings PATH")]
+    #[error(
+        "no tidings binary at {0}; build it with `cargo build --release` or name one with --tidings PATH"
+    )]
     NoBinary(PathBuf),
     /// A child process (cargo, `tidings key generate`) failed.
     #[error("{command} failed: {detail}")]
@@ -70,7 +72,9 @@ pub enum BenchError {
         limit: Duration,
     },
     /// Nothing that was posted in a phase was accepted or arrived.
-    #[error("{phase}: none of {posted} events came through; first answer that was no 2xx: {refusal}")]
+    #[error(
+        "{phase}: none of {posted} events came through; first answer that was no 2xx: {refusal}"
+    )]
     NothingThrough {
         /// Which phase.
         phase: &'static str,

@@ -43,21 +43,36 @@ pub struct Target {
 impl Target {
     /// `url` is `http://IP:PORT/path`; `key` goes into `Authorization: Bearer`.
     pub fn new(url: &str, key: Option<&str>) -> Result<Self, BenchError> {
-        let wrong = |what, value: &str, reason: String| BenchError::Target { what, value: value.to_owned(), reason };
-        let uri: Uri = url.parse().map_err(|error| wrong("url", url, format!("{error}")))?;
+        let wrong = |what, value: &str, reason: String| BenchError::Target {
+            what,
+            value: value.to_owned(),
+            reason,
+        };
+        let uri: Uri = url
+            .parse()
+            .map_err(|error| wrong("url", url, format!("{error}")))?;
         if uri.scheme_str() != Some("http") {
             return Err(wrong("url", url, "must begin with http://".to_owned()));
         }
         let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
-        let address = authority
-            .parse()
-            .map_err(|_| wrong("url", url, "needs an IP address and a port: http://127.0.0.1:8420/v1/events".to_owned()))?;
-        let host = HeaderValue::from_str(&authority).map_err(|error| wrong("url", url, error.to_string()))?;
+        let address = authority.parse().map_err(|_| {
+            wrong(
+                "url",
+                url,
+                "needs an IP address and a port: http://127.0.0.1:8420/v1/events".to_owned(),
+            )
+        })?;
+        let host = HeaderValue::from_str(&authority)
+            .map_err(|error| wrong("url", url, error.to_string()))?;
         let (mut head, ()) = Request::new(()).into_parts();
         head.method = Method::POST;
-        head.uri = uri.path_and_query().map(|path| Uri::from(path.clone())).unwrap_or_default();
+        head.uri = uri
+            .path_and_query()
+            .map(|path| Uri::from(path.clone()))
+            .unwrap_or_default();
         head.headers.insert(HOST, host);
-        head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        head.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(key) = key {
             let value = HeaderValue::from_str(&format!("Bearer {key}"))
                 .map_err(|error| wrong("key", "(not shown)", error.to_string()))?;
@@ -150,8 +165,13 @@ pub fn run(load: &Load) -> Result<Loaded, BenchError> {
         .map_err(BenchError::io("start the generator's runtime"))?;
     let limit = load.pace.lasting() + GRACE;
     runtime.block_on(async {
-        let stuck = |_| BenchError::Stuck { phase: "the load generator", limit };
-        tokio::time::timeout(limit, drive(load)).await.map_err(stuck)?
+        let stuck = |_| BenchError::Stuck {
+            phase: "the load generator",
+            limit,
+        };
+        tokio::time::timeout(limit, drive(load))
+            .await
+            .map_err(stuck)?
     })
 }
 
@@ -165,7 +185,11 @@ async fn drive(load: &Load) -> Result<Loaded, BenchError> {
         Pace::Closed(lasting) => closed(connections, load.first_seq, lasting),
         Pace::Open { rate, lasting } => open(connections, load.first_seq, rate, lasting),
     };
-    let mut loaded = Loaded { first_due_ns, accepted_set: SeqSet::from(load.first_seq), ..Loaded::default() };
+    let mut loaded = Loaded {
+        first_due_ns,
+        accepted_set: SeqSet::from(load.first_seq),
+        ..Loaded::default()
+    };
     for task in tasks {
         // A task ends by itself; a panic in it would have been reported by the runtime.
         if let Ok(connection) = task.await {
@@ -225,7 +249,9 @@ fn open(connections: Vec<Connection>, first_seq: u64, rate: u32, lasting: Durati
         let due = Arc::clone(&due);
         tokio::spawn(async move {
             while !connection.given_up() {
-                let Some((seq, due_ns)) = due.lock().await.recv().await else { break };
+                let Some((seq, due_ns)) = due.lock().await.recv().await else {
+                    break;
+                };
                 connection.post(seq, due_ns).await;
             }
             connection
@@ -299,21 +325,38 @@ impl Connection {
         };
         let body = Full::new(self.template.fill(seq, due_ns));
         let request = Request::from_parts(self.target.head.clone(), body);
-        sender.ready().await.map_err(BenchError::http("wait for the connection"))?;
-        let answer = sender.send_request(request).await.map_err(BenchError::http("post"))?;
+        sender
+            .ready()
+            .await
+            .map_err(BenchError::http("wait for the connection"))?;
+        let answer = sender
+            .send_request(request)
+            .await
+            .map_err(BenchError::http("post"))?;
         let status = answer.status();
-        let body = answer.into_body().collect().await.map_err(BenchError::http("read the answer"))?;
+        let body = answer
+            .into_body()
+            .collect()
+            .await
+            .map_err(BenchError::http("read the answer"))?;
         if status.is_success() {
             return Ok(None);
         }
-        let text: String = String::from_utf8_lossy(&body.to_bytes()).chars().take(300).collect();
+        let text: String = String::from_utf8_lossy(&body.to_bytes())
+            .chars()
+            .take(300)
+            .collect();
         Ok(Some(format!("{status} {text}")))
     }
 }
 
 async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, BenchError> {
-    let stream = TcpStream::connect(address).await.map_err(BenchError::io(format!("connect to {address}")))?;
-    stream.set_nodelay(true).map_err(BenchError::io("set TCP_NODELAY"))?;
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(BenchError::io(format!("connect to {address}")))?;
+    stream
+        .set_nodelay(true)
+        .map_err(BenchError::io("set TCP_NODELAY"))?;
     let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(BenchError::http("open the connection"))?;

@@ -15,6 +15,7 @@ mod report;
 mod seqset;
 mod server;
 mod session;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -35,8 +36,11 @@ use crate::report::{print_json, progress};
 
 /// Measures Tidings against the floor of this machine.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Example: cargo run --release -p tidings-bench -- --seconds 10\n\
-    Exit codes: 0 measured (whether bars were met is in the report), 1 could not measure, 2 wrong use.")]
+#[command(
+    version,
+    after_help = "Example: cargo run --release -p tidings-bench -- --seconds 10\n\
+    Exit codes: 0 measured (whether bars were met is in the report), 1 could not measure, 2 wrong use."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -144,7 +148,10 @@ fn body_bytes(text: &str) -> Result<usize, String> {
 }
 
 fn within(text: &str, least: usize, most: usize) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (least..=most).contains(number));
     number.ok_or_else(|| format!("must be a number from {least} to {most}"))
 }
 
@@ -168,7 +175,9 @@ fn load_by_hand(options: LoadOptions) -> Result<(), BenchError> {
     let lasting = Duration::from_secs(options.seconds);
     let loaded = load::run(&Load {
         target: Target::new(&options.url, options.key.as_deref())?,
-        pace: options.rate.map_or(Pace::Closed(lasting), |rate| Pace::Open { rate, lasting }),
+        pace: options
+            .rate
+            .map_or(Pace::Closed(lasting), |rate| Pace::Open { rate, lasting }),
         connections: options.connections,
         body_bytes: options.body_bytes,
         first_seq: options.first_seq,

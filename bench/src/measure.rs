@@ -40,13 +40,20 @@ impl Latency {
             let at = (events * percent).div_ceil(100).max(1) - 1;
             times_ns.get(at).map_or(0.0, |time| *time as f64 / 1e6)
         };
-        Self { events, p50_ms: rank(50), p90_ms: rank(90), p99_ms: rank(99), max_ms: rank(100) }
+        Self {
+            events,
+            p50_ms: rank(50),
+            p90_ms: rank(90),
+            p99_ms: rank(99),
+            max_ms: rank(100),
+        }
     }
 }
 
 /// CPU seconds (user and system) that process `pid` has used.
 pub fn cpu_seconds(pid: u32) -> Option<f64> {
-    cpu_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?).map(|ticks| ticks as f64 / TICKS_PER_SECOND)
+    cpu_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+        .map(|ticks| ticks as f64 / TICKS_PER_SECOND)
 }
 
 /// `utime + stime` of a `/proc/PID/stat` line: fields 14 and 15; the second field may hold spaces and brackets.
@@ -71,7 +78,10 @@ pub struct Memory {
 pub fn memory(pid: u32) -> Option<Memory> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let megabytes = |name| kibibytes(&status, name).map(|kib| kib as f64 * 1_024.0 / 1e6);
-    Some(Memory { resident_mb: megabytes("VmRSS:")?, peak_mb: megabytes("VmHWM:")? })
+    Some(Memory {
+        resident_mb: megabytes("VmRSS:")?,
+        peak_mb: megabytes("VmHWM:")?,
+    })
 }
 
 fn kibibytes(status: &str, name: &str) -> Option<u64> {
@@ -113,14 +123,23 @@ impl Machine {
     /// This one.
     pub fn here() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let model = read("/proc/cpuinfo")
-            .lines()
-            .find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, model)| model.trim().to_owned()));
-        let rustc = std::process::Command::new("rustc").arg("--version").output().ok();
+        let model = read("/proc/cpuinfo").lines().find_map(|line| {
+            line.strip_prefix("model name")?
+                .split_once(':')
+                .map(|(_, model)| model.trim().to_owned())
+        });
+        let rustc = std::process::Command::new("rustc")
+            .arg("--version")
+            .output()
+            .ok();
         Self {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             cpu: model.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
-            kernel: format!("{} {}", std::env::consts::OS, read("/proc/sys/kernel/osrelease").trim()),
+            kernel: format!(
+                "{} {}",
+                std::env::consts::OS,
+                read("/proc/sys/kernel/osrelease").trim()
+            ),
             rustc: rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()),
         }
     }
@@ -134,7 +153,13 @@ mod tests {
     #[test]
     fn percentiles_are_by_nearest_rank() {
         let latency = Latency::of((1..=200).rev().map(|ms| ms * 1_000_000).collect());
-        let got = (latency.events, latency.p50_ms, latency.p90_ms, latency.p99_ms, latency.max_ms);
+        let got = (
+            latency.events,
+            latency.p50_ms,
+            latency.p90_ms,
+            latency.p99_ms,
+            latency.max_ms,
+        );
         assert_eq!(got, (200, 100.0, 180.0, 198.0, 200.0));
         assert_eq!(Latency::of(vec![3_000_000]).p50_ms, 3.0);
         assert_eq!(Latency::of(Vec::new()).events, 0);

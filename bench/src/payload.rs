@@ -21,7 +21,9 @@ const DIGITS: usize = 10 + 19;
 /// The wall clock in nanoseconds since 1970. The wall clock, not a monotonic one, because `load` and `receive` may be
 /// two processes.
 pub fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -41,14 +43,18 @@ impl Template {
         let mut tail = br#","pad":""#.to_vec();
         let end = br#""}}"#;
         let fixed = head.len() + b",".len() + TIME_KEY.len() + DIGITS + tail.len() + end.len();
-        tail.resize(tail.len() + length.max(SMALLEST_BODY).saturating_sub(fixed), b'x');
+        tail.resize(
+            tail.len() + length.max(SMALLEST_BODY).saturating_sub(fixed),
+            b'x',
+        );
         tail.extend_from_slice(end);
         Self { head, tail }
     }
 
     /// The body of event `seq`, due at `t_ns`.
     pub fn fill(&self, seq: u64, t_ns: u64) -> Bytes {
-        let mut body = Vec::with_capacity(self.head.len() + self.tail.len() + TIME_KEY.len() + DIGITS + 16);
+        let mut body =
+            Vec::with_capacity(self.head.len() + self.tail.len() + TIME_KEY.len() + DIGITS + 16);
         body.extend_from_slice(&self.head);
         // Writing into a Vec cannot fail.
         let _ = write!(body, "{seq},\"t_ns\":{t_ns}");
@@ -81,7 +87,12 @@ fn number_after<'a>(body: &'a [u8], key: &[u8]) -> Option<(u64, &'a [u8])> {
     let mut rest = body.get(at + key.len()..)?;
     let mut number = None;
     while let Some((digit, after)) = rest.split_first().filter(|(byte, _)| byte.is_ascii_digit()) {
-        number = Some(number.unwrap_or(0_u64).wrapping_mul(10).wrapping_add(u64::from(digit - b'0')));
+        number = Some(
+            number
+                .unwrap_or(0_u64)
+                .wrapping_mul(10)
+                .wrapping_add(u64::from(digit - b'0')),
+        );
         rest = after;
     }
     number.map(|number| (number, rest))
@@ -98,7 +109,13 @@ mod tests {
         for length in [SMALLEST_BODY, 1024, 65_536] {
             let body = Template::of_length(length).fill(FIRST_SEQ + 7, now);
             assert_eq!(body.len(), length);
-            assert_eq!(Stamp::read(&body), Some(Stamp { seq: FIRST_SEQ + 7, t_ns: now }));
+            assert_eq!(
+                Stamp::read(&body),
+                Some(Stamp {
+                    seq: FIRST_SEQ + 7,
+                    t_ns: now
+                })
+            );
             let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(value.pointer("/data/seq").unwrap(), FIRST_SEQ + 7);
         }
@@ -106,7 +123,13 @@ mod tests {
 
     #[test]
     fn a_body_that_is_not_ours_has_no_stamp() {
-        for body in [&b""[..], b"{}", b"{\"seq\":}", b"{\"seq\":1}", b"{\"t_ns\":1,\"seq\":2}"] {
+        for body in [
+            &b""[..],
+            b"{}",
+            b"{\"seq\":}",
+            b"{\"seq\":1}",
+            b"{\"t_ns\":1,\"seq\":2}",
+        ] {
             assert_eq!(Stamp::read(body), None);
         }
     }

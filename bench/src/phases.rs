@@ -78,7 +78,13 @@ pub enum At<'a> {
 impl Rounds {
     /// Rounds over `connections` connections with bodies of `body_bytes`.
     pub fn new(receiver: Receiver, connections: usize, body_bytes: usize) -> Self {
-        Self { receiver, connections, body_bytes, next_seq: FIRST_SEQ, quiet: QUIET }
+        Self {
+            receiver,
+            connections,
+            body_bytes,
+            next_seq: FIRST_SEQ,
+            quiet: QUIET,
+        }
     }
 
     /// Where the server is to deliver to.
@@ -87,7 +93,12 @@ impl Rounds {
     }
 
     /// Runs one round; `phase` names it in an error.
-    pub fn run(&mut self, phase: &'static str, at: At<'_>, pace: Pace) -> Result<Round, BenchError> {
+    pub fn run(
+        &mut self,
+        phase: &'static str,
+        at: At<'_>,
+        pace: Pace,
+    ) -> Result<Round, BenchError> {
         let (target, pid) = match at {
             At::Floor => (Target::new(&self.receiver.url(), None)?, None),
             At::Server { target, pid } => (target.clone(), Some(pid)),
@@ -97,18 +108,34 @@ impl Rounds {
         self.receiver.begin(first_seq);
         let own = std::process::id();
         let (bench_before, server_before) = (cpu_seconds(own), pid.and_then(cpu_seconds));
-        let load = Load { target, pace, connections: self.connections, body_bytes: self.body_bytes, first_seq };
+        let load = Load {
+            target,
+            pace,
+            connections: self.connections,
+            body_bytes: self.body_bytes,
+            first_seq,
+        };
         let loaded = load::run(&load)?;
         let arrivals = self.receiver.collect(loaded.accepted, self.quiet);
         let since = |before: Option<f64>, pid| Some(cpu_seconds(pid)? - before?);
-        let (bench_cpu, server_cpu) = (since(bench_before, own), pid.and_then(|pid| since(server_before, pid)));
+        let (bench_cpu, server_cpu) = (
+            since(bench_before, own),
+            pid.and_then(|pid| since(server_before, pid)),
+        );
         if loaded.accepted == 0 || arrivals.unique == 0 {
-            let refusal = loaded.refusal.unwrap_or_else(|| "none: accepted, but nothing arrived".to_owned());
-            return Err(BenchError::NothingThrough { phase, posted: loaded.posted, refusal });
+            let refusal = loaded
+                .refusal
+                .unwrap_or_else(|| "none: accepted, but nothing arrived".to_owned());
+            return Err(BenchError::NothingThrough {
+                phase,
+                posted: loaded.posted,
+                refusal,
+            });
         }
         let mut round = Round::of(loaded, arrivals);
         let per_event = |seconds: f64| seconds * 1e6 / round.arrived as f64;
-        (round.bench_cpu_us, round.server_cpu_us) = (bench_cpu.map(per_event), server_cpu.map(per_event));
+        (round.bench_cpu_us, round.server_cpu_us) =
+            (bench_cpu.map(per_event), server_cpu.map(per_event));
         Ok(round)
     }
 }
@@ -116,7 +143,13 @@ impl Rounds {
 impl Round {
     fn of(loaded: Loaded, arrivals: Arrivals) -> Self {
         let seconds = |until_ns: u64| until_ns.saturating_sub(loaded.first_due_ns) as f64 / 1e9;
-        let rate = |events: u64, seconds: f64| if seconds > 0.0 { events as f64 / seconds } else { 0.0 };
+        let rate = |events: u64, seconds: f64| {
+            if seconds > 0.0 {
+                events as f64 / seconds
+            } else {
+                0.0
+            }
+        };
         Self {
             posted: loaded.posted,
             accepted: loaded.accepted,

@@ -45,7 +45,10 @@ pub struct Arrivals {
 
 impl Arrivals {
     fn from(first_seq: u64) -> Self {
-        Self { seen: SeqSet::from(first_seq), ..Self::default() }
+        Self {
+            seen: SeqSet::from(first_seq),
+            ..Self::default()
+        }
     }
 
     fn note(&mut self, stamp: Option<Stamp>, now: u64) {
@@ -87,7 +90,9 @@ impl Receiver {
         let listener = runtime
             .block_on(TcpListener::bind(address))
             .map_err(BenchError::io(format!("listen on {address}")))?;
-        let address = listener.local_addr().map_err(BenchError::io("ask for the receiver's address"))?;
+        let address = listener
+            .local_addr()
+            .map_err(BenchError::io("ask for the receiver's address"))?;
         let arrivals = Arc::new(Mutex::new(Arrivals::from(FIRST_SEQ)));
         let shared = Arc::clone(&arrivals);
         std::thread::Builder::new()
@@ -144,15 +149,23 @@ async fn serve(listener: TcpListener, arrivals: Arc<Mutex<Arrivals>>) {
         tokio::spawn(async move {
             let service = service_fn(|request| answer(request, &arrivals));
             // A broken connection shows in the counts.
-            _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }
 
-async fn answer(request: Request<Incoming>, arrivals: &Mutex<Arrivals>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    arrivals: &Mutex<Arrivals>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let body = request.into_body().collect().await;
     let now = now_ns();
     let stamp = body.ok().and_then(|body| Stamp::read(&body.to_bytes()));
-    arrivals.lock().unwrap_or_else(PoisonError::into_inner).note(stamp, now);
+    arrivals
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .note(stamp, now);
     Ok(Response::new(Full::new(Bytes::from_static(b"ok"))))
 }

@@ -1,7 +1,11 @@
-//! The report: all figures of a run as one value, as JSON for machines and as a table for people, each figure with the
-//! floor beside it and its bar where it has one. The bars are set here and nowhere else.
+//! The report: all figures of a run as one value, as JSON for machines, with its bars judged. The bars are set here and
+//! nowhere else; `table.rs` lays the same figures out for people.
 //! Milliseconds of the whole path count only where the disk syncs fast enough; else the verdict says so.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a report is printed, and progress goes to stderr")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a report is printed, and progress goes to stderr"
+)]
 
 use std::path::Path;
 
@@ -129,32 +133,64 @@ impl Report {
         let mut bars = Vec::new();
         if let (Some(floor), Some(through)) = (&self.floor, &self.throughput) {
             let part = through.arrived_per_second / floor.arrived_per_second;
-            bars.push(bar("throughput of floor", part, Bound::AtLeast, THROUGHPUT_OF_FLOOR));
+            bars.push(bar(
+                "throughput of floor",
+                part,
+                Bound::AtLeast,
+                THROUGHPUT_OF_FLOOR,
+            ));
         }
         let slow_disk = self.fdatasync.is_some_and(|disk| disk.p50_ms > SYNC_P50_MS);
         for at in self.latency.iter().filter(|at| at.rate == BARRED_RATE) {
             let arrival = at.server.arrival;
-            for (name, value, limit) in
-                [("arrival p50", arrival.p50_ms, ARRIVAL_P50_MS), ("arrival p99", arrival.p99_ms, ARRIVAL_P99_MS)]
-            {
-                let mut bar = bar(&format!("{name} at {}/s, ms", at.rate), value, Bound::AtMost, limit);
+            for (name, value, limit) in [
+                ("arrival p50", arrival.p50_ms, ARRIVAL_P50_MS),
+                ("arrival p99", arrival.p99_ms, ARRIVAL_P99_MS),
+            ] {
+                let mut bar = bar(
+                    &format!("{name} at {}/s, ms", at.rate),
+                    value,
+                    Bound::AtMost,
+                    limit,
+                );
                 if bar.verdict == Verdict::Missed && slow_disk {
                     bar.verdict = Verdict::NotCounted;
                 }
                 bars.push(bar);
             }
         }
-        let through_server: Vec<&Round> = self.throughput.iter().chain(self.latency.iter().map(|at| &at.server)).collect();
+        let through_server: Vec<&Round> = self
+            .throughput
+            .iter()
+            .chain(self.latency.iter().map(|at| &at.server))
+            .collect();
         if !through_server.is_empty() {
-            let sum = |of: fn(&Round) -> u64| through_server.iter().map(|round| of(round)).sum::<u64>() as f64;
+            let sum = |of: fn(&Round) -> u64| {
+                through_server.iter().map(|round| of(round)).sum::<u64>() as f64
+            };
             bars.push(bar("lost", sum(|round| round.lost), Bound::AtMost, 0.0));
-            bars.push(bar("duplicates", sum(|round| round.duplicates), Bound::AtMost, 0.0));
+            bars.push(bar(
+                "duplicates",
+                sum(|round| round.duplicates),
+                Bound::AtMost,
+                0.0,
+            ));
         }
         if let Some(process) = &self.process {
             if let Some(idle) = process.idle {
-                bars.push(bar("memory idle, MB", idle.resident_mb, Bound::AtMost, IDLE_MB));
+                bars.push(bar(
+                    "memory idle, MB",
+                    idle.resident_mb,
+                    Bound::AtMost,
+                    IDLE_MB,
+                ));
             }
-            bars.push(bar("start to ready, ms", process.ready_ms, Bound::AtMost, READY_MS));
+            bars.push(bar(
+                "start to ready, ms",
+                process.ready_ms,
+                Bound::AtMost,
+                READY_MS,
+            ));
         }
         self.bars = bars;
     }
@@ -170,106 +206,7 @@ impl Report {
 
     /// Prints the table.
     pub fn print(&self) {
-        print!("{}", self.table());
-    }
-
-    /// The whole table.
-    pub fn table(&self) -> String {
-        let machine = &self.machine;
-        let mut text = format!(
-            "\nmachine    {} cores, {}, {}, {}\nsetting    {} s a round, {} connections, {} B bodies; generator, receiver and server on these cores\n\n",
-            machine.cores,
-            machine.cpu,
-            machine.kernel,
-            machine.rustc.as_deref().unwrap_or("no rustc"),
-            self.setting.seconds,
-            self.setting.connections,
-            self.setting.body_bytes,
-        );
-        let mut rows = vec![["figure", "measured", "floor", "bar", ""].map(str::to_owned)];
-        rows.extend(self.rows().into_iter().map(|(name, measured, floor)| self.with_bar(name, measured, floor)));
-        let mut widths = [0; 5];
-        for row in &rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
-        let [name, measured, floor, bar, _] = widths;
-        for [a, b, c, d, e] in rows {
-            let line = format!("{a:<name$}  {b:>measured$}  {c:>floor$}  {d:>bar$}  {e}");
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        text
-    }
-
-    fn with_bar(&self, name: String, measured: String, floor: String) -> [String; 5] {
-        let Some(bar) = self.bars.iter().find(|bar| bar.name == name) else {
-            return [name, measured, floor, String::new(), String::new()];
-        };
-        let sign = match bar.bound {
-            Bound::AtLeast => "≥",
-            Bound::AtMost => "≤",
-        };
-        let verdict = match bar.verdict {
-            Verdict::Met => "met",
-            Verdict::Missed => "MISSED",
-            Verdict::NotCounted => "missed, not counted: the disk syncs too slowly",
-        };
-        [name, measured, floor, format!("{sign} {}", bar.limit), verdict.to_owned()]
-    }
-
-    /// Name, measured and floor of every figure that is there.
-    fn rows(&self) -> Vec<(String, String, String)> {
-        let mut rows = Vec::new();
-        let mut row = |name: &str, measured: String, floor: String| rows.push((name.to_owned(), measured, floor));
-        let none = String::new;
-        if let Some(disk) = self.fdatasync {
-            row("fdatasync p50, ms", millis(disk.p50_ms), none());
-            row("fdatasync p99, ms", millis(disk.p99_ms), none());
-        }
-        match (&self.floor, &self.throughput) {
-            (Some(floor), None) => row("end to end, events/s", none(), whole(floor.arrived_per_second)),
-            (Some(floor), Some(through)) => {
-                row("end to end, events/s", whole(through.arrived_per_second), whole(floor.arrived_per_second));
-                let part = through.arrived_per_second / floor.arrived_per_second;
-                row("throughput of floor", format!("{part:.3}"), none());
-                row("accepted, events/s", whole(through.accepted_per_second), whole(floor.accepted_per_second));
-                row("refused or failed", (through.refused + through.failed).to_string(), (floor.refused + floor.failed).to_string());
-                row("accept p50, ms (closed loop)", millis(through.accept.p50_ms), millis(floor.accept.p50_ms));
-                row("accept p99, ms (closed loop)", millis(through.accept.p99_ms), millis(floor.accept.p99_ms));
-                row("server CPU, µs/event", optional(through.server_cpu_us), none());
-                row("bench CPU, µs/event", optional(through.bench_cpu_us), optional(floor.bench_cpu_us));
-            }
-            (None, _) => {}
-        }
-        for at in &self.latency {
-            for (what, server, floor) in
-                [("accept", at.server.accept, at.floor.accept), ("arrival", at.server.arrival, at.floor.arrival)]
-            {
-                let mut line = |rank, server, floor| {
-                    row(&format!("{what} {rank} at {}/s, ms", at.rate), millis(server), millis(floor));
-                };
-                line("p50", server.p50_ms, floor.p50_ms);
-                line("p90", server.p90_ms, floor.p90_ms);
-                line("p99", server.p99_ms, floor.p99_ms);
-                line("max", server.max_ms, floor.max_ms);
-            }
-        }
-        for name in ["lost", "duplicates"] {
-            if let Some(bar) = self.bars.iter().find(|bar| bar.name == name) {
-                row(name, whole(bar.value), none());
-            }
-        }
-        if let Some(process) = &self.process {
-            row("memory idle, MB", optional(process.idle.map(|memory| memory.resident_mb)), none());
-            row("memory after load, MB", optional(process.after.map(|memory| memory.resident_mb)), none());
-            row("memory peak, MB", optional(process.after.map(|memory| memory.peak_mb)), none());
-            row("start to ready, ms", format!("{:.1}", process.ready_ms), none());
-            row("start to ready with data, ms", format!("{:.1}", process.ready_again_ms), none());
-            row("stop, ms", format!("{:.1}", process.stop_ms), none());
-        }
-        rows
+        print!("{}", crate::table::of(self));
     }
 }
 
@@ -279,27 +216,13 @@ fn bar(name: &str, value: f64, bound: Bound, limit: f64) -> Bar {
         Bound::AtMost => value <= limit,
     };
     let verdict = if good { Verdict::Met } else { Verdict::Missed };
-    Bar { name: name.to_owned(), value, bound, limit, verdict }
-}
-
-fn millis(value: f64) -> String {
-    format!("{value:.3}")
-}
-
-fn optional(value: Option<f64>) -> String {
-    value.map_or_else(|| "not known here".to_owned(), |value| format!("{value:.1}"))
-}
-
-fn whole(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::with_capacity(digits.len() + 4);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
+    Bar {
+        name: name.to_owned(),
+        value,
+        bound,
+        limit,
+        verdict,
     }
-    text
 }
 
 /// One line of progress.

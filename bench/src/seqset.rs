@@ -25,12 +25,18 @@ pub struct SeqSet {
 impl SeqSet {
     /// An empty set for the numbers `first..first + CAPACITY`.
     pub fn from(first: u64) -> Self {
-        Self { first, words: Vec::new() }
+        Self {
+            first,
+            words: Vec::new(),
+        }
     }
 
     /// Puts `seq` in.
     pub fn put(&mut self, seq: u64) -> Put {
-        let Some(offset) = seq.checked_sub(self.first).filter(|offset| *offset < CAPACITY) else {
+        let Some(offset) = seq
+            .checked_sub(self.first)
+            .filter(|offset| *offset < CAPACITY)
+        else {
             return Put::Outside;
         };
         let at = usize::try_from(offset / 64).unwrap_or(usize::MAX);
@@ -52,7 +58,11 @@ impl SeqSet {
     /// How many numbers of this set are not in `other`, which starts at the same number.
     pub fn missing_in(&self, other: &Self) -> u64 {
         let others = other.words.iter().copied().chain(std::iter::repeat(0));
-        self.words.iter().zip(others).map(|(mine, theirs)| u64::from((mine & !theirs).count_ones())).sum()
+        self.words
+            .iter()
+            .zip(others)
+            .map(|(mine, theirs)| u64::from((mine & !theirs).count_ones()))
+            .sum()
     }
 }
 
@@ -83,7 +93,9 @@ mod tests {
         let (mut accepted, mut seen) = (SeqSet::from(5), SeqSet::from(5));
         (5..500_000).for_each(|seq| _ = accepted.put(seq));
         assert_eq!(accepted.missing_in(&seen), 499_995);
-        (5..500_000).filter(|seq| *seq != 77 && *seq != 400_000).for_each(|seq| _ = seen.put(seq));
+        (5..500_000)
+            .filter(|seq| *seq != 77 && *seq != 400_000)
+            .for_each(|seq| _ = seen.put(seq));
         assert_eq!(accepted.missing_in(&seen), 2);
         assert_eq!(seen.missing_in(&accepted), 0);
     }

@@ -51,8 +51,11 @@ impl Server {
             .build()
             .map_err(BenchError::io("start the control runtime"))?;
         let log_path = log_of(data);
-        let log = File::create(&log_path).map_err(BenchError::io(format!("create {}", log_path.display())))?;
-        let also_log = log.try_clone().map_err(BenchError::io("share the server's log"))?;
+        let log = File::create(&log_path)
+            .map_err(BenchError::io(format!("create {}", log_path.display())))?;
+        let also_log = log
+            .try_clone()
+            .map_err(BenchError::io("share the server's log"))?;
         let spawned = Instant::now();
         let child = clean(Command::new(binary).arg("serve"))
             .env("TIDINGS_LISTEN", address.to_string())
@@ -66,21 +69,32 @@ impl Server {
             .stderr(also_log)
             .spawn()
             .map_err(BenchError::io(format!("start {}", binary.display())))?;
-        let mut server = Self { child, address, key: key.to_owned(), control, ready_after: Duration::ZERO };
+        let mut server = Self {
+            child,
+            address,
+            key: key.to_owned(),
+            control,
+            ready_after: Duration::ZERO,
+        };
         server.wait_until_ready(spawned, &log_path)?;
         Ok(server)
     }
 
     fn wait_until_ready(&mut self, spawned: Instant, log: &Path) -> Result<(), BenchError> {
         loop {
-            let answer = self.control.block_on(call(self.address, Method::GET, "/readyz", None));
+            let answer = self
+                .control
+                .block_on(call(self.address, Method::GET, "/readyz", None));
             if matches!(answer, Ok((200, _))) {
                 self.ready_after = spawned.elapsed();
                 return Ok(());
             }
             let ended = !matches!(self.child.try_wait(), Ok(None));
             if ended || spawned.elapsed() > START_LIMIT {
-                return Err(BenchError::NotReady { waited: spawned.elapsed(), log: end_of(log) });
+                return Err(BenchError::NotReady {
+                    waited: spawned.elapsed(),
+                    log: end_of(log),
+                });
             }
             std::thread::sleep(LOOK);
         }
@@ -93,21 +107,34 @@ impl Server {
 
     /// Makes organization 1 with an endpoint at `receiver` for `project.updated`; gives the target for events.
     pub fn set_up(&self, receiver: &str) -> Result<Target, BenchError> {
-        self.ask(Method::PUT, "/v1/organizations/1", json!({"name": "Bench", "add_ons": ["api_access"]}))?;
+        self.ask(
+            Method::PUT,
+            "/v1/organizations/1",
+            json!({"name": "Bench", "add_ons": ["api_access"]}),
+        )?;
         let endpoint = json!({"url": receiver, "event_types": ["project.updated"]});
         self.ask(Method::POST, "/v1/organizations/1/endpoints", endpoint)?;
-        Target::new(&format!("http://{}/v1/events", self.address), Some(&self.key))
+        Target::new(
+            &format!("http://{}/v1/events", self.address),
+            Some(&self.key),
+        )
     }
 
     fn ask(&self, method: Method, path: &str, body: Value) -> Result<(), BenchError> {
         let asked = format!("{method} {path}");
         let sent = Some((self.key.as_str(), body));
-        let (status, answer) = self.control.block_on(call(self.address, method, path, sent))?;
+        let (status, answer) = self
+            .control
+            .block_on(call(self.address, method, path, sent))?;
         if (200..300).contains(&status) {
             return Ok(());
         }
         let answer = String::from_utf8_lossy(&answer).chars().take(500).collect();
-        Err(BenchError::Refused { asked, status, answer })
+        Err(BenchError::Refused {
+            asked,
+            status,
+            answer,
+        })
     }
 
     /// Asks the server to stop, as a service manager does, and says how long it took; kills it when it does not.
@@ -142,35 +169,66 @@ pub fn operator_key(binary: &Path) -> Result<String, BenchError> {
         .output()
         .map_err(BenchError::io(format!("start {}", binary.display())))?;
     let printed = String::from_utf8_lossy(&output.stdout);
-    let key = printed.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').find(|word| word.starts_with("tdg_"));
-    key.filter(|_| output.status.success()).map(ToOwned::to_owned).ok_or_else(|| BenchError::Child {
-        command: format!("{} key generate --scope operator", binary.display()),
-        detail: format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr)),
-    })
+    let key = printed
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .find(|word| word.starts_with("tdg_"));
+    key.filter(|_| output.status.success())
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| BenchError::Child {
+            command: format!("{} key generate --scope operator", binary.display()),
+            detail: format!(
+                "{}\n{}",
+                output.status,
+                String::from_utf8_lossy(&output.stderr)
+            ),
+        })
 }
 
 /// The release binary to measure: the one named, else the one built now with cargo, else the one beside this program.
 /// Built even when there is one, for an old binary would be measured without a word; cargo is quick when it is fresh.
 pub fn find_binary(named: Option<&Path>, progress: impl Fn(&str)) -> Result<PathBuf, BenchError> {
     if let Some(path) = named {
-        return path.canonicalize().map_err(|_| BenchError::NoBinary(path.to_owned()));
+        return path
+            .canonicalize()
+            .map_err(|_| BenchError::NoBinary(path.to_owned()));
     }
     let own = std::env::current_exe().map_err(BenchError::io("find this program"))?;
     // target/<profile>/tidings-bench: the server is always taken from the release profile.
-    let target = own.parent().and_then(Path::parent).unwrap_or(Path::new("target"));
-    let path = target.join("release").join(format!("tidings{}", std::env::consts::EXE_SUFFIX));
+    let target = own
+        .parent()
+        .and_then(Path::parent)
+        .unwrap_or(Path::new("target"));
+    let path = target
+        .join("release")
+        .join(format!("tidings{}", std::env::consts::EXE_SUFFIX));
     // Set by `cargo run`, with the workspace as the working place.
-    if let (Some(cargo), Some(manifest)) = (std::env::var_os("CARGO"), std::env::var_os("CARGO_MANIFEST_DIR")) {
-        progress("building the server: cargo build --release (a few minutes when it is the first time)");
+    if let (Some(cargo), Some(manifest)) = (
+        std::env::var_os("CARGO"),
+        std::env::var_os("CARGO_MANIFEST_DIR"),
+    ) {
+        progress(
+            "building the server: cargo build --release (a few minutes when it is the first time)",
+        );
         let status = Command::new(cargo)
-            .args(["build", "--release", "--package", "tidings", "--bin", "tidings", "--target-dir"])
+            .args([
+                "build",
+                "--release",
+                "--package",
+                "tidings",
+                "--bin",
+                "tidings",
+                "--target-dir",
+            ])
             .arg(target)
             .current_dir(manifest)
             .status()
             .map_err(BenchError::io("start cargo"))?;
         if !status.success() {
             let command = "cargo build --release --package tidings".to_owned();
-            return Err(BenchError::Child { command, detail: status.to_string() });
+            return Err(BenchError::Child {
+                command,
+                detail: status.to_string(),
+            });
         }
     }
     path.canonicalize().map_err(|_| BenchError::NoBinary(path))
@@ -188,8 +246,11 @@ fn clean(command: &mut Command) -> &mut Command {
 
 /// A loopback address that was free a moment ago.
 fn free_address() -> Result<SocketAddr, BenchError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(BenchError::io("find a free port"))?;
-    listener.local_addr().map_err(BenchError::io("find a free port"))
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(BenchError::io("find a free port"))?;
+    listener
+        .local_addr()
+        .map_err(BenchError::io("find a free port"))
 }
 
 /// The last lines of a log.
@@ -197,7 +258,11 @@ fn end_of(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
-    lines.iter().skip(lines.len().saturating_sub(12)).map(|line| format!("  {line}\n")).collect()
+    lines
+        .iter()
+        .skip(lines.len().saturating_sub(12))
+        .map(|line| format!("  {line}\n"))
+        .collect()
 }
 
 /// One exchange on a connection of its own.
@@ -208,7 +273,9 @@ async fn call(
     sent: Option<(&str, Value)>,
 ) -> Result<(u16, Bytes), BenchError> {
     let exchange = async {
-        let stream = tokio::net::TcpStream::connect(address).await.map_err(BenchError::io(format!("connect to {address}")))?;
+        let stream = tokio::net::TcpStream::connect(address)
+            .await
+            .map_err(BenchError::io(format!("connect to {address}")))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(BenchError::http("open the control connection"))?;
@@ -222,21 +289,41 @@ async fn call(
             reason: reason.to_string(),
         };
         head.uri = path.parse().map_err(|error| wrong("path", path, &error))?;
-        let host = address.to_string().parse().map_err(|error| wrong("address", path, &error))?;
+        let host = address
+            .to_string()
+            .parse()
+            .map_err(|error| wrong("address", path, &error))?;
         head.headers.insert(HOST, host);
         let mut body = Bytes::new();
         if let Some((key, value)) = sent {
-            let bearer = format!("Bearer {key}").parse().map_err(|error| wrong("key", "(not shown)", &error))?;
+            let bearer = format!("Bearer {key}")
+                .parse()
+                .map_err(|error| wrong("key", "(not shown)", &error))?;
             head.headers.insert(AUTHORIZATION, bearer);
-            head.headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+            head.headers.insert(
+                CONTENT_TYPE,
+                hyper::header::HeaderValue::from_static("application/json"),
+            );
             body = Bytes::from(value.to_string());
         }
         let request = Request::from_parts(head, Full::new(body));
-        let answer = sender.send_request(request).await.map_err(BenchError::http(format!("call {path}")))?;
+        let answer = sender
+            .send_request(request)
+            .await
+            .map_err(BenchError::http(format!("call {path}")))?;
         let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.map_err(BenchError::http(format!("read the answer of {path}")))?;
+        let body = answer
+            .into_body()
+            .collect()
+            .await
+            .map_err(BenchError::http(format!("read the answer of {path}")))?;
         Ok((status, body.to_bytes()))
     };
-    let stuck = |_| BenchError::Stuck { phase: "a call of the API", limit: CALL_LIMIT };
-    tokio::time::timeout(CALL_LIMIT, exchange).await.map_err(stuck)?
+    let stuck = |_| BenchError::Stuck {
+        phase: "a call of the API",
+        limit: CALL_LIMIT,
+    };
+    tokio::time::timeout(CALL_LIMIT, exchange)
+        .await
+        .map_err(stuck)?
 }

@@ -41,7 +41,11 @@ pub fn run(options: &Options) -> Result<(), BenchError> {
     };
     let with_server = wanted(Part::Throughput) || wanted(Part::Latency) || wanted(Part::Process);
     // Before anything is measured, since it may build.
-    let binary = if with_server { Some(find_binary(options.tidings.as_deref(), progress)?) } else { None };
+    let binary = if with_server {
+        Some(find_binary(options.tidings.as_deref(), progress)?)
+    } else {
+        None
+    };
     let data = DataDirectory::make(options.data.as_deref(), options.keep_data)?;
     if wanted(Part::Disk) || wanted(Part::Latency) {
         progress("disk: 2,000 writes of 4 KiB, each with fdatasync");
@@ -50,7 +54,10 @@ pub fn run(options: &Options) -> Result<(), BenchError> {
     let mut rounds = Rounds::new(Receiver::start()?, options.connections, options.body_bytes);
     if wanted(Part::Floor) || wanted(Part::Throughput) {
         let lasting = Duration::from_secs(options.seconds);
-        progress(&format!("floor: generator straight into the receiver, {} s", options.seconds));
+        progress(&format!(
+            "floor: generator straight into the receiver, {} s",
+            options.seconds
+        ));
         report.floor = Some(rounds.run("the floor", At::Floor, Pace::Closed(lasting))?);
     }
     if let Some(binary) = binary {
@@ -79,11 +86,20 @@ fn through_server(
     std::thread::sleep(IDLE);
     let idle = memory(server.pid());
     let target = server.set_up(&rounds.receiver_url())?;
-    let at = At::Server { target: &target, pid: server.pid() };
-    let one = Pace::Open { rate: 10, lasting: Duration::from_millis(100) };
+    let at = At::Server {
+        target: &target,
+        pid: server.pid(),
+    };
+    let one = Pace::Open {
+        rate: 10,
+        lasting: Duration::from_millis(100),
+    };
     rounds.run("one event, to see that it works", at, one)?;
     if wanted(Part::Throughput) {
-        progress(&format!("throughput: single posts through the server, {} s", options.seconds));
+        progress(&format!(
+            "throughput: single posts through the server, {} s",
+            options.seconds
+        ));
         report.throughput = Some(rounds.run("throughput", at, Pace::Closed(lasting))?);
     }
     if wanted(Part::Latency) {
@@ -105,14 +121,25 @@ fn through_server(
     Ok(())
 }
 
-fn latency(rounds: &mut Rounds, target: &Target, (pid, lasting): (u32, Duration)) -> Result<Vec<AtRate>, BenchError> {
+fn latency(
+    rounds: &mut Rounds,
+    target: &Target,
+    (pid, lasting): (u32, Duration),
+) -> Result<Vec<AtRate>, BenchError> {
     let mut all = Vec::with_capacity(RATES.len());
     for rate in RATES {
-        progress(&format!("latency at {rate}/s: straight, then through the server, {} s each", lasting.as_secs()));
+        progress(&format!(
+            "latency at {rate}/s: straight, then through the server, {} s each",
+            lasting.as_secs()
+        ));
         let pace = Pace::Open { rate, lasting };
         let floor: Round = rounds.run("latency of the floor", At::Floor, pace)?;
         let server = rounds.run("latency", At::Server { target, pid }, pace)?;
-        all.push(AtRate { rate, floor, server });
+        all.push(AtRate {
+            rate,
+            floor,
+            server,
+        });
     }
     Ok(all)
 }
@@ -133,7 +160,10 @@ impl DataDirectory {
         let doing = || BenchError::io(format!("make the data directory {shown}"));
         std::fs::create_dir_all(&path).map_err(doing())?;
         if std::fs::read_dir(&path).map_err(doing())?.next().is_some() {
-            return Err(doing()(std::io::Error::new(std::io::ErrorKind::DirectoryNotEmpty, "it is not empty")));
+            return Err(doing()(std::io::Error::new(
+                std::io::ErrorKind::DirectoryNotEmpty,
+                "it is not empty",
+            )));
         }
         let path = path.canonicalize().map_err(doing())?;
         Ok(Self { path, keep })

@@ -1,6 +1,12 @@
 //! The bench judged against a stand-in server whose faults are known: what it loses, repeats, refuses or delays must
 //! come out of the counts exactly. The real server is measured, never needed, here.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -36,9 +42,18 @@ enum Treatment {
 
 /// A server that forwards every event to `receiver` before it answers.
 fn stand_in(receiver: &Receiver, treat: fn(u64) -> Treatment) -> Target {
-    let to = receiver.url().trim_start_matches("http://").trim_end_matches("/ok").to_owned();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let to = receiver
+        .url()
+        .trim_start_matches("http://")
+        .trim_end_matches("/ok")
+        .to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let listener = runtime
+        .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        .unwrap();
     let url = format!("http://{}/v1/events", listener.local_addr().unwrap());
     let count = Arc::new(AtomicU64::new(0));
     std::thread::spawn(move || {
@@ -50,7 +65,8 @@ fn stand_in(receiver: &Receiver, treat: fn(u64) -> Treatment) -> Target {
                     let treatment = treat(count.fetch_add(1, Ordering::Relaxed));
                     handle(request, to.clone(), treatment)
                 });
-                let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let serving = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(serving);
             }
         });
@@ -71,19 +87,39 @@ async fn handle(
         Treatment::DeliverTwice => 2,
         Treatment::Deliver => 1,
         Treatment::Stall(pause) => {
+            // sleeps: the stall is the behaviour under test
             tokio::time::sleep(pause).await;
             1
         }
     };
     for _ in 0..times {
         let stream = TcpStream::connect(&to).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .unwrap();
         tokio::spawn(connection);
-        let delivery = Request::post("/ok").header("host", &to).body(Full::new(body.clone())).unwrap();
-        assert!(sender.send_request(delivery).await.unwrap().status().is_success());
+        let delivery = Request::post("/ok")
+            .header("host", &to)
+            .body(Full::new(body.clone()))
+            .unwrap();
+        assert!(
+            sender
+                .send_request(delivery)
+                .await
+                .unwrap()
+                .status()
+                .is_success()
+        );
     }
-    let status = if treatment == Treatment::Refuse { 503 } else { 202 };
-    Ok(Response::builder().status(status).body(Full::new(Bytes::from_static(b"{\"code\":\"full\"}"))).unwrap())
+    let status = if treatment == Treatment::Refuse {
+        503
+    } else {
+        202
+    };
+    Ok(Response::builder()
+        .status(status)
+        .body(Full::new(Bytes::from_static(b"{\"code\":\"full\"}")))
+        .unwrap())
 }
 
 fn rounds(receiver: &Receiver, connections: usize) -> Rounds {
@@ -96,8 +132,18 @@ fn rounds(receiver: &Receiver, connections: usize) -> Rounds {
 fn hundred(connections: usize, treat: fn(u64) -> Treatment) -> Result<Round, BenchError> {
     let receiver = Receiver::start().unwrap();
     let target = stand_in(&receiver, treat);
-    let pace = Pace::Open { rate: 500, lasting: Duration::from_millis(200) };
-    rounds(&receiver, connections).run("test", At::Server { target: &target, pid: std::process::id() }, pace)
+    let pace = Pace::Open {
+        rate: 500,
+        lasting: Duration::from_millis(200),
+    };
+    rounds(&receiver, connections).run(
+        "test",
+        At::Server {
+            target: &target,
+            pid: std::process::id(),
+        },
+        pace,
+    )
 }
 
 #[test]
@@ -105,30 +151,86 @@ fn faults_of_a_server_come_out_of_the_counts() {
     #[track_caller]
     fn check(treat: fn(u64) -> Treatment, expected: [u64; 6]) {
         let got = hundred(4, treat).unwrap();
-        assert_eq!([got.posted, got.accepted, got.refused, got.arrived, got.lost, got.duplicates], expected);
+        assert_eq!(
+            [
+                got.posted,
+                got.accepted,
+                got.refused,
+                got.arrived,
+                got.lost,
+                got.duplicates
+            ],
+            expected
+        );
         assert_eq!(got.arrival.events as u64, got.arrived);
         assert_eq!(got.accept.events as u64, got.accepted);
     }
     check(|_| Treatment::Deliver, [100, 100, 0, 100, 0, 0]);
-    check(|n| if n % 10 == 3 { Treatment::Lose } else { Treatment::Deliver }, [100, 100, 0, 90, 10, 0]);
-    check(|n| if n % 20 == 3 { Treatment::DeliverTwice } else { Treatment::Deliver }, [100, 100, 0, 100, 0, 5]);
-    check(|n| if n % 25 == 3 { Treatment::Refuse } else { Treatment::Deliver }, [100, 96, 4, 96, 0, 0]);
+    check(
+        |n| {
+            if n % 10 == 3 {
+                Treatment::Lose
+            } else {
+                Treatment::Deliver
+            }
+        },
+        [100, 100, 0, 90, 10, 0],
+    );
+    check(
+        |n| {
+            if n % 20 == 3 {
+                Treatment::DeliverTwice
+            } else {
+                Treatment::Deliver
+            }
+        },
+        [100, 100, 0, 100, 0, 5],
+    );
+    check(
+        |n| {
+            if n % 25 == 3 {
+                Treatment::Refuse
+            } else {
+                Treatment::Deliver
+            }
+        },
+        [100, 96, 4, 96, 0, 0],
+    );
 }
 
 #[test]
 fn latency_counts_from_the_schedule_so_a_stall_reaches_all_that_waited() {
-    let stall = |n| if n == 10 { Treatment::Stall(Duration::from_millis(120)) } else { Treatment::Deliver };
+    let stall = |n| {
+        if n == 10 {
+            Treatment::Stall(Duration::from_millis(120))
+        } else {
+            Treatment::Deliver
+        }
+    };
     let got = hundred(1, stall).unwrap();
     // One event stalls for 120 ms; the sixty due meanwhile wait behind it. Counted from the send, only one would show.
-    assert!(got.accept.max_ms >= 120.0 && got.arrival.max_ms >= 120.0, "{got:?}");
+    assert!(
+        got.accept.max_ms >= 120.0 && got.arrival.max_ms >= 120.0,
+        "{got:?}"
+    );
     assert!(got.accept.p90_ms >= 60.0, "{got:?}");
 }
 
 #[test]
 fn a_server_that_refuses_everything_is_an_error_that_says_why() {
     let error = hundred(2, |_| Treatment::Refuse).unwrap_err();
-    let BenchError::NothingThrough { posted: 100, refusal, .. } = error else { panic!("{error}") };
-    assert!(refusal.contains("503") && refusal.contains("full"), "{refusal}");
+    let BenchError::NothingThrough {
+        posted: 100,
+        refusal,
+        ..
+    } = error
+    else {
+        panic!("{error}")
+    };
+    assert!(
+        refusal.contains("503") && refusal.contains("full"),
+        "{refusal}"
+    );
 }
 
 #[test]
@@ -148,13 +250,19 @@ fn a_late_repetition_of_an_earlier_round_is_no_event_of_the_next() {
 #[test]
 fn what_is_no_server_is_refused_with_a_reason() {
     let nowhere = Path::new("/nonexistent/tidings");
-    assert!(matches!(find_binary(Some(nowhere), |_| ()), Err(BenchError::NoBinary(_))));
+    assert!(matches!(
+        find_binary(Some(nowhere), |_| ()),
+        Err(BenchError::NoBinary(_))
+    ));
     let data = std::env::temp_dir().join(format!("tidings-bench-test-{}", std::process::id()));
     std::fs::create_dir_all(&data).unwrap();
     // `false` takes any arguments, prints nothing and fails.
     let fails = Path::new("false");
     assert!(matches!(operator_key(fails), Err(BenchError::Child { .. })));
-    assert!(matches!(Server::start(fails, &data, "tdg_o_test"), Err(BenchError::NotReady { .. })));
+    assert!(matches!(
+        Server::start(fails, &data, "tdg_o_test"),
+        Err(BenchError::NotReady { .. })
+    ));
     std::fs::remove_file(data.with_extension("log")).unwrap();
     std::fs::remove_dir_all(&data).unwrap();
 }
@@ -168,12 +276,21 @@ fn a_target_needs_an_address_and_a_clean_key() {
         ("/v1/events", None),
         ("http://127.0.0.1:1/x", Some("a\nb")),
     ] {
-        assert!(matches!(Target::new(url, key), Err(BenchError::Target { .. })), "{url}");
+        assert!(
+            matches!(Target::new(url, key), Err(BenchError::Target { .. })),
+            "{url}"
+        );
     }
 }
 
 fn latency(p50_ms: f64, p99_ms: f64) -> Latency {
-    Latency { events: 100, p50_ms, p90_ms: p50_ms, p99_ms, max_ms: p99_ms }
+    Latency {
+        events: 100,
+        p50_ms,
+        p90_ms: p50_ms,
+        p99_ms,
+        max_ms: p99_ms,
+    }
 }
 
 fn round(arrived_per_second: f64, arrival: Latency) -> Round {
@@ -197,14 +314,30 @@ fn round(arrived_per_second: f64, arrival: Latency) -> Round {
 
 /// A report whose every bar is met by a little.
 fn good_report() -> Report {
-    let memory = Some(Memory { resident_mb: 29.9, peak_mb: 80.0 });
+    let memory = Some(Memory {
+        resident_mb: 29.9,
+        peak_mb: 80.0,
+    });
     Report {
-        machine: Machine { cores: 2, cpu: "x".into(), kernel: "linux".into(), rustc: None },
-        setting: Setting { seconds: 1, connections: 64, body_bytes: 1_024 },
+        machine: Machine {
+            cores: 2,
+            cpu: "x".into(),
+            kernel: "linux".into(),
+            rustc: None,
+        },
+        setting: Setting {
+            seconds: 1,
+            connections: 64,
+            body_bytes: 1_024,
+        },
         fdatasync: Some(latency(0.2, 0.4)),
         floor: Some(round(100_000.0, latency(0.6, 1.0))),
         throughput: Some(round(20_000.0, latency(3.0, 9.0))),
-        latency: vec![AtRate { rate: 200, floor: round(200.0, latency(0.1, 0.2)), server: round(200.0, latency(1.5, 5.0)) }],
+        latency: vec![AtRate {
+            rate: 200,
+            floor: round(200.0, latency(0.1, 0.2)),
+            server: round(200.0, latency(1.5, 5.0)),
+        }],
         process: Some(Process {
             binary: "tidings".into(),
             ready_ms: 199.0,
@@ -226,25 +359,48 @@ fn bars_are_judged_one_by_one() {
         report.judge();
         assert_eq!(report.bars.len(), 7);
         for bar in &report.bars {
-            let expected = if Some(bar.name.as_str()) == name { verdict } else { Verdict::Met };
+            let expected = if Some(bar.name.as_str()) == name {
+                verdict
+            } else {
+                Verdict::Met
+            };
             assert_eq!(bar.verdict, expected, "{}", bar.name);
-            assert!(report.table().contains(&bar.name), "{} is not in the table", bar.name);
+            assert!(
+                crate::table::of(&report).contains(&bar.name),
+                "{} is not in the table",
+                bar.name
+            );
         }
         let json = serde_json::to_value(&report).unwrap();
         assert!(json.pointer("/bars/0/verdict").is_some());
     }
     check(None, Verdict::Met, |_| ());
-    check(Some("throughput of floor"), Verdict::Missed, |r| r.throughput = Some(round(19_999.0, latency(3.0, 9.0))));
-    check(Some("arrival p50 at 200/s, ms"), Verdict::Missed, |r| r.latency[0].server.arrival.p50_ms = 1.51);
-    check(Some("arrival p99 at 200/s, ms"), Verdict::Missed, |r| r.latency[0].server.arrival.p99_ms = 5.01);
+    check(Some("throughput of floor"), Verdict::Missed, |r| {
+        r.throughput = Some(round(19_999.0, latency(3.0, 9.0)))
+    });
+    check(Some("arrival p50 at 200/s, ms"), Verdict::Missed, |r| {
+        r.latency[0].server.arrival.p50_ms = 1.51
+    });
+    check(Some("arrival p99 at 200/s, ms"), Verdict::Missed, |r| {
+        r.latency[0].server.arrival.p99_ms = 5.01
+    });
     check(Some("arrival p99 at 200/s, ms"), Verdict::NotCounted, |r| {
         r.latency[0].server.arrival.p99_ms = 5.01;
         r.fdatasync = Some(latency(0.31, 0.4));
     });
-    check(Some("lost"), Verdict::Missed, |r| r.latency[0].server.lost = 1);
-    check(Some("duplicates"), Verdict::Missed, |r| r.latency[0].server.duplicates = 1);
-    check(Some("memory idle, MB"), Verdict::Missed, |r| {
-        r.process.as_mut().unwrap().idle = Some(Memory { resident_mb: 30.1, peak_mb: 31.0 });
+    check(Some("lost"), Verdict::Missed, |r| {
+        r.latency[0].server.lost = 1
     });
-    check(Some("start to ready, ms"), Verdict::Missed, |r| r.process.as_mut().unwrap().ready_ms = 200.1);
+    check(Some("duplicates"), Verdict::Missed, |r| {
+        r.latency[0].server.duplicates = 1
+    });
+    check(Some("memory idle, MB"), Verdict::Missed, |r| {
+        r.process.as_mut().unwrap().idle = Some(Memory {
+            resident_mb: 30.1,
+            peak_mb: 31.0,
+        });
+    });
+    check(Some("start to ready, ms"), Verdict::Missed, |r| {
+        r.process.as_mut().unwrap().ready_ms = 200.1
+    });
 }
