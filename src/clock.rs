@@ -57,6 +57,7 @@ impl Clock {
     }
 
     /// The monotonic time.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn monotonic(&self) -> Monotonic {
         match &self.0 {
             Source::System { started } => {

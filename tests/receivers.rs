@@ -11,6 +11,8 @@
     reason = "tests"
 )]
 
+#[path = "receivers/examples.rs"]
+mod examples;
 #[path = "receivers/judges.rs"]
 mod judges;
 
@@ -49,6 +51,34 @@ fn signed(vector: &Value) -> Signed {
         ],
         body: text("body").into_bytes(),
     }
+}
+
+/// The first vector, signed again by the Standard Webhooks library for Rust as if it were sent now.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the receivers look at the real clock"
+)]
+fn sent_now() -> Signed {
+    let mut signed = vectors().swap_remove(0);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970");
+    let seconds = i64::try_from(now.as_secs()).expect("before the end of time");
+    let library = standardwebhooks::Webhook::new(&signed.secret).expect("a secret");
+    let signature = library
+        .sign("dlv_1", seconds, &signed.body)
+        .expect("a signature");
+    signed.headers.truncate(1);
+    signed
+        .headers
+        .push(("webhook-id".to_owned(), "dlv_1".to_owned()));
+    signed
+        .headers
+        .push(("webhook-timestamp".to_owned(), seconds.to_string()));
+    signed
+        .headers
+        .push(("webhook-signature".to_owned(), signature));
+    signed
 }
 
 /// Each way to tamper with a request; a receiver must see every one of them.
@@ -127,5 +157,33 @@ fn w15_the_libraries_refuse_an_old_timestamp() {
             verdicts.iter().all(|verdict| verdict.contains("too old")),
             "{receiver:?}: {verdicts:?}"
         );
+    }
+}
+
+#[test]
+fn w14_w17_the_example_receivers_take_what_is_signed_and_refuse_the_rest() {
+    let good = sent_now();
+    let mut forged = good.clone();
+    forged.body.push(b' ');
+    let mut unsigned = good.clone();
+    unsigned.headers.clear();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/receivers");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .expect("the examples")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .filter(|name| !name.ends_with(".md"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 8, "only {files:?}");
+    for file in files {
+        let receiver = examples::start(&file, &good.secret);
+        let answers = [&good, &forged, &unsigned].map(|request| receiver.post(request));
+        assert_eq!(answers, [204, 401, 401], "{file}");
     }
 }

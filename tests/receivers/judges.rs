@@ -79,7 +79,7 @@ impl Receiver {
 
     fn command(self, clock: Clock) -> Command {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let deps = root.join("target/test-deps");
+        let deps = deps();
         let (program, script) = match self {
             Self::Php => (PathBuf::from("php"), "verify.php"),
             Self::Node => (PathBuf::from("node"), "verify.mjs"),
@@ -94,6 +94,11 @@ impl Receiver {
         }
         command
     }
+}
+
+/// Where `./test deps` puts the published verifiers.
+pub(crate) fn deps() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/test-deps")
 }
 
 fn line(request: &Signed) -> Value {
