@@ -133,6 +133,42 @@ fn w14_w15_foreign_receivers_verify_every_vector() {
     }
 }
 
+/// The request that `docs/wire.md` shows: the secret in backquotes before it, then head, blank line, body.
+fn documented() -> Signed {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/wire.md");
+    let page = std::fs::read_to_string(path).expect("the page");
+    let (before, rest) = page.split_once("```http\n").expect("a request");
+    let (request, _) = rest.split_once("\n```").expect("its end");
+    let (head, body) = request.split_once("\n\n").expect("head and body");
+    let secret = before
+        .split('`')
+        .rfind(|word| word.starts_with("whsec_"))
+        .expect("a secret");
+    let headers = head.lines().filter_map(|line| line.split_once(": "));
+    Signed {
+        secret: secret.to_owned(),
+        headers: headers
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        body: body.as_bytes().to_vec(),
+    }
+}
+
+#[test]
+fn w14_w15_foreign_receivers_verify_the_request_in_wire_md() {
+    let request = documented();
+    let length = request
+        .headers
+        .iter()
+        .find(|(name, _)| name == "content-length")
+        .expect("a length");
+    assert_eq!(length.1, request.body.len().to_string());
+    for receiver in ALL {
+        let verdicts = receiver.judge(std::slice::from_ref(&request), Clock::AtTheRequest);
+        assert_eq!(verdicts, ["ok"], "{receiver:?}");
+    }
+}
+
 #[test]
 fn w14_w15_foreign_receivers_refuse_what_was_tampered_with() {
     let good = vectors().swap_remove(0);
