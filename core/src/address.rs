@@ -1,15 +1,21 @@
-//! Placeholder until the address rules land: only the shape other modules compile against.
-use std::sync::Arc;
-/// A target URL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetUrl(Arc<str>);
-impl TargetUrl {
-    /// A stored URL.
-    pub fn from_stored(text: &str) -> Self {
-        Self(Arc::from(text))
-    }
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+//! Where a request may go: addresses, ports and target URLs, judged without looking anything up.
+//!
+//! Invariants: thinking is by allow-list, so that an address nobody thought of is refused; the addresses at which
+//! clouds hand out credentials open only by naming each one exactly; an IPv4 address inside an IPv6
+//! one is never dialled. A name is not judged here: its addresses are, each time, before they are dialled.
+//! Deliberately absent: name look-up and sockets.
+
+mod cidr;
+mod egress;
+mod host;
+mod special;
+mod target;
+#[cfg(test)]
+mod tests;
+mod url_error;
+
+pub use cidr::{Cidr, CidrError};
+pub use egress::{EgressRules, Refusal};
+pub use host::Host;
+pub use target::{Origin, Scheme, TargetUrl};
+pub use url_error::UrlError;

@@ -1,0 +1,141 @@
+//! What the operator opened and closed, and the verdict on an address or a port (S1, S2).
+//!
+//! Invariants: [`EgressRules::vet_address`] is asked for each address about to be dialled, by whoever dials it;
+//! without settings only ordinary public addresses pass.
+
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+use super::cidr::Cidr;
+use super::special::{carrier, is_metadata, special};
+
+/// The ports at 1024 and above that the Fetch standard blocks (<https://fetch.spec.whatwg.org/#port-blocking>):
+/// other protocols live there, which could take a request for one of theirs.
+const FETCH_BLOCKED: [u16; 19] = [
+    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669,
+    6679, 6697, 10080,
+];
+
+/// Where requests may go: the settings `egress.allow`, `egress.allow_http` and `egress.closed_ports`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EgressRules {
+    /// Blocks that are open though they are not public.
+    pub allow: Vec<Cidr>,
+    /// Whether plain `http://` targets may be used.
+    pub allow_http: bool,
+    /// Ports that are closed beside those that always are.
+    pub closed_ports: Vec<u16>,
+}
+
+impl Default for EgressRules {
+    /// Nothing private is open; `http://` is.
+    fn default() -> Self {
+        Self {
+            allow: Vec::new(),
+            allow_http: true,
+            closed_ports: Vec::new(),
+        }
+    }
+}
+
+/// Why a request does not go to an address or a port.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The address is not on the public network and not opened.
+    #[error("{ip} is {what}. To allow it set egress.allow = [\"{}\"].", Cidr::exact(*ip))]
+    AddressNotPublic {
+        /// The address.
+        ip: IpAddr,
+        /// What it is, with its article: "a loopback address".
+        what: &'static str,
+    },
+    /// An IPv6 address that stands for an IPv4 one: it could lead anywhere, so no setting opens it.
+    #[error("{ip} stands for an IPv4 address ({form}). Use the IPv4 address itself.")]
+    CarriesIpv4 {
+        /// The address.
+        ip: IpAddr,
+        /// "IPv4-mapped", "6to4" and so on.
+        form: &'static str,
+    },
+    /// A cloud's credentials live there.
+    #[error("This is a cloud metadata address and stays closed.")]
+    MetadataAddress {
+        /// The address, which only the entry with exactly it opens.
+        ip: IpAddr,
+    },
+    /// Never a port of a web server.
+    #[error(
+        "Port {port} is not allowed; 80, 443, or 1024 and above less the Fetch standard's blocked ports."
+    )]
+    PortNotAllowed {
+        /// The port.
+        port: u16,
+    },
+    /// A port that the operator closed.
+    #[error("Port {port} is closed here (egress.closed_ports).")]
+    PortClosed {
+        /// The port.
+        port: u16,
+    },
+}
+
+impl Refusal {
+    /// The stable code of the problem document.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::AddressNotPublic { .. } | Self::CarriesIpv4 { .. } => "address_not_public",
+            Self::MetadataAddress { .. } => "metadata_address",
+            Self::PortNotAllowed { .. } | Self::PortClosed { .. } => "port_not_allowed",
+        }
+    }
+}
+
+impl EgressRules {
+    /// Whether a connection to this address may be opened.
+    ///
+    /// # Errors
+    /// [`Refusal`] says what the address is and how the operator would open it.
+    pub fn vet_address(&self, ip: IpAddr) -> Result<(), Refusal> {
+        if let Some(form) = carrier(ip) {
+            return Err(Refusal::CarriesIpv4 { ip, form });
+        }
+        if is_metadata(ip) {
+            let opened = self.allow.iter().any(|block| block.single() == Some(ip));
+            return if opened {
+                Ok(())
+            } else {
+                Err(Refusal::MetadataAddress { ip })
+            };
+        }
+        match special(ip) {
+            Some(what) if !self.allow.iter().any(|block| block.contains(ip)) => {
+                Err(Refusal::AddressNotPublic { ip, what })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a connection to this port may be opened, at any address.
+    ///
+    /// # Errors
+    /// [`Refusal::PortNotAllowed`] or [`Refusal::PortClosed`].
+    pub fn vet_port(&self, port: u16) -> Result<(), Refusal> {
+        let usual = matches!(port, 80 | 443 | 1024..);
+        if !usual || FETCH_BLOCKED.contains(&port) {
+            return Err(Refusal::PortNotAllowed { port });
+        }
+        if self.closed_ports.contains(&port) {
+            return Err(Refusal::PortClosed { port });
+        }
+        Ok(())
+    }
+
+    /// The entries that open cloud metadata addresses; to be warned of at start.
+    pub fn opened_metadata(&self) -> impl Iterator<Item = &Cidr> {
+        self.allow
+            .iter()
+            .filter(|block| block.single().is_some_and(is_metadata))
+    }
+}
