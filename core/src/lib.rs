@@ -14,6 +14,7 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod organization;
+pub mod outage;
 pub mod outcome;
 pub mod request;
 pub mod retry;
