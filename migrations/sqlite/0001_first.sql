@@ -25,7 +25,8 @@ CREATE TABLE organizations (
     add_ons INTEGER NOT NULL CHECK (add_ons BETWEEN 0 AND 3),
     webhooks INTEGER NOT NULL CHECK (webhooks IN (0, 1)),
     created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    updated_at INTEGER NOT NULL,
+    deleted_at INTEGER                                       -- kept while its history is
 ) STRICT;
 
 -- Own forms get a number, so that events and deliveries do not repeat their text.

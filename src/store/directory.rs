@@ -145,6 +145,37 @@ pub enum Scope {
     Viewer(OrganizationId),
 }
 
+impl Scope {
+    /// The organization it is confined to, if it is.
+    pub const fn organization(self) -> Option<OrganizationId> {
+        match self {
+            Self::Operator | Self::Producer => None,
+            Self::Administrator(organization) | Self::Viewer(organization) => Some(organization),
+        }
+    }
+
+    /// Its name, in the API and in the store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Producer => "producer",
+            Self::Administrator(_) => "administrator",
+            Self::Viewer(_) => "viewer",
+        }
+    }
+
+    /// The scope of that name; `None` when the name is unknown or does not go with the organization.
+    pub fn named(name: &str, organization: Option<OrganizationId>) -> Option<Self> {
+        match (name, organization) {
+            ("operator", None) => Some(Self::Operator),
+            ("producer", None) => Some(Self::Producer),
+            ("administrator", Some(own)) => Some(Self::Administrator(own)),
+            ("viewer", Some(own)) => Some(Self::Viewer(own)),
+            _ => None,
+        }
+    }
+}
+
 /// The hash an API key is known by: SHA-256 of its text.
 pub type KeyHash = [u8; 32];
 

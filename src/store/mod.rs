@@ -12,6 +12,7 @@ pub mod handover;
 pub mod log;
 pub mod queue;
 pub mod room;
+pub mod sqlite;
 
 use std::path::PathBuf;
 use tidings_core::id::OrganizationId;
