@@ -112,7 +112,8 @@ fn load_endpoints(connection: &Connection, tables: &mut Tables) -> Result<()> {
         let record = Endpoint {
             id,
             organization: organization(row, 1)?,
-            url: TargetUrl::from_stored(row.get_ref(2)?.as_str()?),
+            url: TargetUrl::from_stored(row.get_ref(2)?.as_str()?)
+                .map_err(|error| damaged(2, Type::Text, error))?,
             description: row.get(3)?,
             event_types: chosen.of(id, tables)?,
             switch: Switch::from_bool(row.get(5)?),

@@ -40,7 +40,7 @@ fn put(tables: &mut Tables, id: i64, owner: i64, switch: Switch, types: &[&str])
     let record = Endpoint {
         id: EndpointId::from_raw(id),
         organization: OrganizationId::new(owner).unwrap(),
-        url: TargetUrl::from_stored("https://receiver.example/hook"),
+        url: TargetUrl::from_stored("https://receiver.example/hook").unwrap(),
         description: String::new(),
         event_types: types
             .iter()
