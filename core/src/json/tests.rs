@@ -77,6 +77,25 @@ fn unreadable_texts_say_what_and_where() {
 }
 
 #[test]
+fn eight_bytes_at_a_time_find_what_one_at_a_time_finds() {
+    let mut text = *b"plain text of three word";
+    let special = |&byte: &u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    for place in 0..text.len() {
+        for byte in 0..=u8::MAX {
+            let before = std::mem::replace(&mut text[place], byte);
+            for from in 0..4 {
+                let slow = text[from..]
+                    .iter()
+                    .position(special)
+                    .unwrap_or(text.len() - from);
+                assert_eq!(scan::plain_prefix(&text[from..]), slow, "{byte} at {place}");
+            }
+            text[place] = before;
+        }
+    }
+}
+
+#[test]
 fn texts_that_stop_name_their_last_character() {
     let texts = r#"{ [ [1, {" {"a tr "\ "\u "\u00 nul [[] {"a":{"b":[1"#;
     for early in texts.split(' ') {

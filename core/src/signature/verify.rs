@@ -24,7 +24,7 @@ pub struct Delivered<'a> {
     pub body: &'a [u8],
 }
 
-/// What is wrong with a signed request. The first two steps of the answer to a sender are the same for all: 401 and nothing more.
+/// What is wrong with a signed request; to its sender all are one answer, 401 and nothing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum VerifyError {
     /// The header is empty.
