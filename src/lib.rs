@@ -4,4 +4,5 @@
 //! `app` and `cli` know all. `tests/tidy.rs` holds that order.
 
 pub mod clock;
+pub mod engine;
 pub mod store;
