@@ -3,6 +3,7 @@
 //! Layers: `store` knows the core crate; `engine` and `http` know `store` and core, not each other; only
 //! `app` and `cli` know all. `tests/tidy.rs` holds that order.
 
+pub mod catalogue;
 pub mod clock;
 pub mod engine;
 pub mod store;
