@@ -182,6 +182,16 @@ pub struct Settlement {
     pub reservation: Reservation,
 }
 
+/// Results that could not be stored, given back so that they can be stored later.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct NotSettled {
+    /// Why.
+    pub error: StoreError,
+    /// All of them, as they came; what a failing writer lost is missing and stays leased.
+    pub results: Vec<Settlement>,
+}
+
 /// What became of a settlement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
@@ -255,11 +265,12 @@ pub trait Queue: Send + Sync {
     async fn claim(&self, limit: usize, now: Timestamp) -> Result<Claimed, StoreError>;
 
     /// Stores results, each with its attempt and next state in one commit. Need not be synced one by one:
-    /// losing the last few repeats attempts (W23).
+    /// losing the last few repeats attempts (W23). What is due again by this is known to the caller; everything
+    /// else that becomes due is announced on the handover after its commit.
     ///
     /// # Errors
-    /// Nothing was stored; the deliveries stay leased.
-    async fn settle(&self, results: Vec<Settlement>) -> Result<Vec<Settled>, StoreError>;
+    /// Nothing was stored; the deliveries stay leased, and the results come back.
+    async fn settle(&self, results: Vec<Settlement>) -> Result<Vec<Settled>, NotSettled>;
 
     /// Makes the next part of the oldest unfinished fan-out, at most `limit` deliveries, in one commit with
     /// its cursor.
