@@ -64,7 +64,7 @@ impl Actor {
 }
 
 /// What went wrong below every caller's decisions.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// No space left: nothing was stored; it heals by itself when there is space.
     #[error("the disk is full: nothing was stored")]

@@ -1,0 +1,146 @@
+//! Opening the database file: is it ours and whole, how it is set up, and which format it has.
+//!
+//! The layout's rules and their reasons: docs/decisions/0001-storage.md. A file of a newer format is refused
+//! untouched; an older one is brought forward, one transaction per step.
+
+use super::lock::sync_directory;
+use crate::store::StoreError;
+use rusqlite::{Connection, OpenFlags};
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// The database's name in the data directory.
+pub(super) const FILE: &str = "tidings.db";
+/// What every SQLite file begins with.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// `TDNG`: tells our files from other databases.
+const APPLICATION_ID: i32 = 0x5444_4E47;
+/// Older ones can corrupt a write-ahead log.
+const OLDEST_SQLITE: i32 = 3_051_003;
+/// Every format there was: the steps from nothing to now.
+const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_first.sql")];
+/// How long another program's write lock is waited for, such as that of the `sqlite3` shell.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Opens the file for writing, making it if it is missing, and brings it to the newest format.
+///
+/// # Errors
+/// [`StoreError::Damaged`], [`StoreError::TooNew`], or the file system's refusal.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(StoreError::Internal {
+            what: format!("SQLite {} is too old", rusqlite::version()),
+        });
+    }
+    check_header(path)?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY)?;
+    // Page size and vacuum mode are chosen here for good: they only work on an empty file.
+    connection.execute_batch(
+        "PRAGMA page_size = 16384;
+         PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA wal_autocheckpoint = 1000;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA cache_size = -12288;
+         PRAGMA temp_store = MEMORY;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(64);
+    migrate(&connection, path)?;
+    if let Some(directory) = path.parent() {
+        sync_directory(directory)?;
+    }
+    Ok(connection)
+}
+
+/// Opens the file for reading only.
+///
+/// # Errors
+/// The database's refusal.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY)?;
+    connection.execute_batch("PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY;")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Refuses a file that is no database before SQLite touches it; makes an empty one for the owner only.
+fn check_header(path: &Path) -> Result<(), StoreError> {
+    let failed = |error| StoreError::file(path, &error);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
+    let mut start = Vec::with_capacity(MAGIC.len());
+    file.by_ref()
+        .take(MAGIC.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(failed)?;
+    if start.is_empty() || start == MAGIC {
+        return Ok(());
+    }
+    Err(StoreError::Damaged {
+        path: path.to_owned(),
+        what: String::from("its first bytes are not those of a database"),
+    })
+}
+
+fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables > 0 && application != APPLICATION_ID {
+        return Err(StoreError::Damaged {
+            path: path.to_owned(),
+            what: String::from("it is the database of another program"),
+        });
+    }
+    let known = MIGRATIONS.len() as u32;
+    if found > known {
+        return Err(StoreError::TooNew {
+            path: path.to_owned(),
+            found,
+            known,
+            written_by: written_by(connection)?,
+        });
+    }
+    for (step, sql) in (1_u32..).zip(MIGRATIONS).skip(found as usize) {
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "user_version", step)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.execute(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES ('written_by', ?1)",
+            [env!("CARGO_PKG_VERSION")],
+        )?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn written_by(connection: &Connection) -> Result<String, StoreError> {
+    let mut statement = connection.prepare("SELECT value FROM meta WHERE key = 'written_by'")?;
+    let mut rows = statement.query([])?;
+    Ok(match rows.next()? {
+        Some(row) => row.get(0)?,
+        None => String::from("an unknown version"),
+    })
+}

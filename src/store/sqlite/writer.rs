@@ -1,0 +1,252 @@
+//! The one writer: a thread of its own, one connection, group commit.
+//!
+//! What is queued when the writer comes round is run in one transaction and answered after its commit. An
+//! idle writer commits at once: nothing waits for company. Two kinds of work:
+//! - *shared* work (accept, settle, claim) goes together; it refuses bad input by itself, so that an error is
+//!   the database's, and then the whole group is answered with it and nothing of it is stored;
+//! - *lone* work (changes of the directory, upkeep) has a transaction of its own. Whatever comes after it sees
+//!   the directory in memory as it left it.
+//!
+//! After a commit, in this order: memory, handed-over deliveries, answers. A failure of the file system or
+//! damage is final: every later call is answered with it, until the process ends.
+
+use super::statements::Statements;
+use super::step::{After, Memory, Step};
+use super::tables::Shared;
+use crate::clock::{Clock, RandomBits};
+use crate::store::StoreError;
+use crate::store::handover::Handover;
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tidings_core::id::IdSource;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Commands that may wait for the writer.
+pub(super) const QUEUE: usize = 4_096;
+/// How long a caller waits for a place in the queue.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Events and results in one group: bounds how long a commit takes.
+const GROUP: usize = 2_048;
+
+/// Whether work may be committed together with other work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    /// With others; the number is how many events or results it holds.
+    Shared(usize),
+    /// In a transaction of its own.
+    Lone,
+}
+
+/// What is sent to the writer.
+pub(super) enum Message {
+    /// Something to do.
+    Work(Company, Box<dyn Work>),
+    /// Stop after everything queued before; answered when the file is closed.
+    Close(oneshot::Sender<()>),
+}
+
+/// One piece of work, run in a transaction and answered after it.
+pub(super) trait Work: Send {
+    /// Does it. An error undoes the whole transaction.
+    fn run(&mut self, step: &mut Step<'_, '_>) -> Result<(), StoreError>;
+    /// Answers it.
+    fn answer(self: Box<Self>, committed: Result<(), &StoreError>);
+}
+
+struct Task<F, T> {
+    work: Option<F>,
+    outcome: Option<T>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Work for Task<F, T>
+where
+    F: FnOnce(&mut Step<'_, '_>) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn run(&mut self, step: &mut Step<'_, '_>) -> Result<(), StoreError> {
+        if let Some(work) = self.work.take() {
+            self.outcome = Some(work(step)?);
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), &StoreError>) {
+        let answer = match (committed, self.outcome) {
+            (Ok(()), Some(outcome)) => Ok(outcome),
+            (Ok(()), None) => Err(StoreError::Closed),
+            (Err(error), _) => Err(error.clone()),
+        };
+        let _caller_gone = self.answer.send(answer);
+    }
+}
+
+/// Queues `work` and waits for its answer.
+///
+/// # Errors
+/// [`StoreError::Overloaded`] and [`StoreError::Closed`] when it was not run, else the work's own or the database's.
+pub(super) async fn submit<T, F>(
+    queue: &mpsc::Sender<Message>,
+    company: Company,
+    work: F,
+) -> Result<T, StoreError>
+where
+    F: FnOnce(&mut Step<'_, '_>) -> Result<T, StoreError> + Send + 'static,
+    T: Send + 'static,
+{
+    let (answer, answered) = oneshot::channel();
+    let task = Box::new(Task {
+        work: Some(work),
+        outcome: None,
+        answer,
+    });
+    match queue.try_send(Message::Work(company, task)) {
+        Ok(()) => {}
+        Err(mpsc::error::TrySendError::Closed(_)) => return Err(StoreError::Closed),
+        Err(mpsc::error::TrySendError::Full(message)) => queue
+            .send_timeout(message, PATIENCE)
+            .await
+            .map_err(|error| match error {
+                mpsc::error::SendTimeoutError::Timeout(_) => StoreError::Overloaded,
+                mpsc::error::SendTimeoutError::Closed(_) => StoreError::Closed,
+            })?,
+    }
+    answered.await.unwrap_or(Err(StoreError::Closed))
+}
+
+/// What the writer works with, beside its connection.
+pub(super) struct Writer {
+    /// Where work comes from.
+    pub queue: mpsc::Receiver<Message>,
+    /// The database file, for messages.
+    pub file: PathBuf,
+    /// What time it is.
+    pub clock: Clock,
+    /// Random bits for ids.
+    pub random: RandomBits,
+    /// Gives ids, in the order of commits.
+    pub ids: IdSource,
+    /// The directory in memory.
+    pub tables: Arc<Shared>,
+    /// What the writer alone remembers.
+    pub memory: Memory,
+    /// The engine.
+    pub handover: Handover,
+    /// The failure after which nothing is written, once there is one.
+    pub failed: watch::Sender<Option<StoreError>>,
+}
+
+impl Writer {
+    /// Works until the queue is closed. Runs on a thread of its own.
+    pub(super) fn run(mut self, connection: Connection) {
+        let closed = match Statements::prepare(&connection) {
+            Ok(mut statements) => self.work(&mut statements),
+            Err(error) => {
+                self.failed.send_replace(Some(error));
+                None
+            }
+        };
+        let _nothing_left_to_do = connection.close();
+        if let Some(closed) = closed {
+            let _caller_gone = closed.send(());
+        }
+    }
+
+    fn work(&mut self, statements: &mut Statements<'_>) -> Option<oneshot::Sender<()>> {
+        let mut next = self.queue.blocking_recv();
+        let mut group = Vec::new();
+        loop {
+            let (mut company, work) = match next.take().or_else(|| self.queue.blocking_recv())? {
+                Message::Work(company, work) => (company, work),
+                Message::Close(closed) => {
+                    self.queue.close();
+                    return Some(closed);
+                }
+            };
+            group.push(work);
+            while let Company::Shared(size) = company {
+                match self.queue.try_recv() {
+                    Ok(Message::Work(Company::Shared(more), work)) if size < GROUP => {
+                        company = Company::Shared(size.saturating_add(more));
+                        group.push(work);
+                    }
+                    Ok(message) => {
+                        next = Some(message);
+                        break;
+                    }
+                    Err(_) => break,
+                }
+            }
+            self.commit(statements, &mut group);
+        }
+    }
+
+    fn commit(&mut self, statements: &mut Statements<'_>, group: &mut Vec<Box<dyn Work>>) {
+        let outcome = match self.failed.borrow().as_ref() {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(()),
+        };
+        let outcome = outcome.and_then(|()| self.transact(statements, group));
+        match outcome {
+            Ok(mut after) => {
+                if let Some(apply) = after.apply.take() {
+                    apply(&mut self.tables.write());
+                    self.memory.due.unpark();
+                }
+                after.announce(&self.handover);
+                for work in group.drain(..) {
+                    work.answer(Ok(()));
+                }
+            }
+            Err(error) => {
+                let error = error.located(&self.file);
+                self.undo(statements, &error);
+                for work in group.drain(..) {
+                    work.answer(Err(&error));
+                }
+            }
+        }
+    }
+
+    fn transact(
+        &mut self,
+        statements: &mut Statements<'_>,
+        group: &mut [Box<dyn Work>],
+    ) -> Result<After, StoreError> {
+        let mut after = After::default();
+        let tables = self.tables.read();
+        statements.begin.execute([])?;
+        let mut step = Step {
+            now: self.clock.now(),
+            tables: &tables,
+            memory: &mut self.memory,
+            room: self.handover.room(),
+            ids: &mut self.ids,
+            random: &self.random,
+            after: &mut after,
+            statements,
+        };
+        for work in group {
+            work.run(&mut step)?;
+        }
+        statements.commit.execute([])?;
+        Ok(after)
+    }
+
+    /// Leaves the transaction, and distrusts what memory learnt in it.
+    fn undo(&mut self, statements: &Statements<'_>, error: &StoreError) {
+        let connection = statements.connection;
+        if !connection.is_autocommit()
+            && let Err(rollback) = connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%rollback, "a transaction could not be rolled back");
+        }
+        self.memory.doubt();
+        if error.is_final() && self.failed.borrow().is_none() {
+            tracing::error!(%error, "the store stops writing");
+            self.failed.send_replace(Some(error.clone()));
+        }
+    }
+}
