@@ -3,6 +3,9 @@
 //! Deliberately absent: how a request is made ([`Transport`] is the seam), and where deliveries are kept
 //! (the store).
 
+pub mod resolver;
+pub mod sender;
+
 use crate::store::directory::Endpoint;
 use crate::store::queue::{AttemptRecord, Job};
 use std::future::Future;

@@ -1,0 +1,204 @@
+//! The sender: one attempt is one HTTP request to a target, and what became of it.
+//!
+//! Invariants:
+//! - one deadline covers an attempt whole: look-up, connect, TLS, sending, the answer to its last byte (W17);
+//! - only addresses that the egress rules passed are dialled, and each is asked every time it is dialled;
+//! - redirects are not followed (W18), no proxy is taken from the environment, nothing is sent twice: a fresh
+//!   connection replaces a kept one within an attempt only where the request certainly was not processed;
+//! - a try spent on our own fault says so and does not count (W20).
+//!
+//! Deliberately absent: when to send, and what an outcome means for the delivery.
+
+mod answer;
+mod connect;
+mod course;
+mod fault;
+mod line;
+mod pool;
+mod request;
+mod socket;
+mod tls;
+
+use self::answer::Ending;
+use self::connect::Connector;
+use self::course::Course;
+use self::fault::Fault;
+use self::line::Sent;
+use self::pool::Pool;
+use self::request::{Signed, Signer};
+use super::Transport;
+use super::resolver::Resolver;
+use crate::clock::Clock;
+use crate::store::directory::{Directory, Endpoint};
+use crate::store::queue::{Answer, AttemptRecord, Job, Timing};
+use http::HeaderName;
+use rustls::pki_types::CertificateDer;
+use std::sync::Arc;
+use tidings_core::address::EgressRules;
+use tidings_core::limits::{ATTEMPT_DEADLINE, KEPT_ANSWER_SUCCESS};
+use tidings_core::outcome::{Outcome, Verdict};
+
+/// What a sender is made of.
+pub struct SenderParts {
+    /// Where secrets come from.
+    pub directory: Arc<dyn Directory>,
+    /// The clock of start times and durations.
+    pub clock: Clock,
+    /// Where names are looked up.
+    pub resolver: Arc<Resolver>,
+    /// Where requests may go.
+    pub rules: Arc<EgressRules>,
+    /// The instance's name for `vomo-signature` (W14).
+    pub signature_header: String,
+    /// Authorities that are trusted beside the system's.
+    pub extra_ca: Vec<CertificateDer<'static>>,
+    /// Connections that are kept open without a request, in all.
+    pub idle_connections: usize,
+}
+
+/// Why no sender can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SenderError {
+    /// The signature header's name is none.
+    #[error("{name:?} cannot be the name of the signature header: use letters, digits and -")]
+    SignatureHeader {
+        /// The name as given.
+        name: String,
+    },
+    /// An extra authority's certificate cannot be read.
+    #[error("an extra CA certificate cannot be used ({0})")]
+    ExtraCa(rustls::Error),
+    /// The cryptography library refuses its own defaults.
+    #[error("TLS cannot be set up ({0})")]
+    Tls(rustls::Error),
+}
+
+/// Sends requests. Shared by all attempts of a node.
+pub struct Sender {
+    clock: Clock,
+    signer: Signer,
+    connector: Connector,
+    pool: Arc<Pool>,
+}
+
+impl Sender {
+    /// A sender with no connections yet.
+    ///
+    /// # Errors
+    /// [`SenderError`]: a setting that cannot be used.
+    pub fn new(parts: SenderParts) -> Result<Self, SenderError> {
+        let signature_header = parts.signature_header.parse::<HeaderName>().map_err(|_| {
+            SenderError::SignatureHeader {
+                name: parts.signature_header,
+            }
+        })?;
+        let tls = tls::connector(parts.extra_ca)?;
+        Ok(Self {
+            clock: parts.clock.clone(),
+            signer: Signer::new(parts.directory, signature_header),
+            connector: Connector::new(parts.resolver, parts.rules, tls, parts.clock.clone()),
+            pool: Pool::new(parts.idle_connections, parts.clock),
+        })
+    }
+
+    /// Everything that happens within the deadline.
+    async fn run(&self, job: &Job, endpoint: &Endpoint, course: &mut Course) -> Result<u16, Fault> {
+        let signed = self.signer.sign(job, endpoint, course.started_at)?;
+        let signed = &*course.signed.insert(signed);
+        let origin = endpoint.url.origin();
+        let mut kept = self.pool.take(origin).await;
+        loop {
+            let mut line = match kept.take() {
+                Some(line) => line,
+                None => Box::pin(self.connector.dial(origin, &mut course.journey)).await?,
+            };
+            course.journey.waits_for_answer_of(line.peer());
+            let response = match line.send(signed.request(line.version())?).await? {
+                Sent::Answered(response) => response,
+                // A kept connection ended before the request left: that cannot have been a try.
+                Sent::Unprocessed if line.was_kept() => continue,
+                Sent::Unprocessed => return Err(Fault::closed_unused()),
+            };
+            let status = response.status().as_u16();
+            course.journey.reads_answer(self.clock.monotonic());
+            if answer::receive(&mut line, response, &mut course.answer).await? == Ending::Complete {
+                self.pool.put(origin, line).await;
+            }
+            return Ok(status);
+        }
+    }
+
+    fn record(
+        &self,
+        job: &Job,
+        endpoint: &Endpoint,
+        course: Course,
+        ended: Ended,
+    ) -> AttemptRecord {
+        let Course {
+            started_at,
+            journey,
+            signed,
+            mut answer,
+        } = course;
+        if ended.outcome.verdict() == Verdict::Success && answer.body.len() > KEPT_ANSWER_SUCCESS {
+            answer.body.truncate(KEPT_ANSWER_SUCCESS);
+            answer.body.shrink_to_fit();
+        }
+        let (vomo_signature, webhook_signature) =
+            signed.map(Signed::into_signatures).unwrap_or_default();
+        AttemptRecord {
+            number: job.progress.attempts.saturating_add(1),
+            started_at,
+            lateness: started_at.since(job.due_at),
+            timing: Timing {
+                total: journey.since_start(self.clock.monotonic()),
+                ..journey.timing
+            },
+            outcome: ended.outcome,
+            detail: ended.detail,
+            endpoint_version: endpoint.version,
+            timestamp: started_at.as_seconds(),
+            vomo_signature,
+            webhook_signature,
+            peer: journey.peer,
+            answer: Answer {
+                headers: answer.headers,
+                body: answer.body.into(),
+                body_bytes: answer.body_bytes,
+            },
+        }
+    }
+}
+
+/// How an attempt ended.
+struct Ended {
+    outcome: Outcome,
+    detail: String,
+}
+
+impl Transport for Sender {
+    async fn attempt(&self, job: &Job, endpoint: &Arc<Endpoint>) -> AttemptRecord {
+        let mut course = Course::start(self.clock.now(), self.clock.monotonic());
+        let result =
+            tokio::time::timeout(ATTEMPT_DEADLINE, self.run(job, endpoint, &mut course)).await;
+        let ended = match result {
+            Ok(Ok(status)) => Ended {
+                outcome: Outcome::Status(status),
+                detail: String::new(),
+            },
+            Ok(Err(fault)) => fault.into(),
+            Err(_elapsed) => course.journey.deadline_passed().into(),
+        };
+        self.record(job, endpoint, course, ended)
+    }
+}
+
+impl From<Fault> for Ended {
+    fn from(fault: Fault) -> Self {
+        Self {
+            outcome: fault.outcome,
+            detail: fault.detail,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Opening a connection: look the name up, vet every address, dial exactly a vetted one, shake hands.
+//!
+//! Invariants: an address is vetted each time right before it is dialled, and one bad address among a name's
+//! refuses the attempt, so a name cannot be moved to the inside between a check and a connect; a name is
+//! looked up once at most in an attempt. IPv4 addresses are tried first (a broken IPv6 route would cost
+//! every attempt time), one after the other; each has [`PER_ADDRESS`] while others are left.
+
+use super::course::{Journey, Stage};
+use super::fault::{Awaited, Fault};
+use super::line::Line;
+use super::socket::Socket;
+use crate::clock::Clock;
+use crate::engine::resolver::{LookupError, Resolver};
+use http::Version;
+use rustls::pki_types::ServerName;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tidings_core::address::{EgressRules, Host, Origin, Scheme};
+use tidings_core::outcome::{Failure, OwnFault};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// How long one address may take to connect while there are others to try.
+const PER_ADDRESS: Duration = Duration::from_millis(750);
+
+/// Opens connections.
+pub(super) struct Connector {
+    resolver: Arc<Resolver>,
+    rules: Arc<EgressRules>,
+    tls: TlsConnector,
+    clock: Clock,
+}
+
+impl Connector {
+    /// A connector that goes where `rules` allow.
+    pub(super) fn new(
+        resolver: Arc<Resolver>,
+        rules: Arc<EgressRules>,
+        tls: TlsConnector,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            resolver,
+            rules,
+            tls,
+            clock,
+        }
+    }
+
+    /// A new connection to `origin`, ready for a request.
+    ///
+    /// # Errors
+    /// The class says how far it came.
+    pub(super) async fn dial(&self, origin: &Origin, journey: &mut Journey) -> Result<Line, Fault> {
+        let addresses = self.vetted(origin, journey).await?;
+        let stream = self.connect(&addresses, journey).await?;
+        let peer = stream
+            .peer_addr()
+            .map_err(|error| Fault::connecting(&error))?;
+        // Without it a request would wait for the acknowledgement of the one before; failing is no harm.
+        let _slower = stream.set_nodelay(true);
+        let (socket, version) = match origin.scheme {
+            Scheme::Http => (Socket::Plain(stream), Version::HTTP_11),
+            Scheme::Https => self.secure(&origin.host, stream, journey).await?,
+        };
+        journey.enters(Stage::Header);
+        Line::open(socket, version, peer)
+            .await
+            .map_err(|error| Fault::exchanging(&error, Awaited::Header))
+    }
+
+    async fn vetted(
+        &self,
+        origin: &Origin,
+        journey: &mut Journey,
+    ) -> Result<Vec<SocketAddr>, Fault> {
+        if origin.scheme == Scheme::Http && !self.rules.allow_http {
+            return Err(denied("Plain http:// is closed here (egress.allow_http)."));
+        }
+        self.rules.vet_port(origin.port).map_err(denied)?;
+        let mut found = match &origin.host {
+            Host::Ip(ip) => vec![*ip],
+            Host::Name(name) => self.look_up(name, journey).await?,
+        };
+        for ip in &found {
+            self.rules.vet_address(*ip).map_err(denied)?;
+        }
+        found.sort_by_key(IpAddr::is_ipv6);
+        Ok(found
+            .into_iter()
+            .map(|ip| SocketAddr::new(ip, origin.port))
+            .collect())
+    }
+
+    async fn look_up(&self, name: &str, journey: &mut Journey) -> Result<Vec<IpAddr>, Fault> {
+        journey.enters(Stage::Name);
+        let started = self.clock.monotonic();
+        let found = self.resolver.lookup(name).await;
+        journey.timing.dns = Some(self.since(started));
+        found.map_err(|error| match error {
+            LookupError::Resources(_) => Fault::ours(OwnFault::Resources, error.to_string()),
+            LookupError::NoAddress(_) | LookupError::NoAnswer(_) => {
+                Fault::failed(Failure::Dns, error.to_string())
+            }
+        })
+    }
+
+    async fn connect(
+        &self,
+        addresses: &[SocketAddr],
+        journey: &mut Journey,
+    ) -> Result<TcpStream, Fault> {
+        journey.enters(Stage::Connect);
+        let started = self.clock.monotonic();
+        let mut first = None;
+        for (place, address) in addresses.iter().enumerate() {
+            journey.peer = Some(*address);
+            let dialled = TcpStream::connect(*address);
+            let connected = if place + 1 < addresses.len() {
+                tokio::time::timeout(PER_ADDRESS, dialled)
+                    .await
+                    .unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))
+            } else {
+                dialled.await
+            };
+            journey.timing.connect = Some(self.since(started));
+            match connected {
+                Ok(stream) => return Ok(stream),
+                Err(error) => {
+                    let fault = unconnected(&error, *address);
+                    if matches!(fault.outcome, tidings_core::outcome::Outcome::OwnFault(_)) {
+                        return Err(fault);
+                    }
+                    first.get_or_insert(fault);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| Fault::failed(Failure::Dns, "the name has no address")))
+    }
+
+    async fn secure(
+        &self,
+        host: &Host,
+        stream: TcpStream,
+        journey: &mut Journey,
+    ) -> Result<(Socket, Version), Fault> {
+        journey.enters(Stage::Tls);
+        let started = self.clock.monotonic();
+        let name = match host {
+            Host::Ip(ip) => ServerName::from(*ip),
+            Host::Name(name) => ServerName::try_from(&**name)
+                .map_err(|_| {
+                    Fault::failed(Failure::Tls, "no certificate can be valid for this name")
+                })?
+                .to_owned(),
+        };
+        let shaken = self.tls.connect(name, stream).await;
+        journey.timing.tls = Some(self.since(started));
+        let stream = shaken.map_err(|error| Fault::securing(&error))?;
+        let version = match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Version::HTTP_2,
+            _ => Version::HTTP_11,
+        };
+        Ok((Socket::Tls(Box::new(stream)), version))
+    }
+
+    fn since(&self, earlier: crate::clock::Monotonic) -> Duration {
+        Duration::from_micros(self.clock.monotonic().micros_since(earlier))
+    }
+}
+
+fn denied(why: impl ToString) -> Fault {
+    Fault::failed(Failure::EgressDenied, why.to_string())
+}
+
+/// A system without IPv6 has no own address to dial an IPv6 one from; for IPv4 that means no free port.
+fn unconnected(error: &io::Error, address: SocketAddr) -> Fault {
+    if address.is_ipv6() && error.kind() == io::ErrorKind::AddrNotAvailable {
+        return Fault::failed(Failure::Unreachable, error.to_string());
+    }
+    Fault::connecting(error)
+}

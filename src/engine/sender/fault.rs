@@ -1,0 +1,175 @@
+//! Why an attempt has no complete answer: the one place that reads what sockets, TLS and HTTP say about it.
+//!
+//! Decisions are made on the outcome; the detail is for people.
+
+use rustix::io::Errno;
+use rustls::{CertificateError, Error as Tls};
+use std::error::Error;
+use std::io;
+use tidings_core::outcome::{Failure, Outcome, OwnFault};
+
+/// An attempt that ended without a complete answer.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// Its class.
+    pub(super) outcome: Outcome,
+    /// More than the class says; may be empty.
+    pub(super) detail: String,
+}
+
+/// Which part of an answer was being waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// Its header.
+    Header,
+    /// Its body.
+    Body,
+}
+
+impl Fault {
+    /// The receiver's failure.
+    pub(super) fn failed(failure: Failure, detail: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Failed(failure),
+            detail: detail.into(),
+        }
+    }
+
+    /// A fault of ours.
+    pub(super) fn ours(fault: OwnFault, detail: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::OwnFault(fault),
+            detail: detail.into(),
+        }
+    }
+
+    /// A new connection was closed before it took the request.
+    pub(super) fn closed_unused() -> Self {
+        Self::failed(
+            Failure::ResetBeforeHeaders,
+            "the connection was closed before the request was sent",
+        )
+    }
+
+    /// A connection that could not be opened.
+    pub(super) fn connecting(error: &io::Error) -> Self {
+        if let Some(ours) = resources(error) {
+            return ours;
+        }
+        let failure = match error.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Failure::Refused,
+            io::ErrorKind::TimedOut => Failure::ConnectTimeout,
+            _ => Failure::Unreachable,
+        };
+        Self::failed(failure, error.to_string())
+    }
+
+    /// A TLS handshake that failed.
+    pub(super) fn securing(error: &io::Error) -> Self {
+        if let Some(ours) = resources(error) {
+            return ours;
+        }
+        match tls_error(error) {
+            Some(tls) => Self::failed(Failure::Tls, tls_words(tls)),
+            None => Self::failed(Failure::Tls, format!("the handshake broke off ({error})")),
+        }
+    }
+
+    /// An exchange over an open connection that failed.
+    pub(super) fn exchanging(error: &hyper::Error, awaited: Awaited) -> Self {
+        let broken = match awaited {
+            Awaited::Header => Failure::ResetBeforeHeaders,
+            Awaited::Body => Failure::ResetInBody,
+        };
+        let failure = if error.is_parse_too_large() {
+            Failure::TooLarge
+        } else if error.is_parse() {
+            Failure::Protocol
+        } else if let Some(io) = source::<io::Error>(error) {
+            if let Some(ours) = resources(io) {
+                return ours;
+            }
+            if let Some(tls) = tls_error(io) {
+                return Self::failed(Failure::Tls, tls_words(tls));
+            }
+            match io.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Failure::Protocol,
+                _ => broken,
+            }
+        } else if source::<h2::Error>(error).is_some_and(|h2| h2.is_library()) {
+            Failure::Protocol
+        } else {
+            broken
+        };
+        Self::failed(failure, words(error))
+    }
+}
+
+/// Whether a failed HTTP/2 request was certainly not processed (RFC 9113, 8.7): refused, or above the last
+/// stream of an orderly GOAWAY.
+pub(super) fn certainly_unprocessed(error: &hyper::Error) -> bool {
+    source::<h2::Error>(error).is_some_and(|h2| {
+        let refused = h2.is_reset() && h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+        let left = h2.is_go_away() && h2.reason() == Some(h2::Reason::NO_ERROR);
+        h2.is_remote() && (refused || left)
+    })
+}
+
+fn resources(error: &io::Error) -> Option<Fault> {
+    let lacking = matches!(
+        Errno::from_io_error(error)?,
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::ADDRNOTAVAIL
+    );
+    lacking.then(|| Fault::ours(OwnFault::Resources, error.to_string()))
+}
+
+fn source<E: Error + 'static>(error: &hyper::Error) -> Option<&E> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+fn causes(error: &hyper::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| {
+        (*cause).source()
+    })
+}
+
+fn tls_error(error: &io::Error) -> Option<&Tls> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// An error and its causes, in one line.
+fn words(error: &hyper::Error) -> String {
+    let mut text = error.to_string();
+    for cause in causes(error) {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+    }
+    text
+}
+
+/// What failed, in an administrator's words where there are such.
+fn tls_words(error: &Tls) -> String {
+    use CertificateError as Certificate;
+    let Tls::InvalidCertificate(certificate) = error else {
+        return error.to_string();
+    };
+    let known = match certificate {
+        Certificate::Expired | Certificate::ExpiredContext { .. } => "the certificate expired",
+        Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
+            "the certificate is not valid yet"
+        }
+        Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+            "the certificate is for another name"
+        }
+        Certificate::UnknownIssuer => {
+            "the certificate's issuer is not trusted (self-signed, or an intermediate is missing)"
+        }
+        Certificate::Revoked => "the certificate was revoked",
+        Certificate::BadSignature => "the certificate's signature is wrong",
+        Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => {
+            "the certificate is not for servers"
+        }
+        _ => return error.to_string(),
+    };
+    known.to_owned()
+}

@@ -1,0 +1,258 @@
+//! The request of one attempt: its body, its signatures and its headers (W10 to W16, W21).
+//!
+//! What does not change between attempts (the parsed URL, prepared keys, custom headers) is kept per endpoint
+//! and version, in a bounded cache; a rotation is a new version, and an overlap ends by time. Keys wipe
+//! themselves when they leave it.
+
+use super::fault::Fault;
+use crate::store::StoreError;
+use crate::store::directory::{Directory, Endpoint};
+use crate::store::queue::Job;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http_body_util::Full;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tidings_core::id::EndpointId;
+use tidings_core::outcome::OwnFault;
+use tidings_core::request;
+use tidings_core::signature::SigningKey;
+use tidings_core::time::Timestamp;
+
+/// What a request's body is: bytes in one piece.
+pub(super) type Payload = Full<Bytes>;
+
+/// Endpoints whose keys are kept prepared: half of them at least, those asked for last.
+const PREPARED_ENDPOINTS: usize = 10_000;
+/// `User-Agent` of every request (W10).
+const AGENT: &str = concat!("Tidings/", env!("CARGO_PKG_VERSION"));
+
+static WEBHOOK_ID: HeaderName = HeaderName::from_static(request::WEBHOOK_ID);
+static WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static(request::WEBHOOK_TIMESTAMP);
+static WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static(request::WEBHOOK_SIGNATURE);
+
+/// Makes and signs requests.
+pub(super) struct Signer {
+    directory: Arc<dyn Directory>,
+    signature_header: HeaderName,
+    prepared: Mutex<Prepared>,
+}
+
+/// Two generations: what is asked for moves into the young one; when that is full, the old one is dropped.
+#[derive(Default)]
+struct Prepared {
+    young: HashMap<EndpointId, Arc<Recipient>>,
+    old: HashMap<EndpointId, Arc<Recipient>>,
+}
+
+/// What stays the same between the requests to one version of an endpoint.
+struct Recipient {
+    version: u32,
+    path: Uri,
+    url: Uri,
+    host: HeaderValue,
+    custom: Vec<(HeaderName, HeaderValue)>,
+    newest: SigningKey,
+    older: Option<OlderKey>,
+}
+
+struct OlderKey {
+    key: SigningKey,
+    until: Timestamp,
+}
+
+/// A request that was signed; it can be written more than once, and says the same each time.
+pub(super) struct Signed {
+    recipient: Arc<Recipient>,
+    signature_header: HeaderName,
+    id: HeaderValue,
+    timestamp: HeaderValue,
+    vomo: String,
+    standard: String,
+    body: Bytes,
+}
+
+impl Signer {
+    /// A signer that opens secrets in `directory` and names `vomo-signature` so.
+    pub(super) fn new(directory: Arc<dyn Directory>, signature_header: HeaderName) -> Self {
+        Self {
+            directory,
+            signature_header,
+            prepared: Mutex::default(),
+        }
+    }
+
+    /// Makes the request of an attempt that starts at `now`, signed with the secrets in force then (W16).
+    ///
+    /// # Errors
+    /// The endpoint's secrets are gone or damaged: no try of the receiver's.
+    pub(super) fn sign(
+        &self,
+        job: &Job,
+        endpoint: &Endpoint,
+        now: Timestamp,
+    ) -> Result<Signed, Fault> {
+        let recipient = self.recipient(endpoint, now)?;
+        let body = request::body(&job.wire_type, job.organization, &job.data);
+        let id = job.delivery.text();
+        let id = id.as_str();
+        let seconds = now.as_seconds();
+        let mut standard = recipient
+            .newest
+            .standard(id, seconds, &body)
+            .as_str()
+            .to_owned();
+        let vomo = match &recipient.older {
+            Some(older) => {
+                standard.push(' ');
+                standard.push_str(older.key.standard(id, seconds, &body).as_str());
+                older.key.vomo(&body)
+            }
+            None => recipient.newest.vomo(&body),
+        };
+        Ok(Signed {
+            signature_header: self.signature_header.clone(),
+            id: text(id)?,
+            timestamp: HeaderValue::from(seconds),
+            vomo: vomo.as_str().to_owned(),
+            standard,
+            body: body.into(),
+            recipient,
+        })
+    }
+
+    fn recipient(&self, endpoint: &Endpoint, now: Timestamp) -> Result<Arc<Recipient>, Fault> {
+        let known = self.cache(|prepared| prepared.get(endpoint.id));
+        if let Some(recipient) = known.filter(|known| known.serves(endpoint.version, now)) {
+            return Ok(recipient);
+        }
+        let recipient = Arc::new(self.prepare(endpoint, now)?);
+        self.cache(|prepared| prepared.put(endpoint.id, Arc::clone(&recipient)));
+        Ok(recipient)
+    }
+
+    fn prepare(&self, endpoint: &Endpoint, now: Timestamp) -> Result<Recipient, Fault> {
+        let secrets = self
+            .directory
+            .secrets(endpoint.id)
+            .map_err(|error| unusable(&error))?
+            .ok_or_else(|| {
+                Fault::ours(OwnFault::Resources, "the endpoint was deleted meanwhile")
+            })?;
+        let custom = endpoint
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                Ok((
+                    HeaderName::try_from(name).map_err(|_| misfit())?,
+                    text(value)?,
+                ))
+            })
+            .collect::<Result<_, Fault>>()?;
+        Ok(Recipient {
+            version: endpoint.version,
+            path: uri(endpoint.url.path_and_query())?,
+            url: uri(endpoint.url.as_str())?,
+            host: text(endpoint.url.authority())?,
+            custom,
+            newest: SigningKey::new(secrets.newest().expose()),
+            older: secrets.older(now).map(|older| OlderKey {
+                key: SigningKey::new(older.secret.expose()),
+                until: older.until,
+            }),
+        })
+    }
+
+    fn cache<T>(&self, access: impl FnOnce(&mut Prepared) -> T) -> T {
+        access(&mut self.prepared.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Prepared {
+    fn get(&mut self, endpoint: EndpointId) -> Option<Arc<Recipient>> {
+        if let Some(recipient) = self.young.get(&endpoint) {
+            return Some(Arc::clone(recipient));
+        }
+        let recipient = self.old.remove(&endpoint)?;
+        self.put(endpoint, Arc::clone(&recipient));
+        Some(recipient)
+    }
+
+    fn put(&mut self, endpoint: EndpointId, recipient: Arc<Recipient>) {
+        if self.young.len() >= PREPARED_ENDPOINTS / 2 {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.old.remove(&endpoint);
+        self.young.insert(endpoint, recipient);
+    }
+}
+
+impl Recipient {
+    fn serves(&self, version: u32, now: Timestamp) -> bool {
+        let overlap_runs = self.older.as_ref().is_none_or(|older| now < older.until);
+        self.version == version && overlap_runs
+    }
+}
+
+impl Signed {
+    /// The request, as this version of HTTP wants it: HTTP/2 has its authority in the URL, HTTP/1.1 in `Host`.
+    pub(super) fn request(&self, version: Version) -> Result<Request<Payload>, Fault> {
+        let recipient = &*self.recipient;
+        let mut headers = HeaderMap::with_capacity(8 + recipient.custom.len());
+        if version != Version::HTTP_2 {
+            headers.insert(HOST, recipient.host.clone());
+        }
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static(request::CONTENT_TYPE),
+        );
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.insert(self.signature_header.clone(), text(&self.vomo)?);
+        headers.insert(WEBHOOK_ID.clone(), self.id.clone());
+        headers.insert(WEBHOOK_TIMESTAMP.clone(), self.timestamp.clone());
+        headers.insert(WEBHOOK_SIGNATURE.clone(), text(&self.standard)?);
+        for (name, value) in &recipient.custom {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        let target = if version == Version::HTTP_2 {
+            &recipient.url
+        } else {
+            &recipient.path
+        };
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = target.clone();
+        *request.version_mut() = version;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// The values of `vomo-signature` and `webhook-signature`, for the record.
+    pub(super) fn into_signatures(self) -> (String, String) {
+        (self.vomo, self.standard)
+    }
+}
+
+fn text(value: &str) -> Result<HeaderValue, Fault> {
+    HeaderValue::from_str(value).map_err(|_| misfit())
+}
+
+fn uri(text: &str) -> Result<Uri, Fault> {
+    text.parse().map_err(|_| misfit())
+}
+
+/// What was checked when it was stored does not fit a request: a defect of ours, never the receiver's try.
+fn misfit() -> Fault {
+    Fault::ours(
+        OwnFault::Resources,
+        "the endpoint's stored URL or headers do not fit a request",
+    )
+}
+
+fn unusable(error: &StoreError) -> Fault {
+    Fault::ours(
+        OwnFault::Resources,
+        format!("the signing secret cannot be opened: {error}"),
+    )
+}
