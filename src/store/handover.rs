@@ -1,7 +1,7 @@
 //! The one wake-up handle between store and engine: deliveries handed over at accept, and due times.
 //!
 //! The channel holds as many batches as [`Room`] holds deliveries, and a batch is never empty, so sending
-//! cannot block and cannot fail while the engine lives. Due times coalesce into the earliest one.
+//! cannot block and cannot fail while the engine lives. Due times coalesce into the earliest one, upkeep into one signal.
 
 use super::queue::Job;
 use super::room::Room;
@@ -16,6 +16,7 @@ pub struct Handover {
     room: Arc<Room>,
     jobs: mpsc::Sender<Vec<Job>>,
     due: Arc<Due>,
+    upkeep: Arc<Notify>,
 }
 
 /// The engine's end.
@@ -25,6 +26,8 @@ pub struct Receiver {
     pub jobs: mpsc::Receiver<Vec<Job>>,
     /// When the store next has something due.
     pub due: Arc<Due>,
+    /// Signalled when a fan-out, a replay or other upkeep was left to do.
+    pub upkeep: Arc<Notify>,
 }
 
 /// The earliest due time the engine has not looked at.
@@ -41,15 +44,18 @@ pub fn channel(room: Arc<Room>) -> (Handover, Receiver) {
         earliest: AtomicI64::new(i64::MAX),
         wake: Notify::new(),
     });
+    let upkeep = Arc::new(Notify::new());
     (
         Handover {
             room,
             jobs: sender,
             due: Arc::clone(&due),
+            upkeep: Arc::clone(&upkeep),
         },
         Receiver {
             jobs: receiver,
             due,
+            upkeep,
         },
     )
 }
@@ -66,6 +72,11 @@ impl Handover {
         if !jobs.is_empty() {
             let _engine_gone = self.jobs.try_send(jobs);
         }
+    }
+
+    /// Says that a fan-out, a replay or other upkeep is left to do.
+    pub fn upkeep_left(&self) {
+        self.upkeep.notify_one();
     }
 
     /// Says that something in the store is due at `moment`.

@@ -92,7 +92,7 @@ pub struct Claimed {
     pub jobs: Vec<Job>,
     /// Whether more is due now than had room or fitted the limit.
     pub more: bool,
-    /// When the next one is due, if none is due now.
+    /// The earliest due time later than now, among endpoints that may be sent to: the next claim's moment.
     pub next_due: Option<Timestamp>,
 }
 
@@ -273,7 +273,7 @@ pub trait Queue: Send + Sync {
     async fn settle(&self, results: Vec<Settlement>) -> Result<Vec<Settled>, NotSettled>;
 
     /// Makes the next part of the oldest unfinished fan-out, at most `limit` deliveries, in one commit with
-    /// its cursor.
+    /// its cursor. That there is one is announced on the handover (`upkeep_left`) after the commit that left it.
     ///
     /// # Errors
     /// Nothing was made; the cursor stands where it was.
