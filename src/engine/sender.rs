@@ -14,6 +14,7 @@ mod connect;
 mod course;
 mod fault;
 mod line;
+mod network;
 mod pool;
 mod request;
 mod socket;
@@ -24,6 +25,7 @@ use self::connect::Connector;
 use self::course::Course;
 use self::fault::Fault;
 use self::line::Sent;
+use self::network::Network;
 use self::pool::Pool;
 use self::request::{Signed, Signer};
 use super::Transport;
@@ -34,9 +36,11 @@ use crate::store::queue::{Answer, AttemptRecord, Job, Timing};
 use http::HeaderName;
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
+use std::time::Duration;
 use tidings_core::address::EgressRules;
 use tidings_core::limits::{ATTEMPT_DEADLINE, KEPT_ANSWER_SUCCESS};
 use tidings_core::outcome::{Outcome, Verdict};
+use tokio::time::timeout;
 
 /// What a sender is made of.
 pub struct SenderParts {
@@ -79,6 +83,7 @@ pub struct Sender {
     signer: Signer,
     connector: Connector,
     pool: Arc<Pool>,
+    network: Network,
 }
 
 impl Sender {
@@ -96,6 +101,7 @@ impl Sender {
         Ok(Self {
             clock: parts.clock.clone(),
             signer: Signer::new(parts.directory, signature_header),
+            network: Network::new(Arc::clone(&parts.resolver), parts.clock.clone()),
             connector: Connector::new(parts.resolver, parts.rules, tls, parts.clock.clone()),
             pool: Pool::new(parts.idle_connections, parts.clock),
         })
@@ -128,13 +134,7 @@ impl Sender {
         }
     }
 
-    fn record(
-        &self,
-        job: &Job,
-        endpoint: &Endpoint,
-        course: Course,
-        ended: Ended,
-    ) -> AttemptRecord {
+    fn record(job: &Job, endpoint: &Endpoint, course: Course, ended: Ended) -> AttemptRecord {
         let Course {
             started_at,
             journey,
@@ -152,7 +152,7 @@ impl Sender {
             started_at,
             lateness: started_at.since(job.due_at),
             timing: Timing {
-                total: journey.since_start(self.clock.monotonic()),
+                total: ended.total,
                 ..journey.timing
             },
             outcome: ended.outcome,
@@ -175,30 +175,25 @@ impl Sender {
 struct Ended {
     outcome: Outcome,
     detail: String,
+    total: Duration,
 }
 
 impl Transport for Sender {
     async fn attempt(&self, job: &Job, endpoint: &Arc<Endpoint>) -> AttemptRecord {
         let mut course = Course::start(self.clock.now(), self.clock.monotonic());
-        let result =
-            tokio::time::timeout(ATTEMPT_DEADLINE, self.run(job, endpoint, &mut course)).await;
-        let ended = match result {
-            Ok(Ok(status)) => Ended {
-                outcome: Outcome::Status(status),
-                detail: String::new(),
-            },
-            Ok(Err(fault)) => fault.into(),
-            Err(_elapsed) => course.journey.deadline_passed().into(),
+        let result = timeout(ATTEMPT_DEADLINE, self.run(job, endpoint, &mut course))
+            .await
+            .unwrap_or_else(|_elapsed| Err(course.journey.deadline_passed()));
+        let total = course.journey.since_start(self.clock.monotonic());
+        let (outcome, detail) = match self.network.judge(endpoint.url.host(), result).await {
+            Ok(status) => (Outcome::Status(status), String::new()),
+            Err(fault) => (fault.outcome, fault.detail),
         };
-        self.record(job, endpoint, course, ended)
-    }
-}
-
-impl From<Fault> for Ended {
-    fn from(fault: Fault) -> Self {
-        Self {
-            outcome: fault.outcome,
-            detail: fault.detail,
-        }
+        let ended = Ended {
+            outcome,
+            detail,
+            total,
+        };
+        Self::record(job, endpoint, course, ended)
     }
 }

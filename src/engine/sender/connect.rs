@@ -9,7 +9,7 @@ use super::course::{Journey, Stage};
 use super::fault::{Awaited, Fault};
 use super::line::Line;
 use super::socket::Socket;
-use crate::clock::Clock;
+use crate::clock::{Clock, Monotonic};
 use crate::engine::resolver::{LookupError, Resolver};
 use http::Version;
 use rustls::pki_types::ServerName;
@@ -18,7 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_core::address::{EgressRules, Host, Origin, Scheme};
-use tidings_core::outcome::{Failure, OwnFault};
+use tidings_core::outcome::{Failure, Outcome, OwnFault};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -101,9 +101,8 @@ impl Connector {
         journey.timing.dns = Some(self.since(started));
         found.map_err(|error| match error {
             LookupError::Resources(_) => Fault::ours(OwnFault::Resources, error.to_string()),
-            LookupError::NoAddress(_) | LookupError::NoAnswer(_) => {
-                Fault::failed(Failure::Dns, error.to_string())
-            }
+            LookupError::NoAddress(_) => Fault::failed(Failure::Dns, error.to_string()),
+            LookupError::NoAnswer(_) => Fault::unanswered(error.to_string()),
         })
     }
 
@@ -130,7 +129,7 @@ impl Connector {
                 Ok(stream) => return Ok(stream),
                 Err(error) => {
                     let fault = unconnected(&error, *address);
-                    if matches!(fault.outcome, tidings_core::outcome::Outcome::OwnFault(_)) {
+                    if matches!(fault.outcome, Outcome::OwnFault(_)) {
                         return Err(fault);
                     }
                     first.get_or_insert(fault);
@@ -166,7 +165,7 @@ impl Connector {
         Ok((Socket::Tls(Box::new(stream)), version))
     }
 
-    fn since(&self, earlier: crate::clock::Monotonic) -> Duration {
+    fn since(&self, earlier: Monotonic) -> Duration {
         Duration::from_micros(self.clock.monotonic().micros_since(earlier))
     }
 }

@@ -91,7 +91,7 @@ impl Journey {
     /// What it means that the deadline passed here (W17).
     pub(super) fn deadline_passed(&self) -> Fault {
         let (failure, detail) = match self.stage {
-            Stage::Name => (Failure::Dns, "no answer from the resolver within 3 s"),
+            Stage::Name => return Fault::unanswered("no answer from the name servers within 3 s"),
             Stage::Connect => (Failure::ConnectTimeout, "no connection within 3 s"),
             Stage::Tls => (Failure::ConnectTimeout, "no TLS handshake within 3 s"),
             Stage::Header => (Failure::HeaderTimeout, "no answer within 3 s"),

@@ -15,6 +15,17 @@ pub(super) struct Fault {
     pub(super) outcome: Outcome,
     /// More than the class says; may be empty.
     pub(super) detail: String,
+    /// Whether more has to be known before it is theirs.
+    pub(super) blame: Blame,
+}
+
+/// What a fault leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// Nothing.
+    Clear,
+    /// The name servers gave no answer: they, or our way to them, may be down.
+    MaybeResolver,
 }
 
 /// Which part of an answer was being waited for.
@@ -32,6 +43,7 @@ impl Fault {
         Self {
             outcome: Outcome::Failed(failure),
             detail: detail.into(),
+            blame: Blame::Clear,
         }
     }
 
@@ -40,6 +52,15 @@ impl Fault {
         Self {
             outcome: Outcome::OwnFault(fault),
             detail: detail.into(),
+            blame: Blame::Clear,
+        }
+    }
+
+    /// A look-up without an answer.
+    pub(super) fn unanswered(detail: impl Into<String>) -> Self {
+        Self {
+            blame: Blame::MaybeResolver,
+            ..Self::failed(Failure::Dns, detail)
         }
     }
 
