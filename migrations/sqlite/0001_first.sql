@@ -65,6 +65,7 @@ CREATE TABLE endpoints (
     deleted_at INTEGER,
     CHECK ((older_secret IS NULL) = (older_until IS NULL))
 ) STRICT;
+CREATE INDEX endpoints_of ON endpoints (organization_id);
 
 -- What attempts were made with: written when the URL or the headers change.
 CREATE TABLE endpoint_versions (

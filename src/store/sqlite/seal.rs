@@ -7,9 +7,12 @@
 //! Deliberately absent: changing the master key of existing data, and keys held by an outside service.
 
 use crate::clock;
+use crate::store::StoreError;
 use base64::Engine as _;
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use rusqlite::{Connection, OptionalExtension as _};
+use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -27,7 +30,7 @@ const LAYOUT: u8 = 1;
 /// No key's text is longer; a larger file is something else.
 const KEY_FILE_BYTES: u64 = 1_024;
 
-/// The key that seals secrets. It is wiped when dropped and cannot be printed.
+/// The key that seals secrets. It is wiped when dropped and its bytes cannot be printed.
 pub struct MasterKey {
     key: Zeroizing<[u8; KEY_BYTES]>,
     id: [u8; KEY_ID_BYTES],
@@ -92,6 +95,12 @@ pub enum SealError {
     /// Changed, cut, or moved from another place.
     #[error("a sealed secret does not open: it was changed or moved")]
     DoesNotOpen,
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("MasterKey(…)")
+    }
 }
 
 impl MasterKey {
@@ -237,6 +246,38 @@ impl MasterKey {
             .chain(self.id);
         out.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
         out
+    }
+}
+
+/// Refuses a master key that the data was not sealed with; the first key that opens the data is the one.
+///
+/// # Errors
+/// [`StoreError::WrongMasterKey`], or the database failed.
+pub fn check(sql: &Connection, key: &MasterKey, file: &Path) -> Result<(), StoreError> {
+    let sealed: Option<Vec<u8>> = sql
+        .query_row("SELECT value FROM meta WHERE key = 'canary'", [], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    match sealed {
+        Some(sealed) => match key.open(Place::Canary, &sealed) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(StoreError::WrongMasterKey {
+                path: file.to_owned(),
+            }),
+        },
+        None => {
+            let sealed = key
+                .seal(Place::Canary, b"tidings")
+                .map_err(|error| StoreError::Internal {
+                    what: error.to_string(),
+                })?;
+            sql.execute(
+                "INSERT INTO meta (key, value) VALUES ('canary', ?1)",
+                [&*sealed],
+            )?;
+            Ok(())
+        }
     }
 }
 

@@ -9,7 +9,8 @@
 //! Deliberately absent: deleted endpoints and organizations, revoked keys. Their history is in the database.
 
 mod load;
-mod types;
+pub mod rows;
+pub mod types;
 
 pub use types::NameId;
 

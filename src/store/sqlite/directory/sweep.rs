@@ -1,0 +1,49 @@
+//! Cancelling what waits at an endpoint: one row now, the deliveries in small steps of upkeep.
+//!
+//! Until the sweep is done claims pass the endpoint by, so what is to be cancelled is never sent, and this
+//! stays one row however long the backlog is.
+
+use super::super::step::Step;
+use crate::store::StoreError;
+use rusqlite::params;
+use tidings_core::delivery::{CancelReason, State};
+use tidings_core::id::EndpointId;
+
+/// Why, and how far it reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The last add-on went: what there is now (W2).
+    AddOn,
+    /// The endpoint is deleted: everything, also what is in flight now and fails.
+    Deleted,
+    /// An administrator discards what was held.
+    Discarded,
+}
+
+/// Leaves the sweeps of these endpoints in the transaction, and stops their replays.
+pub fn cancel(
+    step: &Step<'_, '_>,
+    endpoints: &[EndpointId],
+    reason: Reason,
+) -> Result<(), StoreError> {
+    let sql = step.connection();
+    let newest = || sql.query_row("SELECT coalesce(max(id), 0) FROM events", [], |row| row.get(0));
+    let (cancel, up_to): (_, i64) = match reason {
+        Reason::AddOn => (CancelReason::AddOn, newest()?),
+        Reason::Deleted => (CancelReason::Deleted, i64::MAX),
+        Reason::Discarded => (CancelReason::Discarded, newest()?),
+    };
+    let state = State::Cancelled(cancel).code();
+    for endpoint in endpoints {
+        sql.prepare_cached(
+            "INSERT INTO sweeps (endpoint_id, state, up_to_event) VALUES (?1, ?2, ?3)
+             ON CONFLICT (endpoint_id, state) DO UPDATE SET up_to_event = max(up_to_event, excluded.up_to_event)",
+        )?
+        .execute(params![endpoint.raw(), state, up_to])?;
+        if reason != Reason::Discarded {
+            sql.prepare_cached("UPDATE replays SET state = 2 WHERE endpoint_id = ?1 AND state = 0")?
+                .execute([endpoint.raw()])?;
+        }
+    }
+    Ok(())
+}
