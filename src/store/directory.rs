@@ -16,7 +16,7 @@ use tidings_core::secret::{Overlap, Secret, Secrets};
 use tidings_core::time::Timestamp;
 
 /// An endpoint as it is now.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// Its id.
     pub id: EndpointId,

@@ -3,6 +3,7 @@
 //! Writing goes through [`writer`], reading through [`readers`] or the tables in memory. Every answer is given
 //! after the commit that makes it true.
 
+mod directory;
 mod due;
 mod error;
 mod lock;
@@ -21,6 +22,7 @@ use due::DueSummary;
 use lock::DirectoryLock;
 use readers::Readers;
 use rusqlite::Connection;
+use seal::MasterKey;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -39,11 +41,15 @@ pub struct Options {
     pub clock: Clock,
     /// The engine's other end.
     pub handover: Handover,
+    /// Seals and opens secrets.
+    pub key: MasterKey,
 }
 
 /// The store.
 #[derive(Debug)]
 pub struct SqliteStore {
+    file: PathBuf,
+    key: Arc<MasterKey>,
     tables: Arc<Shared>,
     readers: Readers,
     /// `None` only while it is dropped.
@@ -61,8 +67,11 @@ impl SqliteStore {
     pub fn open(options: Options) -> Result<Arc<Self>, StoreError> {
         let lock = lock::take(&options.directory)?;
         let file = options.directory.join(schema::FILE);
-        let opened = schema::open_writer(&file)
-            .and_then(|connection| Ok((start(&connection, &options.clock)?, connection)));
+        let opened = schema::open_writer(&file).and_then(|connection| {
+            seal::check(&connection, &options.key, &file)?;
+            directory::seed(&connection)?;
+            Ok((start(&connection, &options.clock)?, connection))
+        });
         let (started, connection) = opened.map_err(|error| error.located(&file))?;
         let (sender, queue) = mpsc::channel(writer::QUEUE);
         let (announce, failed) = watch::channel(None);
@@ -85,8 +94,10 @@ impl SqliteStore {
             .spawn(move || writer.run(connection))
             .map_err(|error| StoreError::file(&file, &error))?;
         Ok(Arc::new(Self {
+            key: Arc::new(options.key),
             tables,
-            readers: Readers::new(file, options.clock),
+            readers: Readers::new(file.clone(), options.clock),
+            file,
             writer: Some(sender),
             thread: Mutex::new(Some(thread)),
             failed,

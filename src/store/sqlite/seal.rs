@@ -267,11 +267,11 @@ pub fn check(sql: &Connection, key: &MasterKey, file: &Path) -> Result<(), Store
             }),
         },
         None => {
-            let sealed = key
-                .seal(Place::Canary, b"tidings")
-                .map_err(|error| StoreError::Internal {
-                    what: error.to_string(),
-                })?;
+            let sealed =
+                key.seal(Place::Canary, b"tidings")
+                    .map_err(|error| StoreError::Internal {
+                        what: error.to_string(),
+                    })?;
             sql.execute(
                 "INSERT INTO meta (key, value) VALUES ('canary', ?1)",
                 [&*sealed],

@@ -8,13 +8,14 @@
 //!
 //! Deliberately absent: deleted endpoints and organizations, revoked keys. Their history is in the database.
 
+pub mod catalogue;
 mod load;
 pub mod rows;
-pub mod types;
 
-pub use types::NameId;
+pub use catalogue::NameId;
 
 use super::super::directory::{ApiKey, Endpoint, KeyHash, Sending};
+use catalogue::Types;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -22,7 +23,6 @@ use tidings_core::event_type::Audience;
 use tidings_core::id::{EndpointId, KeyId, OrganizationId};
 use tidings_core::organization::{Organization, WebhookAccess};
 use tidings_core::time::Timestamp;
-use types::Types;
 
 /// The tables, shared by the writer and everyone who looks something up. Never held across a wait.
 #[derive(Debug, Default)]

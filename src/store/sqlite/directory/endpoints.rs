@@ -5,9 +5,9 @@ use super::super::step::Step;
 use super::super::tables::SealedSecrets;
 use super::super::tables::rows::audience_code;
 use super::audit::{self, Act};
+use super::organizations;
 use super::sealing_failed;
 use super::sweep::{self, Reason};
-use super::organizations;
 use crate::store::directory::{
     Changed, CreateEndpoint, Endpoint, EndpointPatch, NewEndpoint, SwitchChange,
 };
@@ -61,7 +61,12 @@ pub fn create(
         .turning(None, Some(audit::endpoint(&record)))
         .record(step, actor)?;
     let opened = if others == 0 && !organization.webhooks.is_on() {
-        Some(organizations::switched(step, &organization, Switch::On, actor)?)
+        Some(organizations::switched(
+            step,
+            &organization,
+            Switch::On,
+            actor,
+        )?)
     } else {
         None
     };
@@ -98,7 +103,11 @@ pub fn patch(
         .organization(owner)
         .is_some_and(|organization| organization.add_ons.grant_webhooks());
     let switched = patch.switch;
-    if !granted && matches!(switched, Some(SwitchChange::OnSendHeld | SwitchChange::OnDiscardHeld))
+    if !granted
+        && matches!(
+            switched,
+            Some(SwitchChange::OnSendHeld | SwitchChange::OnDiscardHeld)
+        )
     {
         return Ok(Changed::AddOnRequired);
     }

@@ -49,12 +49,10 @@ pub fn rotate(
     let pair = open(key, &before, &sealed).map_err(sealing_failed)?;
     match pair.rotated(rotation.fresh, rotation.overlap, step.now) {
         Err(RotateError::OverlapRunning { until }) => Ok(Rotated::OverlapRunning { until }),
-        Ok(pair) => {
-            store(step, key, &before, &pair).and_then(|record| {
-                Act::new("secret.rotate", Some(owner), id.to_string()).record(step, actor)?;
-                Ok(Rotated::Done(record))
-            })
-        }
+        Ok(pair) => store(step, key, &before, &pair).and_then(|record| {
+            Act::new("secret.rotate", Some(owner), id.to_string()).record(step, actor)?;
+            Ok(Rotated::Done(record))
+        }),
     }
 }
 

@@ -27,7 +27,11 @@ pub fn cancel(
     reason: Reason,
 ) -> Result<(), StoreError> {
     let sql = step.connection();
-    let newest = || sql.query_row("SELECT coalesce(max(id), 0) FROM events", [], |row| row.get(0));
+    let newest = || {
+        sql.query_row("SELECT coalesce(max(id), 0) FROM events", [], |row| {
+            row.get(0)
+        })
+    };
     let (cancel, up_to): (_, i64) = match reason {
         Reason::AddOn => (CancelReason::AddOn, newest()?),
         Reason::Deleted => (CancelReason::Deleted, i64::MAX),
@@ -41,8 +45,10 @@ pub fn cancel(
         )?
         .execute(params![endpoint.raw(), state, up_to])?;
         if reason != Reason::Discarded {
-            sql.prepare_cached("UPDATE replays SET state = 2 WHERE endpoint_id = ?1 AND state = 0")?
-                .execute([endpoint.raw()])?;
+            sql.prepare_cached(
+                "UPDATE replays SET state = 2 WHERE endpoint_id = ?1 AND state = 0",
+            )?
+            .execute([endpoint.raw()])?;
         }
     }
     Ok(())

@@ -17,7 +17,8 @@ use tidings_core::time::Timestamp;
 pub const ORGANIZATION: &str =
     "SELECT id, name, slug, add_ons, webhooks, created_at, updated_at FROM organizations";
 /// The columns [`endpoint`] reads, in its order.
-pub const ENDPOINT: &str = "SELECT id, organization_id, url, description, headers, enabled, version,
+pub const ENDPOINT: &str =
+    "SELECT id, organization_id, url, description, headers, enabled, version,
     created_at, updated_at, newest_secret, older_secret, older_until FROM endpoints";
 
 /// An organization of a row of [`ORGANIZATION`].
@@ -74,9 +75,7 @@ pub fn endpoint(row: &Row<'_>, event_types: Vec<WireType>) -> Result<(Endpoint, 
 pub fn headers(row: &Row<'_>, column: usize) -> Result<Vec<(String, String)>> {
     match row.get_ref(column)?.as_str()? {
         "[]" => Ok(Vec::new()),
-        text => {
-            serde_json::from_str(text).map_err(|error| damaged(column, Type::Text, error))
-        }
+        text => serde_json::from_str(text).map_err(|error| damaged(column, Type::Text, error)),
     }
 }
 

@@ -1,0 +1,127 @@
+//! The catalogue and API keys: what a store starts with, and what operators make of it.
+
+use crate::directory::{acts, done, page};
+use crate::world::{LARKSPUR, RIVERSIDE, World, actor, organization, wire};
+use std::sync::Arc;
+use std::time::Duration;
+use tidings::store::Reach;
+use tidings::store::directory::{Changed, Directory, NewKey, Scope};
+use tidings_core::event_type::{EventType, SchemaUse, TypeStatus};
+
+#[tokio::test]
+async fn w9_the_catalogue_starts_with_the_contracts_types_and_takes_more() {
+    let world = World::new();
+    let all = world.store.event_types();
+    let active = all
+        .iter()
+        .filter(|entry| entry.status == TypeStatus::Active);
+    assert_eq!((all.len(), active.count()), (18, 15));
+    let order: Vec<String> = all.iter().map(|entry| entry.wire.to_string()).collect();
+    assert_eq!(order[0], "project.created");
+    assert_eq!(order[17], "membership.deleted");
+    let own = EventType {
+        wire: wire("invoice.paid"),
+        label: String::from("Invoice paid"),
+        description: String::from("an invoice is paid"),
+        status: TypeStatus::Active,
+        compatible: false,
+        schema: Some(Arc::from("{\"type\":\"object\"}")),
+        schema_use: SchemaUse::Enforced,
+        example: Some(Arc::from("{\"id\":1}")),
+    };
+    world
+        .store
+        .put_event_type(own.clone(), actor())
+        .await
+        .unwrap();
+    let extension = world.store.event_type(&wire("membership.created")).unwrap();
+    let switched_on = EventType {
+        status: TypeStatus::Active,
+        ..EventType::clone(&extension)
+    };
+    world
+        .store
+        .put_event_type(switched_on.clone(), actor())
+        .await
+        .unwrap();
+    assert_eq!(acts(&world), ["event_type.put"; 2]);
+    let world = world.reopen();
+    assert_eq!(world.store.event_types().len(), 19);
+    assert_eq!(*world.store.event_type(&own.wire).unwrap(), own);
+    assert_eq!(
+        *world.store.event_type(&switched_on.wire).unwrap(),
+        switched_on
+    );
+    let order: Vec<String> = world
+        .store
+        .event_types()
+        .iter()
+        .map(|entry| entry.wire.to_string())
+        .collect();
+    assert_eq!(
+        (&*order[15], &*order[18]),
+        ("membership.created", "invoice.paid")
+    );
+    assert!(
+        world
+            .store
+            .event_type(&wire("invoice.public.paid"))
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn keys_are_known_by_their_hash_until_they_are_revoked() {
+    let world = World::with_organizations().await;
+    let scopes = [
+        Scope::Operator,
+        Scope::Producer,
+        Scope::Administrator(organization(LARKSPUR)),
+        Scope::Viewer(organization(RIVERSIDE)),
+    ];
+    let mut made = Vec::new();
+    for (number, scope) in (0_u8..).zip(scopes) {
+        let new = NewKey {
+            hash: [number; 32],
+            scope,
+            description: format!("key {number}"),
+            expires_at: Some(world.clock.now().plus(Duration::from_secs(60))),
+        };
+        let key = world.store.create_key(new.clone(), actor()).await.unwrap();
+        let again = world.store.create_key(new, actor()).await.unwrap();
+        assert_eq!(key, again, "a hash in use answers its key");
+        made.push(key);
+    }
+    let world = world.reopen();
+    for (number, key) in (0_u8..).zip(&made) {
+        assert_eq!(world.store.key(&[number; 32]).as_ref(), Some(key));
+    }
+    let seen = |reach| -> Vec<_> {
+        let keys = world.store.keys(reach, &page(10, None)).items;
+        keys.iter().map(|key| key.id).collect()
+    };
+    assert_eq!(
+        seen(Reach::All),
+        [made[3].id, made[2].id, made[1].id, made[0].id]
+    );
+    assert_eq!(seen(Reach::One(organization(LARKSPUR))), [made[2].id]);
+    let revoke = |reach, key: usize| world.store.revoke_key(reach, made[key].id, actor());
+    for foreign in [0, 1, 3] {
+        let answer = revoke(Reach::One(organization(LARKSPUR)), foreign).await;
+        assert!(matches!(answer.unwrap(), Changed::NotFound));
+    }
+    done(revoke(Reach::One(organization(LARKSPUR)), 2).await.unwrap());
+    done(revoke(Reach::All, 0).await.unwrap());
+    assert!(world.store.key(&[2; 32]).is_none());
+    let world = world.reopen();
+    assert!(world.store.key(&[0; 32]).is_none());
+    assert!(world.store.key(&[1; 32]).is_some());
+    let preset = NewKey {
+        hash: [0; 32],
+        scope: Scope::Operator,
+        description: String::new(),
+        expires_at: None,
+    };
+    world.store.create_key(preset, actor()).await.unwrap();
+    assert!(world.store.key(&[0; 32]).is_some(), "preset keys come back");
+}

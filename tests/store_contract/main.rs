@@ -1,0 +1,16 @@
+//! What every store must do, told in the product's verbs (docs/wire.md names the W-rules).
+//!
+//! Stories, one file per role of the store. They speak to the traits alone; where a promise is about what is on
+//! disk, they look into the file from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod directory;
+mod keys;
+mod secrets;
+mod world;

@@ -1,0 +1,253 @@
+//! Secrets at rest and their rotation (W4, W21).
+
+use crate::world::{LARKSPUR, World, actor, new_endpoint, organization, secret};
+use base64::Engine as _;
+use std::fs;
+use std::time::Duration;
+use tidings::store::StoreError;
+use tidings::store::directory::{
+    Changed, CreateEndpoint, Directory, NewEndpoint, Rotated, Rotation,
+};
+use tidings::store::handover;
+use tidings::store::room::Room;
+use tidings::store::sqlite::seal::MasterKey;
+use tidings::store::sqlite::{Options, SqliteStore};
+use tidings_core::id::EndpointId;
+use tidings_core::secret::{Overlap, Secret};
+
+async fn rotate(world: &World, id: EndpointId, fresh: &str, overlap: u64) -> Rotated {
+    let rotation = Rotation {
+        fresh: secret(fresh),
+        overlap: Overlap::from_seconds(overlap).unwrap(),
+    };
+    world
+        .store
+        .rotate_secret(organization(LARKSPUR), id, rotation, actor())
+        .await
+        .unwrap()
+}
+
+/// The newest secret, and the one that signs for `vomo-signature` now.
+fn in_force(world: &World, id: EndpointId) -> (String, String) {
+    let pair = world.store.secrets(id).unwrap().unwrap();
+    let text = |secret: &Secret| String::from_utf8(secret.expose().to_vec()).unwrap();
+    (text(pair.newest()), text(pair.for_vomo(world.clock.now())))
+}
+
+fn pair(newest: &str, vomo: &str) -> (String, String) {
+    (newest.to_owned(), vomo.to_owned())
+}
+
+#[tokio::test]
+async fn w21_vomo_keeps_the_old_secret_through_a_restart_until_the_overlap_ends() {
+    let world = World::with_organizations().await;
+    let made = world.endpoint(LARKSPUR, &[]).await;
+    assert_eq!(
+        in_force(&world, made.id),
+        pair("whsec_first", "whsec_first")
+    );
+    let Rotated::Done(rotated) = rotate(&world, made.id, "whsec_second", 3_600).await else {
+        panic!("not rotated");
+    };
+    assert_eq!(rotated.version, made.version + 1);
+    let world = world.reopen();
+    assert_eq!(
+        in_force(&world, made.id),
+        pair("whsec_second", "whsec_first")
+    );
+    world.pass(Duration::from_secs(3_600));
+    assert_eq!(
+        in_force(&world, made.id),
+        pair("whsec_second", "whsec_second")
+    );
+}
+
+#[tokio::test]
+async fn w21_rotating_within_an_overlap_is_refused_except_with_overlap_zero() {
+    let world = World::with_organizations().await;
+    let id = world.endpoint(LARKSPUR, &[]).await.id;
+    rotate(&world, id, "whsec_second", 3_600).await;
+    let end = world.clock.now().plus(Duration::from_secs(3_600));
+    let Rotated::OverlapRunning { until } = rotate(&world, id, "whsec_third", 60).await else {
+        panic!("rotated within an overlap");
+    };
+    assert_eq!(until, end);
+    assert!(matches!(
+        rotate(&world, id, "whsec_third", 0).await,
+        Rotated::Done(_)
+    ));
+    assert_eq!(in_force(&world, id), pair("whsec_third", "whsec_third"));
+    rotate(&world, id, "whsec_fourth", 60).await;
+    world.pass(Duration::from_secs(60));
+    assert!(matches!(
+        rotate(&world, id, "whsec_fifth", 60).await,
+        Rotated::Done(_)
+    ));
+    assert_eq!(in_force(&world, id), pair("whsec_fifth", "whsec_fourth"));
+}
+
+#[tokio::test]
+async fn w21_two_rotations_at_once_leave_one_winner() {
+    let world = World::with_organizations().await;
+    let id = world.endpoint(LARKSPUR, &[]).await.id;
+    let (one, two) = tokio::join!(
+        rotate(&world, id, "whsec_second", 60),
+        rotate(&world, id, "whsec_third", 60)
+    );
+    let won = [one, two]
+        .iter()
+        .filter(|answer| matches!(answer, Rotated::Done(_)))
+        .count();
+    assert_eq!(won, 1);
+}
+
+#[tokio::test]
+async fn w21_a_confirmed_switch_ends_the_overlap() {
+    let world = World::with_organizations().await;
+    let id = world.endpoint(LARKSPUR, &[]).await.id;
+    rotate(&world, id, "whsec_second", 3_600).await;
+    for _ in 0..2 {
+        let answer = world
+            .store
+            .confirm_secret(organization(LARKSPUR), id, actor())
+            .await
+            .unwrap();
+        assert!(matches!(answer, Changed::Done(_)));
+    }
+    assert_eq!(in_force(&world, id), pair("whsec_second", "whsec_second"));
+    let confirmed = "SELECT count(*) FROM audit WHERE act = 'secret.confirm'";
+    assert_eq!(world.count(confirmed), 1);
+}
+
+#[tokio::test]
+async fn a_secret_is_revealed_on_the_record() {
+    let world = World::with_organizations().await;
+    let id = world.endpoint(LARKSPUR, &[]).await.id;
+    let answer = world
+        .store
+        .reveal_secret(organization(LARKSPUR), id, actor())
+        .await
+        .unwrap();
+    let Changed::Done(found) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(found.newest().expose(), b"whsec_first");
+    let revealed = "SELECT count(*) FROM audit WHERE act = 'secret.reveal' AND actor = 'key key_1'";
+    assert_eq!(world.count(revealed), 1);
+}
+
+/// How often `needle` stands in these texts.
+fn hits(texts: &[Vec<u8>], needle: &[u8]) -> usize {
+    let first = needle[0];
+    let here = |text: &Vec<u8>| {
+        let starts = text.iter().enumerate().filter(|(_, byte)| **byte == first);
+        starts
+            .filter(|(at, _)| text[*at..].starts_with(needle))
+            .count()
+    };
+    texts.iter().map(here).sum()
+}
+
+#[tokio::test]
+async fn no_form_of_a_secret_is_on_disk() {
+    let world = World::with_organizations().await;
+    let mut texts = Vec::new();
+    for number in 0..100_u8 {
+        let secret = Secret::generated(blake3::hash(&[number]).as_bytes());
+        texts.push(secret.expose().to_vec());
+        let new = NewEndpoint {
+            secret,
+            ..new_endpoint(&[])
+        };
+        let answer = world
+            .store
+            .create_endpoint(organization(LARKSPUR), new, actor())
+            .await;
+        let CreateEndpoint::Created(made) = answer.unwrap() else {
+            panic!("not created");
+        };
+        if number % 10 == 0 {
+            let fresh = format!("imported-{number}-secret");
+            rotate(&world, made.id, &fresh, 60).await;
+            texts.push(fresh.into_bytes());
+        }
+    }
+    let files: Vec<Vec<u8>> = fs::read_dir(world.folder.path())
+        .unwrap()
+        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    assert!(hits(&files, b"https://receiver.example/hook") > 0);
+    for text in texts {
+        let raw = text.strip_prefix(b"whsec_").unwrap_or(&text);
+        let base64 = base64::engine::general_purpose::STANDARD;
+        let hex: String = text.iter().map(|byte| format!("{byte:02x}")).collect();
+        let decoded = base64.decode(raw).unwrap_or_else(|_| raw.to_vec());
+        for form in [
+            raw,
+            hex.as_bytes(),
+            base64.encode(&text).as_bytes(),
+            &decoded,
+        ] {
+            assert_eq!(hits(&files, form), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sealed_secret_in_another_row_or_column_does_not_open() {
+    let world = World::with_organizations().await;
+    let one = world.endpoint(LARKSPUR, &[]).await.id;
+    let two = world.endpoint(LARKSPUR, &[]).await.id;
+    rotate(&world, one, "whsec_second", 3_600).await;
+    world
+        .sql()
+        .execute_batch(&format!(
+            "UPDATE endpoints SET newest_secret = (SELECT newest_secret FROM endpoints WHERE id = {one})
+             WHERE id = {two};
+             UPDATE endpoints SET newest_secret = older_secret, older_secret = newest_secret WHERE id = {one};",
+            one = one.raw(),
+            two = two.raw(),
+        ))
+        .unwrap();
+    let world = world.reopen();
+    for id in [one, two] {
+        assert!(matches!(
+            world.store.secrets(id),
+            Err(StoreError::Damaged { .. })
+        ));
+    }
+    assert!(
+        world
+            .store
+            .reveal_secret(organization(LARKSPUR), one, actor())
+            .await
+            .is_err()
+    );
+    world.endpoint(LARKSPUR, &[]).await;
+}
+
+#[tokio::test]
+async fn another_master_key_is_refused_at_open() {
+    let world = World::with_organizations().await;
+    let made = world.endpoint(LARKSPUR, &[]).await;
+    let World {
+        store,
+        engine,
+        clock,
+        folder,
+    } = world;
+    drop((store, engine));
+    let open = |byte| {
+        let (handover, engine) = handover::channel(Room::new(10, 1_000));
+        let options = Options {
+            directory: folder.path().to_owned(),
+            clock: clock.clone(),
+            handover,
+            key: MasterKey::from_bytes([byte; 32]),
+        };
+        SqliteStore::open(options).map(|store| (store, engine))
+    };
+    assert!(matches!(open(8), Err(StoreError::WrongMasterKey { .. })));
+    let (store, _engine) = open(7).unwrap();
+    assert!(store.secrets(made.id).unwrap().is_some());
+}

@@ -1,0 +1,166 @@
+//! A store of its own for every test: on disk in a folder that goes with it, with a clock that stands still.
+
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tidings::clock::Clock;
+use tidings::store::Actor;
+use tidings::store::directory::{
+    CreateEndpoint, Directory, Endpoint, NewEndpoint, OrganizationChange,
+};
+use tidings::store::handover::{self, Receiver};
+use tidings::store::room::Room;
+use tidings::store::sqlite::seal::MasterKey;
+use tidings::store::sqlite::{Options, SqliteStore};
+use tidings_core::address::TargetUrl;
+use tidings_core::endpoint::CustomHeaders;
+use tidings_core::event_type::WireType;
+use tidings_core::id::OrganizationId;
+use tidings_core::organization::{AddOn, AddOns, Switch};
+use tidings_core::secret::Secret;
+use tidings_core::time::Timestamp;
+
+/// Two organizations that most stories need.
+pub const LARKSPUR: i64 = 4_417;
+pub const RIVERSIDE: i64 = 9_001;
+
+pub struct World {
+    pub store: Arc<SqliteStore>,
+    /// The engine's end of the handover.
+    pub engine: Receiver,
+    pub clock: Clock,
+    pub folder: TempDir,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::parse_rfc3339("2026-03-01T09:30:00Z").unwrap());
+        let (store, engine) = open(folder.path(), &clock);
+        Self {
+            store,
+            engine,
+            clock,
+            folder,
+        }
+    }
+
+    /// A world with both organizations, each with an add-on.
+    pub async fn with_organizations() -> Self {
+        let world = Self::new();
+        for id in [LARKSPUR, RIVERSIDE] {
+            world.put_organization(id, one_add_on()).await;
+        }
+        world
+    }
+
+    /// The same data in another life of the process.
+    pub fn reopen(self) -> Self {
+        let Self {
+            store,
+            engine,
+            clock,
+            folder,
+        } = self;
+        drop((store, engine));
+        let (store, engine) = open(folder.path(), &clock);
+        Self {
+            store,
+            engine,
+            clock,
+            folder,
+        }
+    }
+
+    /// The data from outside.
+    pub fn sql(&self) -> Connection {
+        Connection::open(self.folder.path().join("tidings.db")).unwrap()
+    }
+
+    /// One number from outside.
+    pub fn count(&self, sql: &str) -> i64 {
+        self.sql().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// Time passes.
+    pub fn pass(&self, wait: Duration) {
+        self.clock.set(self.clock.now().plus(wait));
+    }
+
+    pub async fn put_organization(&self, id: i64, add_ons: AddOns) {
+        let change = OrganizationChange {
+            name: format!("Organization {id}"),
+            slug: None,
+            add_ons,
+        };
+        self.store
+            .put_organization(organization(id), change, actor())
+            .await
+            .unwrap();
+    }
+
+    /// An endpoint that is on and chose these types.
+    pub async fn endpoint(&self, owner: i64, types: &[&str]) -> Arc<Endpoint> {
+        let answer = self
+            .store
+            .create_endpoint(organization(owner), new_endpoint(types), actor())
+            .await
+            .unwrap();
+        match answer {
+            CreateEndpoint::Created(endpoint) => endpoint,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+pub fn open(folder: &Path, clock: &Clock) -> (Arc<SqliteStore>, Receiver) {
+    let (handover, engine) = handover::channel(Room::new(1_000, 64 << 20));
+    let options = Options {
+        directory: folder.to_owned(),
+        clock: clock.clone(),
+        handover,
+        key: MasterKey::from_bytes([7; 32]),
+    };
+    (SqliteStore::open(options).unwrap(), engine)
+}
+
+pub fn organization(id: i64) -> OrganizationId {
+    OrganizationId::new(id).unwrap()
+}
+
+pub fn one_add_on() -> AddOns {
+    AddOns::NONE.with(AddOn::ApiAccess)
+}
+
+pub fn wire(text: &str) -> WireType {
+    WireType::parse(text).unwrap()
+}
+
+pub fn url(text: &str) -> TargetUrl {
+    TargetUrl::from_stored(text).unwrap()
+}
+
+pub fn secret(text: &str) -> Secret {
+    Secret::imported(text.as_bytes().to_vec()).unwrap()
+}
+
+pub fn new_endpoint(types: &[&str]) -> NewEndpoint {
+    NewEndpoint {
+        url: url("https://receiver.example/hook"),
+        description: String::from("their CRM"),
+        event_types: types.iter().map(|text| wire(text)).collect(),
+        switch: Switch::On,
+        headers: CustomHeaders::default(),
+        secret: secret("whsec_first"),
+    }
+}
+
+pub fn actor() -> Actor {
+    Actor {
+        name: String::from("key key_1"),
+        address: Some([192, 0, 2, 1].into()),
+        request_id: Some(String::from("req_1")),
+    }
+}
