@@ -1,15 +1,37 @@
 //! The engine: takes leased deliveries, makes one attempt each when it is due, and settles them.
 //!
+//! ```text
+//! store ── handed over, claimed ──► driver ──► transport ──► receiver
+//!   ▲                              ▲      │
+//!   │                    decisions │      │ what happened
+//!   └──────── results ◄────────── dispatcher
+//! ```
+//!
+//! The [`dispatcher`] decides and is pure; the driver performs; the janitor calls the store's upkeep.
+//!
 //! Deliberately absent: how a request is made ([`Transport`] is the seam), and where deliveries are kept
 //! (the store).
 
-pub mod resolver;
-pub mod sender;
+mod attempt;
+pub mod dispatcher;
+mod driver;
+mod janitor;
 
+use crate::clock::Clock;
+use crate::store::Store;
 use crate::store::directory::Endpoint;
+use crate::store::handover;
 use crate::store::queue::{AttemptRecord, Job};
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Attempts in flight at most, unless set otherwise: a waiting socket is cheap.
+pub const SLOTS: usize = 4_096;
 
 /// Makes attempts.
 pub trait Transport: Send + Sync + 'static {
@@ -21,4 +43,109 @@ pub trait Transport: Send + Sync + 'static {
         job: &Job,
         endpoint: &Arc<Endpoint>,
     ) -> impl Future<Output = AttemptRecord> + Send;
+}
+
+/// What an engine is made of.
+pub struct EngineParts<T> {
+    /// The durable truth; recovered before.
+    pub store: Arc<dyn Store>,
+    /// Where the store hands deliveries over.
+    pub handover: handover::Receiver,
+    /// Makes attempts.
+    pub transport: Arc<T>,
+    /// Time.
+    pub clock: Clock,
+    /// Attempts in flight at most; at least one.
+    pub slots: usize,
+}
+
+/// A running engine. Dropping it does not stop it; [`Engine::drain`] does.
+#[derive(Debug)]
+pub struct Engine {
+    driver: JoinHandle<()>,
+    janitor: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    pulse: Arc<Pulse>,
+}
+
+/// How an engine stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// Everything in memory was finished or handed back, and stored.
+    Clean,
+    /// Time ran out, or the engine died: so many attempts were cut off at least. What was not stored stays
+    /// leased and is recovered at the next start.
+    CutOff {
+        /// Attempts that were in flight.
+        in_flight: usize,
+    },
+}
+
+/// What the driver tells the rest of the engine.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse {
+    /// Deliveries were handed over.
+    traffic: Notify,
+    waiting: AtomicUsize,
+    in_flight: AtomicUsize,
+}
+
+impl Pulse {
+    fn loaded(&self, waiting: usize, in_flight: usize) {
+        self.waiting.store(waiting, Ordering::Relaxed);
+        self.in_flight.store(in_flight, Ordering::Relaxed);
+    }
+
+    /// Whether deliveries wait in memory for a slot.
+    fn is_loaded(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Engine {
+    /// Starts driver and janitor on the current runtime.
+    pub fn start<T: Transport>(parts: EngineParts<T>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let pulse = Arc::new(Pulse::default());
+        let janitor = tokio::spawn(janitor::run(
+            Arc::clone(&parts.store),
+            parts.clock.clone(),
+            Arc::clone(&parts.handover.upkeep),
+            Arc::clone(&pulse),
+            stopped.clone(),
+        ));
+        let driver = tokio::spawn(driver::run(parts, Arc::clone(&pulse), stopped));
+        Self {
+            driver,
+            janitor,
+            stop,
+            pulse,
+        }
+    }
+
+    /// Whether it still delivers; a driver that ended without being drained is a defect and reason to restart.
+    pub fn is_running(&self) -> bool {
+        !self.driver.is_finished()
+    }
+
+    /// Starts nothing more, hands back what waits, finishes and stores what is in flight; at most `within`.
+    /// Stop accepting before, close the store after.
+    pub async fn drain(mut self, within: Duration) -> Drained {
+        self.stop.send_replace(true);
+        let ended = timeout(within, async {
+            let _janitor = (&mut self.janitor).await;
+            (&mut self.driver).await
+        })
+        .await;
+        match ended {
+            Ok(Ok(())) => Drained::Clean,
+            Ok(Err(_)) | Err(_) => {
+                self.driver.abort();
+                self.janitor.abort();
+                Drained::CutOff {
+                    in_flight: self.pulse.in_flight.load(Ordering::Relaxed),
+                }
+            }
+        }
+    }
 }

@@ -1,0 +1,130 @@
+//! One attempt as a task: made by the transport, logged, and brought back with its delivery.
+//!
+//! Invariants: a delivery that went in comes out, even when the transport panics; one line in the log per
+//! attempt, which names the host and never the URL's path or query, the headers or the body.
+
+use super::Transport;
+use crate::clock::Clock;
+use crate::store::directory::Endpoint;
+use crate::store::queue::{Answer, AttemptRecord, Job, Timing};
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use tidings_core::outcome::{Outcome, OwnFault};
+use tidings_core::time::Timestamp;
+use tokio::sync::mpsc;
+
+/// An attempt that ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) job: Job,
+    pub(super) record: Box<AttemptRecord>,
+}
+
+/// Starts attempts.
+pub(super) struct Attempts<T> {
+    shared: Arc<Shared<T>>,
+}
+
+struct Shared<T> {
+    transport: Arc<T>,
+    clock: Clock,
+    ended: mpsc::Sender<Ended>,
+}
+
+impl<T: Transport> Attempts<T> {
+    /// Attempts that are brought back over `ended`, which has room for all that can be in flight.
+    pub(super) fn new(transport: Arc<T>, clock: Clock, ended: mpsc::Sender<Ended>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                transport,
+                clock,
+                ended,
+            }),
+        }
+    }
+
+    /// Starts one.
+    pub(super) fn start(&self, job: Job, endpoint: Arc<Endpoint>) {
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let started_at = shared.clock.now();
+            let attempt = async { shared.transport.attempt(&job, &endpoint).await };
+            let record = match caught(attempt).await {
+                Ok(record) => record,
+                Err(panic) => ours(&job, &endpoint, started_at, &panic),
+            };
+            log(&job, &endpoint, &record);
+            let record = Box::new(record);
+            // The driver outlives the attempts it waits for; if it is gone, the lease brings the delivery back.
+            let _gone = shared.ended.send(Ended { job, record }).await;
+        });
+    }
+}
+
+/// What a panic said, if it said anything.
+type Panic = Box<dyn Any + Send>;
+
+/// The future's output, or its panic.
+async fn caught<F: Future>(future: F) -> Result<F::Output, Panic> {
+    let mut future = pin!(future);
+    poll_fn(
+        |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        },
+    )
+    .await
+}
+
+/// The record of an attempt that failed inside this server: it does not count (W20).
+fn ours(job: &Job, endpoint: &Endpoint, started_at: Timestamp, panic: &Panic) -> AttemptRecord {
+    let said = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or_default();
+    tracing::error!(delivery = %job.delivery, said, "an attempt panicked: a defect of this server");
+    AttemptRecord {
+        number: job.progress.attempts.saturating_add(1),
+        started_at,
+        lateness: started_at.since(job.due_at),
+        timing: Timing::default(),
+        outcome: Outcome::OwnFault(OwnFault::Resources),
+        detail: String::from("the attempt failed inside this server"),
+        endpoint_version: endpoint.version,
+        timestamp: started_at.as_seconds(),
+        vomo_signature: String::new(),
+        webhook_signature: String::new(),
+        peer: None,
+        answer: Answer::default(),
+    }
+}
+
+/// The one wide line per attempt.
+fn log(job: &Job, endpoint: &Endpoint, record: &AttemptRecord) {
+    let millis = |part: std::time::Duration| part.as_secs_f64() * 1_000.0;
+    tracing::info!(
+        target: "tidings::attempt",
+        delivery = %job.delivery,
+        organization = job.organization.get(),
+        endpoint = %job.delivery.endpoint,
+        r#type = &*job.wire_type,
+        number = record.number,
+        outcome = record.outcome.class(),
+        status = record.outcome.status(),
+        detail = record.detail,
+        host = endpoint.url.authority(),
+        peer = record.peer.map(tracing::field::display),
+        late_ms = millis(record.lateness),
+        dns_ms = record.timing.dns.map(millis),
+        connect_ms = record.timing.connect.map(millis),
+        tls_ms = record.timing.tls.map(millis),
+        first_byte_ms = record.timing.first_byte.map(millis),
+        total_ms = millis(record.timing.total),
+        "attempt"
+    );
+}

@@ -1,0 +1,427 @@
+//! Who is sent to next: slots, and a lane of waiting deliveries per endpoint.
+//!
+//! Invariants:
+//! - never more attempts in flight than there are slots;
+//! - an endpoint starts an attempt only while it holds fewer slots than are free, so the last ones are always
+//!   left to others, a lone endpoint gets about half, and no number per endpoint has to be set;
+//! - endpoints whose last try timed out start one only while all of them together hold less than three
+//!   quarters of the slots;
+//! - free slots go round the organizations, and within one round its endpoints; test sends go first;
+//! - no slot stays free while an endpoint that may take it has something waiting.
+//!
+//! A start costs O(1), or O(log endpoints) for a lane that had to be parked; nothing ever looks at all lanes.
+//! Deliberately absent: due times (what is here is due), and any bound on how much waits (every job holds its
+//! room, see `store::room`).
+
+use crate::store::queue::Job;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use tidings_core::delivery::Round;
+use tidings_core::id::{EndpointId, OrganizationId};
+
+/// Lanes with nothing to do that are remembered, for what they know of their endpoint. The oldest goes first.
+const IDLE_LANES: usize = 16_384;
+/// Above this many idle lanes, one that becomes idle gives its memory back.
+const WARM_LANES: usize = 1_024;
+
+/// Why a slot is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Released {
+    /// The attempt ended in a way that says the endpoint does not hang.
+    Ended,
+    /// The deadline ended the attempt.
+    TimedOut,
+    /// No attempt was made, or none that tells anything about the endpoint.
+    Unknown,
+}
+
+/// The lanes of one node.
+#[derive(Debug)]
+pub struct Lanes {
+    slots: Slots,
+    waiting: usize,
+    lanes: HashMap<EndpointId, Lane>,
+    organizations: HashMap<OrganizationId, Circle>,
+    /// Organizations whose circle is not empty, in turn.
+    turns: VecDeque<OrganizationId>,
+    /// Endpoints with a test send in front.
+    tests: VecDeque<EndpointId>,
+    /// Lanes that hold as many slots as are free: fewest slots first, then longest parked.
+    at_threshold: BTreeSet<(usize, u64, EndpointId)>,
+    /// Lanes that time out while such lanes hold all they may: in the same order.
+    at_share: BTreeSet<(usize, u64, EndpointId)>,
+    parked_ever: u64,
+    idle: VecDeque<EndpointId>,
+}
+
+#[derive(Debug)]
+struct Slots {
+    all: usize,
+    for_slow: usize,
+    taken: usize,
+    taken_by_slow: usize,
+}
+
+/// The lanes of one organization that wait for a slot, in turn.
+#[derive(Debug, Default)]
+struct Circle {
+    ring: VecDeque<EndpointId>,
+    lanes: usize,
+}
+
+#[derive(Debug)]
+struct Lane {
+    organization: OrganizationId,
+    waiting: VecDeque<Job>,
+    /// How many test sends stand in front.
+    tests: usize,
+    in_flight: usize,
+    pace: Pace,
+    place: Place,
+    /// Whether it stands in the list of idle lanes, or did when it last was idle.
+    listed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Fast,
+    Slow,
+}
+
+/// Where a lane waits for its turn. With nothing waiting it may still stand in the ring; its turn is then skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Nowhere,
+    Ring,
+    AtThreshold { held: usize, since: u64 },
+    AtShare { held: usize, since: u64 },
+}
+
+/// Whether a lane may take a slot now.
+enum Leave {
+    Granted,
+    AtThreshold,
+    AtShare,
+}
+
+impl Slots {
+    const fn free(&self) -> usize {
+        self.all.saturating_sub(self.taken)
+    }
+
+    const fn slow_left(&self) -> bool {
+        self.taken_by_slow < self.for_slow
+    }
+
+    const fn leave(&self, lane: &Lane) -> Leave {
+        if lane.in_flight >= self.free() {
+            Leave::AtThreshold
+        } else if matches!(lane.pace, Pace::Slow) && !self.slow_left() {
+            Leave::AtShare
+        } else {
+            Leave::Granted
+        }
+    }
+}
+
+impl Lane {
+    /// Takes the front job and a slot.
+    fn take(&mut self, slots: &mut Slots) -> Option<Job> {
+        let job = self.waiting.pop_front()?;
+        self.tests = self.tests.saturating_sub(1);
+        self.in_flight += 1;
+        slots.taken += 1;
+        if self.pace == Pace::Slow {
+            slots.taken_by_slow += 1;
+        }
+        Some(job)
+    }
+
+    /// Gives a slot back and learns from it.
+    fn give_back(&mut self, slots: &mut Slots, released: Released) {
+        if self.pace == Pace::Slow {
+            slots.taken_by_slow = slots.taken_by_slow.saturating_sub(self.in_flight);
+        }
+        self.in_flight = self.in_flight.saturating_sub(1);
+        slots.taken = slots.taken.saturating_sub(1);
+        match released {
+            Released::Ended => self.pace = Pace::Fast,
+            Released::TimedOut => self.pace = Pace::Slow,
+            Released::Unknown => {}
+        }
+        if self.pace == Pace::Slow {
+            slots.taken_by_slow += self.in_flight;
+        }
+    }
+}
+
+impl Lanes {
+    /// No lanes, and that many slots; at least one.
+    pub fn new(slots: usize) -> Self {
+        let all = slots.max(1);
+        Self {
+            slots: Slots {
+                all,
+                for_slow: (all * 3 / 4).max(1),
+                taken: 0,
+                taken_by_slow: 0,
+            },
+            waiting: 0,
+            lanes: HashMap::new(),
+            organizations: HashMap::new(),
+            turns: VecDeque::new(),
+            tests: VecDeque::new(),
+            at_threshold: BTreeSet::new(),
+            at_share: BTreeSet::new(),
+            parked_ever: 0,
+            idle: VecDeque::new(),
+        }
+    }
+
+    /// Deliveries that wait for a slot.
+    pub const fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Slots taken.
+    pub const fn in_flight(&self) -> usize {
+        self.slots.taken
+    }
+
+    /// Slots taken by endpoints whose last try timed out.
+    pub const fn in_flight_slow(&self) -> usize {
+        self.slots.taken_by_slow
+    }
+
+    /// Puts a delivery into its endpoint's lane; a test send goes before all others of it.
+    pub fn push(&mut self, job: Job) {
+        let endpoint = job.delivery.endpoint;
+        let organizations = &mut self.organizations;
+        let lane = self.lanes.entry(endpoint).or_insert_with(|| {
+            organizations.entry(job.organization).or_default().lanes += 1;
+            Lane {
+                organization: job.organization,
+                waiting: VecDeque::new(),
+                tests: 0,
+                in_flight: 0,
+                pace: Pace::Fast,
+                place: Place::Nowhere,
+                listed: false,
+            }
+        });
+        self.waiting += 1;
+        if job.progress.round == Round::Test {
+            lane.waiting.insert(lane.tests, job);
+            lane.tests += 1;
+            self.tests.push_back(endpoint);
+        } else {
+            lane.waiting.push_back(job);
+        }
+        if lane.place == Place::Nowhere {
+            lane.place = Place::Ring;
+            enter(organizations, &mut self.turns, lane.organization, endpoint);
+        }
+    }
+
+    /// The next delivery to start, with a slot taken for it; `None` when nothing may start now.
+    pub fn start_next(&mut self) -> Option<Job> {
+        if self.waiting == 0 || self.slots.free() == 0 {
+            return None;
+        }
+        let job = self.next_test().or_else(|| self.next_in_turn())?;
+        self.waiting -= 1;
+        Some(job)
+    }
+
+    /// Gives back the slot of a delivery that [`Lanes::start_next`] started.
+    pub fn release(&mut self, endpoint: EndpointId, released: Released) {
+        let Some(lane) = self.lanes.get_mut(&endpoint) else {
+            return;
+        };
+        lane.give_back(&mut self.slots, released);
+        if lane.tests > 0 {
+            self.tests.push_back(endpoint);
+        }
+        match lane.place {
+            Place::AtThreshold { held, since } => {
+                self.at_threshold.remove(&(held, since, endpoint));
+                self.queue_up(endpoint);
+            }
+            Place::AtShare { held, since } => {
+                self.at_share.remove(&(held, since, endpoint));
+                self.queue_up(endpoint);
+            }
+            Place::Nowhere => self.rest(endpoint),
+            Place::Ring => {}
+        }
+        // One slot came free, so at most one of each kind may have waited for just that.
+        self.unpark_at_threshold();
+        self.unpark_at_share();
+    }
+
+    /// Takes out everything that waits, leaving what is in flight.
+    pub fn drain(&mut self) -> impl Iterator<Item = Job> {
+        self.waiting = 0;
+        self.tests.clear();
+        self.lanes.values_mut().flat_map(|lane| {
+            lane.tests = 0;
+            lane.waiting.drain(..)
+        })
+    }
+
+    fn next_test(&mut self) -> Option<Job> {
+        while let Some(endpoint) = self.tests.pop_front() {
+            let Some(lane) = self.lanes.get_mut(&endpoint) else {
+                continue;
+            };
+            // Without leave the test keeps the front of its lane and goes with the lane's turn.
+            if lane.tests > 0 && matches!(self.slots.leave(lane), Leave::Granted) {
+                return lane.take(&mut self.slots);
+            }
+        }
+        None
+    }
+
+    fn next_in_turn(&mut self) -> Option<Job> {
+        loop {
+            let Some(endpoint) = self.next_lane() else {
+                if self.unpark_at_threshold() || self.unpark_at_share() {
+                    continue;
+                }
+                return None;
+            };
+            let Some(lane) = self.lanes.get_mut(&endpoint) else {
+                continue;
+            };
+            lane.place = Place::Nowhere;
+            if lane.waiting.is_empty() {
+                self.rest(endpoint);
+                continue;
+            }
+            let (held, since) = (lane.in_flight, self.parked_ever);
+            match self.slots.leave(lane) {
+                Leave::Granted => {
+                    let job = lane.take(&mut self.slots);
+                    if !lane.waiting.is_empty() {
+                        self.queue_up(endpoint);
+                    }
+                    return job;
+                }
+                Leave::AtThreshold => {
+                    lane.place = Place::AtThreshold { held, since };
+                    self.at_threshold.insert((held, since, endpoint));
+                }
+                Leave::AtShare => {
+                    lane.place = Place::AtShare { held, since };
+                    self.at_share.insert((held, since, endpoint));
+                }
+            }
+            self.parked_ever += 1;
+        }
+    }
+
+    /// Takes the next lane of the next organization out of the ring.
+    fn next_lane(&mut self) -> Option<EndpointId> {
+        let organization = self.turns.pop_front()?;
+        let circle = self.organizations.get_mut(&organization)?;
+        let endpoint = circle.ring.pop_front();
+        if !circle.ring.is_empty() {
+            self.turns.push_back(organization);
+        }
+        endpoint
+    }
+
+    /// Brings the parked lane that holds the fewest slots back into the ring, if a slot is free for it.
+    fn unpark_at_threshold(&mut self) -> bool {
+        let free = self.slots.free();
+        match self.at_threshold.first().copied() {
+            Some((held, since, endpoint)) if held < free => {
+                self.at_threshold.remove(&(held, since, endpoint));
+                self.queue_up(endpoint);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn unpark_at_share(&mut self) -> bool {
+        if self.slots.free() == 0 || !self.slots.slow_left() {
+            return false;
+        }
+        match self.at_share.pop_first() {
+            Some((_, _, endpoint)) => {
+                self.queue_up(endpoint);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn queue_up(&mut self, endpoint: EndpointId) {
+        if let Some(lane) = self.lanes.get_mut(&endpoint) {
+            lane.place = Place::Ring;
+            let organization = lane.organization;
+            enter(
+                &mut self.organizations,
+                &mut self.turns,
+                organization,
+                endpoint,
+            );
+        }
+    }
+
+    /// A lane with nothing waiting: once nothing is in flight either, it is remembered for a while.
+    fn rest(&mut self, endpoint: EndpointId) {
+        let Some(lane) = self.lanes.get_mut(&endpoint) else {
+            return;
+        };
+        if lane.in_flight > 0 || !lane.waiting.is_empty() {
+            return;
+        }
+        if self.idle.len() >= WARM_LANES {
+            lane.waiting = VecDeque::new();
+        }
+        if !lane.listed {
+            lane.listed = true;
+            self.idle.push_back(endpoint);
+            if self.idle.len() > IDLE_LANES {
+                self.forget_oldest();
+            }
+        }
+    }
+
+    /// Forgets the lane that was listed as idle first; one that is busy again is only taken off the list.
+    fn forget_oldest(&mut self) {
+        let Some(endpoint) = self.idle.pop_front() else {
+            return;
+        };
+        let Some(lane) = self.lanes.get_mut(&endpoint) else {
+            return;
+        };
+        lane.listed = false;
+        if lane.place != Place::Nowhere || lane.in_flight > 0 {
+            return;
+        }
+        let organization = lane.organization;
+        self.lanes.remove(&endpoint);
+        if let Some(circle) = self.organizations.get_mut(&organization) {
+            circle.lanes -= 1;
+            if circle.lanes == 0 {
+                self.organizations.remove(&organization);
+            }
+        }
+    }
+}
+
+/// Puts a lane at the end of its organization's ring.
+fn enter(
+    organizations: &mut HashMap<OrganizationId, Circle>,
+    turns: &mut VecDeque<OrganizationId>,
+    organization: OrganizationId,
+    endpoint: EndpointId,
+) {
+    let circle = organizations.entry(organization).or_default();
+    circle.ring.push_back(endpoint);
+    if circle.ring.len() == 1 {
+        turns.push_back(organization);
+    }
+}

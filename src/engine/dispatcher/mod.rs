@@ -1,0 +1,218 @@
+//! Decides: which delivery starts when, what follows an attempt, when the store is asked and told.
+//!
+//! Synchronous, without I/O, clock or randomness: everything that happens comes in through
+//! [`Dispatcher::take`], everything that is to be done goes out through [`Dispatcher::decide`]. The same inputs
+//! give the same actions, so a simulation can drive it through years and crashes.
+//!
+//! Invariants:
+//! - a delivery in memory is in exactly one place: a lane ([`lanes`]), in flight, or among the results
+//!   ([`settling`]); it holds its room in each;
+//! - what follows an attempt is [`tidings_core::retry::next`], nothing else;
+//! - a retry goes through the store: here is only what is due.
+//!
+//! Deliberately absent: endpoints' settings. Whether one may be sent to is looked up at the start of an
+//! attempt, by the driver; what may not be sent comes back as [`Input::Withheld`].
+
+pub mod claims;
+pub mod lanes;
+pub mod settling;
+#[cfg(test)]
+mod tests;
+
+use crate::store::queue::{AttemptRecord, Change, Claimed, Job, Settlement};
+use claims::{CLAIM, Claims, Left};
+use lanes::{Lanes, Released};
+use settling::Settling;
+use tidings_core::outcome::{Outcome, Verdict};
+use tidings_core::retry;
+use tidings_core::time::Timestamp;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Input {
+    /// The store handed deliveries over at accept.
+    Arrived(Vec<Job>),
+    /// An attempt ended.
+    Finished {
+        /// The delivery.
+        job: Job,
+        /// What became of the attempt.
+        record: Box<AttemptRecord>,
+    },
+    /// A delivery that was to be started may not be sent now.
+    Withheld(Job),
+    /// Something in the store is due then.
+    Due(Timestamp),
+    /// A claim was answered.
+    Claimed(Claimed),
+    /// A claim failed.
+    ClaimFailed,
+    /// The batch of results is stored.
+    Settled,
+    /// The batch of results could not be stored and came back.
+    SettleFailed(Vec<Settlement>),
+    /// Start nothing more: hand back what waits, finish what is in flight.
+    Drain,
+}
+
+/// What is to be done. The driver empties it and passes it in again, so that a hot call allocates nothing.
+#[derive(Debug, Default)]
+pub struct Actions {
+    /// Attempts to make, each ended by [`Input::Finished`] or [`Input::Withheld`].
+    pub start: Vec<Job>,
+    /// Results to store, answered by [`Input::Settled`] or [`Input::SettleFailed`].
+    pub settle: Option<Vec<Settlement>>,
+    /// A claim to make of so many deliveries, answered by [`Input::Claimed`] or [`Input::ClaimFailed`].
+    pub claim: Option<usize>,
+    /// When to decide again, if nothing happens before.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// The mode of a dispatcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Running,
+    Draining,
+}
+
+/// Decides for one node. See the module.
+#[derive(Debug)]
+pub struct Dispatcher {
+    lanes: Lanes,
+    claims: Claims,
+    settling: Settling,
+    mode: Mode,
+}
+
+impl Dispatcher {
+    /// A dispatcher with nothing in memory and `slots` attempts in flight at most; it claims at once.
+    pub fn new(slots: usize, now: Timestamp) -> Self {
+        Self {
+            lanes: Lanes::new(slots),
+            claims: Claims::new(now),
+            settling: Settling::new(now),
+            mode: Mode::Running,
+        }
+    }
+
+    /// Takes in what happened. `now` is the wall-clock time at which it is taken in, not earlier than it happened.
+    pub fn take(&mut self, now: Timestamp, input: Input) {
+        match input {
+            Input::Arrived(jobs) => self.arrive(jobs),
+            Input::Finished { job, record } => self.finish(now, job, record),
+            Input::Withheld(job) => {
+                self.lanes.release(job.delivery.endpoint, Released::Unknown);
+                self.settling.push(handed_back(job));
+            }
+            Input::Due(moment) => self.claims.announce(moment),
+            Input::Claimed(claimed) => self.claimed(now, claimed),
+            Input::ClaimFailed => self.claims.failed(now),
+            Input::Settled => {
+                let stored = self.settling.stored(now);
+                self.claims.freed(stored.freed);
+                if let Some(due) = stored.due {
+                    self.claims.announce(due);
+                }
+            }
+            Input::SettleFailed(results) => {
+                let lost = self.settling.failed(now, results);
+                self.claims.freed(lost);
+            }
+            Input::Drain => {
+                self.mode = Mode::Draining;
+                for job in self.lanes.drain() {
+                    self.settling.push(handed_back(job));
+                }
+            }
+        }
+    }
+
+    /// Adds what is to be done now to `actions`.
+    pub fn decide(&mut self, now: Timestamp, actions: &mut Actions) {
+        while let Some(job) = self.lanes.start_next() {
+            actions.start.push(job);
+        }
+        actions.settle = self.settling.batch(now);
+        actions.wake_at = self.settling.moment();
+        if self.mode == Mode::Draining {
+            return;
+        }
+        let waiting = self.lanes.waiting();
+        actions.claim = self.claims.ask(now, waiting).then_some(CLAIM);
+        actions.wake_at = [actions.wake_at, self.claims.moment(waiting)]
+            .into_iter()
+            .flatten()
+            .min();
+    }
+
+    /// Whether it was told to drain and nothing is left in memory or on its way to or from the store.
+    pub const fn drained(&self) -> bool {
+        matches!(self.mode, Mode::Draining)
+            && self.lanes.in_flight() == 0
+            && self.settling.is_empty()
+            && !self.claims.outstanding()
+    }
+
+    /// Deliveries that wait in memory for a slot.
+    pub const fn waiting(&self) -> usize {
+        self.lanes.waiting()
+    }
+
+    /// Attempts in flight.
+    pub const fn in_flight(&self) -> usize {
+        self.lanes.in_flight()
+    }
+
+    fn arrive(&mut self, jobs: Vec<Job>) {
+        for job in jobs {
+            match self.mode {
+                Mode::Running => self.lanes.push(job),
+                Mode::Draining => self.settling.push(handed_back(job)),
+            }
+        }
+    }
+
+    fn claimed(&mut self, now: Timestamp, claimed: Claimed) {
+        let count = claimed.jobs.len();
+        let left = match claimed.more {
+            false => Left::Nothing,
+            true if count >= CLAIM => Left::More,
+            true => Left::NoRoom,
+        };
+        self.claims.answered(now, count, left, claimed.next_due);
+        self.arrive(claimed.jobs);
+    }
+
+    fn finish(&mut self, now: Timestamp, job: Job, record: Box<AttemptRecord>) {
+        self.lanes
+            .release(job.delivery.endpoint, released(record.outcome));
+        let (progress, next) = retry::next(job.progress, record.outcome, now);
+        self.settling.push(Settlement {
+            delivery: job.delivery,
+            lease: job.lease,
+            change: Change::Attempted {
+                record,
+                progress,
+                next,
+            },
+            reservation: job.reservation,
+        });
+    }
+}
+
+fn handed_back(job: Job) -> Settlement {
+    Settlement {
+        delivery: job.delivery,
+        lease: job.lease,
+        change: Change::HandedBack,
+        reservation: job.reservation,
+    }
+}
+
+fn released(outcome: Outcome) -> Released {
+    match (outcome, outcome.verdict()) {
+        (Outcome::Failed(failure), _) if failure.is_timeout() => Released::TimedOut,
+        (_, Verdict::NotCounted) => Released::Unknown,
+        (_, Verdict::Success | Verdict::Failure) => Released::Ended,
+    }
+}

@@ -1,0 +1,74 @@
+//! Calls what the store has to do besides accepting, claiming and settling: fan-outs and upkeep.
+//!
+//! Invariants: one step at a time, each a short commit of the store's; while much waits in memory the steps are
+//! spaced, so that a large fan-out never stands in the way of other traffic, and never stops either; without
+//! work and traffic it wakes a few times a minute.
+
+use super::Pulse;
+use crate::clock::Clock;
+use crate::store::queue::Upkeep;
+use crate::store::{Store, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+use tidings_core::limits::FAN_OUT_PART;
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+
+/// Between steps while the slots are taken and more waits: twenty parts of a fan-out a second.
+const LOADED: Duration = Duration::from_millis(50);
+/// Between steps while there is traffic and nothing was left: lists lag by no more than this.
+const TRAFFIC: Duration = Duration::from_millis(400);
+/// Between steps while nothing happens.
+const IDLE: Duration = Duration::from_secs(15);
+/// After the store failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Runs until told to stop; a step under way is then the store's to finish.
+pub(super) async fn run(
+    store: Arc<dyn Store>,
+    clock: Clock,
+    left: Arc<Notify>,
+    pulse: Arc<Pulse>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let work = async {
+        loop {
+            match step(&*store, &clock).await {
+                Ok(Upkeep::More) if pulse.is_loaded() => sleep(LOADED).await,
+                Ok(Upkeep::More) => tokio::task::yield_now().await,
+                Ok(Upkeep::Idle) => quiet(&left, &pulse).await,
+                Err(StoreError::Closed) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "upkeep failed; trying again");
+                    sleep(AFTER_FAILURE).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        Ok(()) = stop.changed() => {}
+    }
+}
+
+/// One part of a fan-out and one step of upkeep.
+async fn step(store: &dyn Store, clock: &Clock) -> Result<Upkeep, StoreError> {
+    let fan_out = store.expand(FAN_OUT_PART).await?;
+    let upkeep = store.upkeep(clock.now()).await?;
+    Ok(match (fan_out, upkeep) {
+        (Upkeep::Idle, Upkeep::Idle) => Upkeep::Idle,
+        (Upkeep::More, _) | (_, Upkeep::More) => Upkeep::More,
+    })
+}
+
+/// Waits until something is left to do, or traffic makes it likely, or long enough.
+async fn quiet(left: &Notify, pulse: &Pulse) {
+    let traffic = async {
+        let _anyway = timeout(IDLE, pulse.traffic.notified()).await;
+        sleep(TRAFFIC).await;
+    };
+    tokio::select! {
+        () = left.notified() => {}
+        () = traffic => {}
+    }
+}
