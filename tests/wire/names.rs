@@ -1,0 +1,241 @@
+//! Names: looked up as rarely as their answers allow, every address vetted, and a silent name server is no try.
+
+use crate::receiver::{Receiver, Reply};
+use crate::world::{Setting, World};
+use hickory_resolver::proto::op::{Message, MessageType, ResponseCode};
+use hickory_resolver::proto::rr::rdata::{A, AAAA};
+use hickory_resolver::proto::rr::{RData, Record, RecordType};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use tidings::engine::resolver::{LookupError, Probe, Resolver};
+use tidings_core::outcome::{Failure, Outcome, OwnFault};
+use tokio::net::UdpSocket;
+
+/// A name server on a loopback port, which knows what its zone says.
+struct NameServer {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<(String, RecordType)>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for NameServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What the zone says of a name: addresses, or a code. `None`: no answer at all.
+type Zone = fn(&str) -> Option<Result<Vec<IpAddr>, ResponseCode>>;
+
+impl NameServer {
+    async fn start(zone: Zone) -> Self {
+        let socket = UdpSocket::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let task = tokio::spawn(serve(socket, zone, Arc::clone(&asked)));
+        Self {
+            address,
+            asked,
+            task,
+        }
+    }
+
+    fn resolver(&self) -> Resolver {
+        Resolver::with_servers(&[self.address]).unwrap()
+    }
+
+    fn questions_for(&self, name: &str) -> usize {
+        self.asked
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(asked, _)| asked == name)
+            .count()
+    }
+}
+
+async fn serve(socket: UdpSocket, zone: Zone, asked: Arc<Mutex<Vec<(String, RecordType)>>>) {
+    let mut buffer = [0; 4_096];
+    while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+        let question = Message::from_vec(&buffer[..length]).unwrap();
+        let query = question.queries[0].clone();
+        let name = query.name().to_ascii();
+        asked
+            .lock()
+            .unwrap()
+            .push((name.clone(), query.query_type()));
+        let Some(known) = zone(&name) else { continue };
+        let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
+        answer.metadata.message_type = MessageType::Response;
+        answer.metadata.recursion_available = true;
+        answer.add_query(query.clone());
+        match known {
+            Ok(addresses) => {
+                for address in addresses {
+                    let data = match (address, query.query_type()) {
+                        (IpAddr::V4(v4), RecordType::A) => RData::A(A(v4)),
+                        (IpAddr::V6(v6), RecordType::AAAA) => RData::AAAA(AAAA(v6)),
+                        _ => continue,
+                    };
+                    answer.add_answer(Record::from_rdata(query.name().clone(), 60, data));
+                }
+            }
+            Err(code) => answer.metadata.response_code = code,
+        }
+        socket
+            .send_to(&answer.to_vec().unwrap(), from)
+            .await
+            .unwrap();
+    }
+}
+
+fn zone(name: &str) -> Option<Result<Vec<IpAddr>, ResponseCode>> {
+    let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+    match name {
+        "hook.example." => Some(Ok(vec![ip("127.0.0.1")])),
+        "both.example." => Some(Ok(vec![ip("::1"), ip("127.0.0.1")])),
+        "mixed.example." => Some(Ok(vec![ip("127.0.0.1"), ip("10.0.0.7")])),
+        "broken.example." => Some(Err(ResponseCode::ServFail)),
+        "silent.example." => None,
+        _ => Some(Err(ResponseCode::NXDomain)),
+    }
+}
+
+async fn world(server: &NameServer) -> World {
+    World::with(Setting {
+        resolver: server.resolver(),
+        ..Setting::default()
+    })
+}
+
+#[tokio::test]
+async fn a_name_is_asked_for_once_and_not_at_all_over_a_kept_connection() {
+    let (server, receiver) = (
+        NameServer::start(zone).await,
+        Receiver::start(|_| Reply::status(200)).await,
+    );
+    let world = world(&server).await;
+    let url = format!("http://hook.example:{}/", receiver.address.port());
+    let first = world.send(&url).await;
+    assert_eq!(first.outcome, Outcome::Status(200), "{}", first.detail);
+    assert!(first.timing.dns.is_some() && first.timing.connect.is_some());
+    assert_eq!(
+        receiver.only().header("host"),
+        format!("hook.example:{}", receiver.address.port())
+    );
+    let second = world.send(&url).await;
+    assert_eq!((second.timing.dns, second.timing.connect), (None, None));
+    assert_eq!(
+        server.questions_for("hook.example."),
+        2,
+        "A and AAAA, once each"
+    );
+}
+
+#[tokio::test]
+async fn an_address_that_refuses_is_not_the_last_word() {
+    let (server, receiver) = (
+        NameServer::start(zone).await,
+        Receiver::start(|_| Reply::status(200)).await,
+    );
+    let record = world(&server)
+        .await
+        .send(&format!("http://both.example:{}/", receiver.address.port()))
+        .await;
+    assert_eq!(
+        (record.outcome, record.peer),
+        (Outcome::Status(200), Some(receiver.address))
+    );
+}
+
+#[tokio::test]
+async fn one_closed_address_among_a_names_refuses_the_attempt() {
+    let (server, receiver) = (
+        NameServer::start(zone).await,
+        Receiver::start(|_| Reply::status(200)).await,
+    );
+    let record = world(&server)
+        .await
+        .send(&format!(
+            "http://mixed.example:{}/",
+            receiver.address.port()
+        ))
+        .await;
+    assert_eq!(record.outcome, Outcome::Failed(Failure::EgressDenied));
+    assert!(record.detail.contains("10.0.0.7"), "{}", record.detail);
+    assert_eq!(receiver.seen().opened, 0);
+}
+
+#[tokio::test]
+async fn w20_an_unknown_host_counts_and_so_does_one_whose_own_servers_are_broken() {
+    let server = NameServer::start(zone).await;
+    let world = world(&server).await;
+    for name in ["nowhere.example", "broken.example"] {
+        let record = world.send(&format!("http://{name}/")).await;
+        assert_eq!(
+            record.outcome,
+            Outcome::Failed(Failure::Dns),
+            "{name}: {}",
+            record.detail
+        );
+        assert!(!record.detail.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn w20_name_servers_that_do_not_answer_are_our_fault() {
+    let server = NameServer::start(|_| None).await;
+    let record = world(&server).await.send("http://hook.example/").await;
+    assert_eq!(
+        record.outcome,
+        Outcome::OwnFault(OwnFault::Network),
+        "{}",
+        record.detail
+    );
+    assert_eq!(server.resolver().probe().await, Probe::Silent);
+}
+
+#[tokio::test]
+async fn w20_most_of_twenty_hosts_unknown_at_once_is_our_fault() {
+    let server = NameServer::start(zone).await;
+    let world = world(&server).await;
+    for number in 1..20 {
+        let record = world.send(&format!("http://gone-{number}.example/")).await;
+        assert_eq!(
+            record.outcome,
+            Outcome::Failed(Failure::Dns),
+            "host {number}"
+        );
+    }
+    let record = world.send("http://gone-20.example/").await;
+    assert_eq!(record.outcome, Outcome::OwnFault(OwnFault::Network));
+}
+
+#[tokio::test]
+async fn names_of_this_host_need_no_name_server() {
+    let server = NameServer::start(|_| None).await;
+    let found = server.resolver().lookup("localhost").await.unwrap();
+    assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback));
+}
+
+#[tokio::test]
+async fn lookups_say_what_is_wrong() {
+    let server = NameServer::start(zone).await;
+    let resolver = server.resolver();
+    let none = resolver.lookup("nowhere.example").await;
+    assert_eq!(
+        none,
+        Err(LookupError::NoAddress(
+            "there is no name nowhere.example".to_owned()
+        ))
+    );
+    assert!(matches!(
+        resolver.lookup("broken.example").await,
+        Err(LookupError::NoAnswer(_))
+    ));
+    assert!(matches!(
+        resolver.lookup("silent.example").await,
+        Err(LookupError::NoAnswer(_))
+    ));
+    assert_eq!(resolver.probe().await, Probe::Answers);
+}
