@@ -16,6 +16,8 @@ mod attempt;
 pub mod dispatcher;
 mod driver;
 mod janitor;
+pub mod resolver;
+pub mod sender;
 
 use crate::clock::Clock;
 use crate::store::Store;
