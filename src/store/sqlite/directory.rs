@@ -11,6 +11,7 @@ mod organizations;
 mod secrets;
 mod sweep;
 
+pub use audit::Act;
 pub use catalogue::seed;
 
 use super::SqliteStore;
@@ -228,7 +229,7 @@ fn sealing_failed(error: SealError) -> StoreError {
 }
 
 /// Where a page goes on.
-fn place(page: &PageRequest) -> Option<i64> {
+pub fn place(page: &PageRequest) -> Option<i64> {
     page.after
         .as_ref()
         .and_then(|cursor| cursor.0.first().copied())

@@ -7,6 +7,7 @@ mod directory;
 mod due;
 mod error;
 mod lock;
+mod log;
 mod readers;
 mod schema;
 pub mod seal;

@@ -108,6 +108,15 @@ pub const fn audience_code(audience: Audience) -> i64 {
     }
 }
 
+/// A number that is never negative in a column.
+///
+/// # Errors
+/// It is negative.
+pub fn unsigned(row: &Row<'_>, column: usize) -> Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
 /// The name of a type in a column.
 ///
 /// # Errors
