@@ -29,6 +29,14 @@ CREATE TABLE organizations (
     deleted_at INTEGER                                       -- kept while its history is
 ) STRICT;
 
+-- When an organization had no add-on, as event ids: what it missed then is not replayable (W2).
+CREATE TABLE suspensions (
+    organization_id INTEGER NOT NULL REFERENCES organizations (id),
+    from_event INTEGER NOT NULL,
+    to_event INTEGER,                                        -- NULL while it lasts
+    PRIMARY KEY (organization_id, from_event)
+) STRICT, WITHOUT ROWID;
+
 -- Own forms get a number, so that events and deliveries do not repeat their text.
 CREATE TABLE event_type_names (
     id INTEGER PRIMARY KEY,
@@ -188,11 +196,11 @@ CREATE TABLE idempotency_keys (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_keys_age ON idempotency_keys (used_at);
 
--- A fan-out larger than its first part: goes on after after_endpoint.
+-- A fan-out larger than its first part: goes on after after_endpoint, up to the newest endpoint that is older
+-- than the event (ids of both come from one source).
 CREATE TABLE fan_outs (
     event_id INTEGER PRIMARY KEY,
-    after_endpoint INTEGER NOT NULL,
-    last_endpoint INTEGER NOT NULL                           -- the newest endpoint that existed at the accept
+    after_endpoint INTEGER NOT NULL
 ) STRICT;
 
 -- Due deliveries of an endpoint to cancel, up to an event: claims pass such an endpoint by until it is done.

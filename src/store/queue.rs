@@ -83,6 +83,8 @@ pub enum Accepted {
     },
     /// The organization is not known.
     UnknownOrganization,
+    /// The catalogue does not hold the type.
+    UnknownType,
 }
 
 /// What a claim brought.

@@ -3,7 +3,7 @@
 //! A change looks at the tables as of the last commit and runs alone in its transaction, so what it saw still
 //! holds when it is stored. A change that changes nothing stores nothing and leaves no audit row.
 
-mod audit;
+pub(super) mod audit;
 mod catalogue;
 mod endpoints;
 mod keys;

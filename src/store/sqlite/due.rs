@@ -1,7 +1,7 @@
 //! Which endpoints have deliveries waiting in the store, and from when on: what claims go round.
 //!
 //! For every endpoint with a due row there is an entry, and its time is never later than its earliest row's. It
-//! may be earlier, or stand for no row at all: a claim looks and corrects it. When in doubt it is rebuilt.
+//! may be earlier, or stand for no row at all: a claim looks, and corrects it.
 
 use rusqlite::Connection;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -16,7 +16,6 @@ pub(super) struct DueSummary {
     later: BTreeSet<(Timestamp, EndpointId)>,
     /// Those with something due now, in the order of their turns.
     ready: VecDeque<EndpointId>,
-    doubted: bool,
 }
 
 /// Where an endpoint stands.
@@ -29,9 +28,12 @@ enum Place {
 }
 
 impl DueSummary {
-    /// Reads it anew: one seek for every endpoint that has due rows.
-    pub(super) fn rebuild(connection: &Connection) -> rusqlite::Result<Self> {
-        let mut statement = connection.prepare(
+    /// Reads it: one seek for every endpoint that has due rows.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut statement = connection.prepare_cached(
             "SELECT endpoint_id, due_at FROM deliveries INDEXED BY deliveries_due
              WHERE state = 0 AND endpoint_id > ?1 ORDER BY endpoint_id, due_at LIMIT 1",
         )?;
@@ -68,18 +70,64 @@ impl DueSummary {
         self.places.insert(endpoint, place);
     }
 
-    /// Those passed by are looked at again.
-    pub(super) fn unpark(&mut self) {
+    /// Whether rows of `endpoint` wait that are due at `now`.
+    pub(super) fn has_backlog(&self, endpoint: EndpointId, now: Timestamp) -> bool {
+        match self.places.get(&endpoint) {
+            Some(Place::Ready | Place::Parked(_)) => true,
+            Some(Place::Later(at)) => *at <= now,
+            None => false,
+        }
+    }
+
+    /// Those whose time has come by `now` take their place at the end of the turns. Answers how many turns
+    /// there are.
+    pub(super) fn ripen(&mut self, now: Timestamp) -> usize {
+        while let Some((_, endpoint)) = self.later.first().copied().filter(|(at, _)| *at <= now) {
+            self.later.pop_first();
+            self.places.insert(endpoint, Place::Ready);
+            self.ready.push_back(endpoint);
+        }
+        self.ready.len()
+    }
+
+    /// Takes the endpoint whose turn it is; the caller puts it back.
+    pub(super) fn take_turn(&mut self) -> Option<EndpointId> {
+        let endpoint = self.ready.pop_front()?;
+        self.places.remove(&endpoint);
+        Some(endpoint)
+    }
+
+    /// Puts an endpoint that has more due now at the end of the turns.
+    pub(super) fn put_back(&mut self, endpoint: EndpointId) {
+        self.places.insert(endpoint, Place::Ready);
+        self.ready.push_back(endpoint);
+    }
+
+    /// Passes an endpoint by for now.
+    pub(super) fn park(&mut self, endpoint: EndpointId, at: Timestamp) {
+        self.places.insert(endpoint, Place::Parked(at));
+    }
+
+    /// Those passed by are looked at again. Answers from when on.
+    pub(super) fn unpark(&mut self) -> Option<Timestamp> {
+        let mut earliest = None;
         for (endpoint, place) in &mut self.places {
             if let Place::Parked(at) = *place {
                 *place = Place::Later(at);
                 self.later.insert((at, *endpoint));
+                earliest = Some(earliest.map_or(at, |before: Timestamp| before.min(at)));
             }
         }
+        earliest
     }
 
-    /// What is here may be wrong.
-    pub(super) const fn doubt(&mut self) {
-        self.doubted = true;
+    /// Whether something is due now that was not claimed.
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// When the next endpoint has something due.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.later.first().map(|(at, _)| *at)
     }
 }

@@ -6,32 +6,38 @@
 mod directory;
 mod due;
 mod error;
+mod expand;
 mod lock;
 mod log;
+mod queue;
 mod readers;
+mod recover;
 mod schema;
 pub mod seal;
 mod statements;
 mod step;
 pub mod tables;
+mod upkeep;
 mod writer;
 
 use super::StoreError;
 use super::handover::Handover;
 use crate::clock::{Clock, RandomBits};
-use due::DueSummary;
 use lock::DirectoryLock;
+use queue::Waiting;
 use readers::Readers;
 use rusqlite::Connection;
 use seal::MasterKey;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use step::{Memory, Step};
 use tables::{Shared, Tables};
 use tidings_core::id::IdSource;
 use tokio::sync::{mpsc, oneshot, watch};
-use writer::{Company, Message, Writer};
+use writer::{Company, Message, Work, Writer};
 
 /// What a store is opened with.
 #[derive(Debug)]
@@ -57,6 +63,10 @@ pub struct SqliteStore {
     writer: Option<mpsc::Sender<Message>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     failed: watch::Receiver<Option<StoreError>>,
+    /// Test sends whose callers wait for the result.
+    waiting: Waiting,
+    /// Whether a fan-out may be unfinished.
+    expanding: Arc<AtomicBool>,
     _lock: DirectoryLock,
 }
 
@@ -77,6 +87,8 @@ impl SqliteStore {
         let (sender, queue) = mpsc::channel(writer::QUEUE);
         let (announce, failed) = watch::channel(None);
         let tables = Arc::new(Shared::new(started.tables));
+        let expanding = Arc::clone(&started.memory.expanding);
+        let broken = announce.clone();
         let writer = Writer {
             queue,
             file: file.clone(),
@@ -92,7 +104,13 @@ impl SqliteStore {
         };
         let thread = std::thread::Builder::new()
             .name(String::from("store-writer"))
-            .spawn(move || writer.run(connection))
+            .spawn(move || {
+                if catch_unwind(AssertUnwindSafe(|| writer.run(connection))).is_err() {
+                    broken.send_replace(Some(StoreError::Internal {
+                        what: String::from("the writer panicked"),
+                    }));
+                }
+            })
             .map_err(|error| StoreError::file(&file, &error))?;
         Ok(Arc::new(Self {
             key: Arc::new(options.key),
@@ -102,6 +120,8 @@ impl SqliteStore {
             writer: Some(sender),
             thread: Mutex::new(Some(thread)),
             failed,
+            waiting: Waiting::default(),
+            expanding,
             _lock: lock,
         }))
     }
@@ -145,9 +165,16 @@ impl SqliteStore {
         F: FnOnce(&mut Step<'_, '_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
+        let (task, answered) = writer::task(work);
+        self.queue(company, task).await;
+        answered.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Queues work, or answers it with why not.
+    async fn queue(&self, company: Company, work: Box<dyn Work>) {
         match &self.writer {
-            Some(queue) => writer::submit(queue, company, work).await,
-            None => Err(StoreError::Closed),
+            Some(queue) => writer::send(queue, company, work).await,
+            None => work.answer(Err(&StoreError::Closed)),
         }
     }
 
@@ -167,6 +194,7 @@ impl SqliteStore {
         {
             let _thread_gone = wait.await;
         }
+        self.waiting.give_up();
     }
 }
 
@@ -208,10 +236,7 @@ fn start(connection: &Connection, clock: &Clock) -> Result<Started, StoreError> 
     )?;
     Ok(Started {
         tables: Tables::load(connection)?,
-        memory: Memory {
-            epoch,
-            due: DueSummary::rebuild(connection)?,
-        },
+        memory: Memory::load(connection, epoch)?,
         ids: IdSource::above(last),
     })
 }

@@ -1,17 +1,21 @@
 //! What a piece of work may use while its transaction is open, and what it leaves to be done after the commit.
 //!
-//! The database is undone by a rollback; [`Memory`] is not, so it only ever holds what can be rebuilt from the
+//! The database is undone by a rollback; [`Memory`] is not, so it only ever holds what can be read anew from the
 //! database ([`Memory::doubt`]).
 
 use super::due::DueSummary;
 use super::statements::Statements;
 use super::tables::Tables;
+use super::upkeep::Chores;
 use crate::clock::RandomBits;
+use crate::store::StoreError;
 use crate::store::handover::Handover;
 use crate::store::queue::Job;
 use crate::store::room::Room;
 use rusqlite::Connection;
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tidings_core::id::{EndpointId, IdSource};
 use tidings_core::time::Timestamp;
 
@@ -28,18 +32,20 @@ pub(super) struct Step<'a, 'c> {
     pub memory: &'a mut Memory,
     /// This node's room.
     pub room: &'a Arc<Room>,
+    /// Prepared statements.
+    pub statements: &'a mut Statements<'c>,
     pub(super) ids: &'a mut IdSource,
     pub(super) random: &'a RandomBits,
     pub(super) after: &'a mut After,
-    pub(super) statements: &'a mut Statements<'c>,
 }
 
 /// What is done once the transaction is on disk.
 #[derive(Default)]
 pub(super) struct After {
     pub(super) apply: Option<Apply>,
-    pub(super) jobs: Vec<Job>,
+    jobs: Vec<Job>,
     due: Option<Timestamp>,
+    upkeep: bool,
 }
 
 /// What the writer alone remembers.
@@ -49,18 +55,66 @@ pub(super) struct Memory {
     pub epoch: i64,
     /// Which endpoints have something due.
     pub due: DueSummary,
+    /// Endpoints whose due deliveries are being cancelled in bulk: none of them is claimed.
+    pub sweeping: HashSet<EndpointId>,
+    /// Whether a fan-out may be unfinished; also looked at from outside, to save a way here.
+    pub expanding: Arc<AtomicBool>,
+    /// Where upkeep stands.
+    pub chores: Chores,
+    doubted: bool,
 }
 
 impl Memory {
-    /// Something was rolled back: what was learnt from it may be wrong.
-    pub(super) fn doubt(&mut self) {
-        self.due.doubt();
+    /// Of a new life of the node.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) fn load(connection: &Connection, epoch: i64) -> Result<Self, StoreError> {
+        let expanding =
+            connection.query_row("SELECT EXISTS (SELECT 1 FROM fan_outs)", [], |row| {
+                row.get(0)
+            })?;
+        Ok(Self {
+            epoch,
+            due: DueSummary::read(connection)?,
+            sweeping: read_sweeping(connection)?,
+            expanding: Arc::new(AtomicBool::new(expanding)),
+            chores: Chores::load(connection)?,
+            doubted: false,
+        })
     }
+
+    /// Something was rolled back: what was learnt in it may be wrong.
+    pub(super) fn doubt(&mut self) {
+        self.doubted = true;
+        self.expanding.store(true, Ordering::Release);
+        self.chores.doubt();
+    }
+
+    /// Reads anew what is in doubt.
+    ///
+    /// # Errors
+    /// The database failed; it stays in doubt.
+    pub(super) fn trust(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        if self.doubted {
+            self.due = DueSummary::read(connection)?;
+            self.sweeping = read_sweeping(connection)?;
+            self.doubted = false;
+        }
+        Ok(())
+    }
+}
+
+fn read_sweeping(connection: &Connection) -> rusqlite::Result<HashSet<EndpointId>> {
+    connection
+        .prepare_cached("SELECT endpoint_id FROM sweeps")?
+        .query_map([], |row| Ok(EndpointId::from_raw(row.get(0)?)))?
+        .collect()
 }
 
 impl<'c> Step<'_, 'c> {
     /// The writer's connection, inside the transaction.
-    pub(super) fn connection(&self) -> &'c Connection {
+    pub(super) const fn connection(&self) -> &'c Connection {
         self.statements.connection
     }
 
@@ -74,10 +128,32 @@ impl<'c> Step<'_, 'c> {
         self.after.apply = Some(Box::new(apply));
     }
 
-    /// Says that a delivery of `endpoint` now waits in the store for `at`.
+    /// Says that a delivery of `endpoint` now waits in the store for `at`, which the engine does not know yet.
     pub(super) fn waits(&mut self, endpoint: EndpointId, at: Timestamp) {
         self.memory.due.add(endpoint, at);
-        self.after.due = Some(self.after.due.map_or(at, |earlier| earlier.min(at)));
+        self.after.wake_at(at);
+    }
+
+    /// Hands a delivery over after the commit.
+    pub(super) fn hand_over(&mut self, job: Job) {
+        self.after.jobs.push(job);
+    }
+
+    /// Says that a fan-out goes on after this commit.
+    pub(super) fn leaves_fan_out(&mut self) {
+        self.memory.expanding.store(true, Ordering::Release);
+        self.after.upkeep = true;
+    }
+
+    /// Says that a sweep of `endpoint` is on disk with this commit: until it is done nothing of it is claimed.
+    pub(super) fn leaves_sweep(&mut self, endpoint: EndpointId) {
+        self.memory.sweeping.insert(endpoint);
+        self.after.upkeep = true;
+    }
+
+    /// Says that upkeep has something to do after this commit.
+    pub(super) const fn leaves_upkeep(&mut self) {
+        self.after.upkeep = true;
     }
 }
 
@@ -88,5 +164,12 @@ impl After {
         if let Some(due) = self.due {
             handover.due_at(due);
         }
+        if self.upkeep {
+            handover.upkeep_left();
+        }
+    }
+
+    pub(super) fn wake_at(&mut self, at: Timestamp) {
+        self.due = Some(self.due.map_or(at, |earlier| earlier.min(at)));
     }
 }

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_core::id::IdSource;
+use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Commands that may wait for the writer.
@@ -83,37 +84,35 @@ where
     }
 }
 
-/// Queues `work` and waits for its answer.
-///
-/// # Errors
-/// [`StoreError::Overloaded`] and [`StoreError::Closed`] when it was not run, else the work's own or the database's.
-pub(super) async fn submit<T, F>(
-    queue: &mpsc::Sender<Message>,
-    company: Company,
-    work: F,
-) -> Result<T, StoreError>
+/// Work made of a closure, and where its answer comes. The answer is missing only when the writer died.
+pub(super) fn task<T, F>(work: F) -> (Box<dyn Work>, oneshot::Receiver<Result<T, StoreError>>)
 where
     F: FnOnce(&mut Step<'_, '_>) -> Result<T, StoreError> + Send + 'static,
     T: Send + 'static,
 {
     let (answer, answered) = oneshot::channel();
-    let task = Box::new(Task {
+    let task = Task {
         work: Some(work),
         outcome: None,
         answer,
-    });
-    match queue.try_send(Message::Work(company, task)) {
-        Ok(()) => {}
-        Err(mpsc::error::TrySendError::Closed(_)) => return Err(StoreError::Closed),
-        Err(mpsc::error::TrySendError::Full(message)) => queue
-            .send_timeout(message, PATIENCE)
-            .await
-            .map_err(|error| match error {
-                mpsc::error::SendTimeoutError::Timeout(_) => StoreError::Overloaded,
-                mpsc::error::SendTimeoutError::Closed(_) => StoreError::Closed,
-            })?,
+    };
+    (Box::new(task), answered)
+}
+
+/// Queues work, or answers it with [`StoreError::Overloaded`] or [`StoreError::Closed`].
+pub(super) async fn send(queue: &mpsc::Sender<Message>, company: Company, work: Box<dyn Work>) {
+    let (error, message) = match queue.try_send(Message::Work(company, work)) {
+        Ok(()) => return,
+        Err(TrySendError::Closed(message)) => (StoreError::Closed, message),
+        Err(TrySendError::Full(message)) => match queue.send_timeout(message, PATIENCE).await {
+            Ok(()) => return,
+            Err(SendTimeoutError::Timeout(message)) => (StoreError::Overloaded, message),
+            Err(SendTimeoutError::Closed(message)) => (StoreError::Closed, message),
+        },
+    };
+    if let Message::Work(_, work) = message {
+        work.answer(Err(&error));
     }
-    answered.await.unwrap_or(Err(StoreError::Closed))
 }
 
 /// What the writer works with, beside its connection.
@@ -161,7 +160,7 @@ impl Writer {
             let (mut company, work) = match next.take().or_else(|| self.queue.blocking_recv())? {
                 Message::Work(company, work) => (company, work),
                 Message::Close(closed) => {
-                    self.queue.close();
+                    self.refuse_rest();
                     return Some(closed);
                 }
             };
@@ -183,6 +182,16 @@ impl Writer {
         }
     }
 
+    /// Takes nothing more, and answers what came too late.
+    fn refuse_rest(&mut self) {
+        self.queue.close();
+        while let Ok(message) = self.queue.try_recv() {
+            if let Message::Work(_, work) = message {
+                work.answer(Err(&StoreError::Closed));
+            }
+        }
+    }
+
     fn commit(&mut self, statements: &mut Statements<'_>, group: &mut Vec<Box<dyn Work>>) {
         let outcome = match self.failed.borrow().as_ref() {
             Some(failure) => Err(failure.clone()),
@@ -193,7 +202,9 @@ impl Writer {
             Ok(mut after) => {
                 if let Some(apply) = after.apply.take() {
                     apply(&mut self.tables.write());
-                    self.memory.due.unpark();
+                    if let Some(due) = self.memory.due.unpark() {
+                        after.wake_at(due);
+                    }
                 }
                 after.announce(&self.handover);
                 for work in group.drain(..) {

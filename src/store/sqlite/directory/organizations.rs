@@ -40,6 +40,7 @@ pub fn put(
     }
     record.updated_at = step.now;
     write(step, &record)?;
+    note_suspension(step, &record)?;
     if let Some(before) = &before {
         let (had, has) = (
             before.add_ons.grant_webhooks(),
@@ -155,6 +156,21 @@ fn write(step: &Step<'_, '_>, record: &Organization) -> Result<(), StoreError> {
             record.created_at.as_micros(),
             record.updated_at.as_micros(),
         ])?;
+    Ok(())
+}
+
+/// Keeps the times without an add-on: what an organization missed then is not replayable (W2).
+fn note_suspension(step: &mut Step<'_, '_>, record: &Organization) -> Result<(), StoreError> {
+    let id = step.next_id();
+    let sql = if record.add_ons.grant_webhooks() {
+        "UPDATE suspensions SET to_event = ?2 WHERE organization_id = ?1 AND to_event IS NULL"
+    } else {
+        "INSERT INTO suspensions (organization_id, from_event) SELECT ?1, ?2
+         WHERE NOT EXISTS (SELECT 1 FROM suspensions WHERE organization_id = ?1 AND to_event IS NULL)"
+    };
+    step.connection()
+        .prepare_cached(sql)?
+        .execute(params![record.id.get(), id])?;
     Ok(())
 }
 

@@ -22,7 +22,7 @@ pub enum Reason {
 
 /// Leaves the sweeps of these endpoints in the transaction, and stops their replays.
 pub fn cancel(
-    step: &Step<'_, '_>,
+    step: &mut Step<'_, '_>,
     endpoints: &[EndpointId],
     reason: Reason,
 ) -> Result<(), StoreError> {
@@ -44,6 +44,7 @@ pub fn cancel(
              ON CONFLICT (endpoint_id, state) DO UPDATE SET up_to_event = max(up_to_event, excluded.up_to_event)",
         )?
         .execute(params![endpoint.raw(), state, up_to])?;
+        step.leaves_sweep(*endpoint);
         if reason != Reason::Discarded {
             sql.prepare_cached(
                 "UPDATE replays SET state = 2 WHERE endpoint_id = ?1 AND state = 0",

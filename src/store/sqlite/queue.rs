@@ -1,0 +1,91 @@
+//! The queue's verbs on SQLite: what goes to the writer, and how.
+
+mod accept;
+mod claim;
+mod place;
+mod settle;
+mod test_send;
+
+pub(super) use place::{
+    Body, Made, Posted, Recipient, Start, make, recipients, start, stored_body,
+};
+pub(super) use settle::again;
+pub(super) use test_send::Waiting;
+
+use super::writer::Company;
+use super::{SqliteStore, expand, recover, upkeep};
+use crate::store::queue::{
+    Accept, Accepted, Claimed, NewTest, NotSettled, Queue, Settled, Settlement, TestStarted, Upkeep,
+};
+use crate::store::{Actor, StoreError};
+use async_trait::async_trait;
+use std::sync::atomic::Ordering;
+use tidings_core::time::Timestamp;
+
+#[async_trait]
+impl Queue for SqliteStore {
+    async fn accept(&self, events: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {
+        // Hashed here, so that the writer need not.
+        let hashes: Vec<_> = events
+            .iter()
+            .map(|accept| place::body_hash(&accept.event.data))
+            .collect();
+        self.share(events.len(), move |step| {
+            events
+                .into_iter()
+                .zip(&hashes)
+                .map(|(accept, hash)| accept::accept(step, &accept, hash))
+                .collect()
+        })
+        .await
+    }
+
+    async fn test(&self, test: NewTest, actor: Actor) -> Result<TestStarted, StoreError> {
+        let waiting = self.waiting.clone();
+        self.change(move |step| test_send::start(step, test, &actor, &waiting))
+            .await
+    }
+
+    async fn claim(&self, limit: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.share(limit, move |step| claim::claim(step, limit, now))
+            .await
+    }
+
+    async fn settle(&self, results: Vec<Settlement>) -> Result<Vec<Settled>, NotSettled> {
+        let company = Company::Shared(results.len());
+        let (work, answered) = settle::work(results, self.waiting.clone());
+        self.queue(company, work).await;
+        answered.await.unwrap_or_else(|_| {
+            Err(NotSettled {
+                error: StoreError::Closed,
+                results: Vec::new(),
+            })
+        })
+    }
+
+    async fn expand(&self, limit: usize) -> Result<Upkeep, StoreError> {
+        if !self.expanding.load(Ordering::Acquire) {
+            return Ok(Upkeep::Idle);
+        }
+        self.change(move |step| expand::expand(step, limit)).await
+    }
+
+    async fn upkeep(&self, now: Timestamp) -> Result<Upkeep, StoreError> {
+        self.change(move |step| upkeep::step(step, now)).await
+    }
+
+    async fn recover(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let mut all = 0;
+        loop {
+            let some = self.change(move |step| recover::recover(step, now)).await?;
+            if some == 0 {
+                return Ok(all);
+            }
+            all += some;
+        }
+    }
+
+    async fn close(&self) {
+        self.shut().await;
+    }
+}

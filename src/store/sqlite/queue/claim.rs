@@ -1,0 +1,230 @@
+//! Leasing what waits in the store to this node: round the endpoints, as room allows.
+//!
+//! One look at one endpoint costs one seek. Rows of endpoints that may not be sent to are never looked at.
+
+use super::super::queue::place::{Body, stored_body, unknown_name};
+use super::super::step::Step;
+use super::super::tables::NameId;
+use crate::store::StoreError;
+use crate::store::directory::Sending;
+use crate::store::queue::{Claimed, Job, Lease};
+use crate::store::room::Origin;
+use bytes::Bytes;
+use rusqlite::params;
+use std::collections::HashMap;
+use tidings_core::delivery::{CancelReason, Progress, Resting, Round, State};
+use tidings_core::event_type::Audience;
+use tidings_core::id::{DeliveryId, EndpointId, EventId, OrganizationId};
+use tidings_core::time::Timestamp;
+
+/// Deliveries of one endpoint and turn.
+const TURN: usize = 64;
+
+/// A due row.
+struct Row {
+    event: EventId,
+    organization: OrganizationId,
+    name: NameId,
+    audience: Audience,
+    progress: Progress,
+    due_at: Timestamp,
+}
+
+/// What is being claimed.
+struct Claim {
+    limit: usize,
+    now: Timestamp,
+    jobs: Vec<Job>,
+    /// Bodies read so far: many deliveries may share one.
+    bodies: HashMap<EventId, Bytes>,
+}
+
+/// What became of one endpoint's turn.
+enum Turn {
+    /// More of it is due now.
+    More,
+    /// Its next one is due then, if there is one.
+    Done(Option<Timestamp>),
+}
+
+/// Leases at most `limit` deliveries that are due at `now`.
+pub fn claim(step: &mut Step<'_, '_>, limit: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+    step.memory.trust(step.statements.connection)?;
+    let mut claim = Claim {
+        limit,
+        now,
+        jobs: Vec::new(),
+        bodies: HashMap::new(),
+    };
+    // Rounds go on while they bring something: an endpoint may have several turns, and never two in a row
+    // while another waits for its first.
+    loop {
+        let before = claim.jobs.len();
+        for _ in 0..step.memory.due.ripen(now) {
+            if claim.jobs.len() >= limit {
+                break;
+            }
+            let Some(endpoint) = step.memory.due.take_turn() else {
+                break;
+            };
+            claim.turn(step, endpoint)?;
+        }
+        if claim.jobs.len() >= limit || claim.jobs.len() == before {
+            break;
+        }
+    }
+    Ok(Claimed {
+        jobs: claim.jobs,
+        more: step.memory.due.has_ready(),
+        next_due: step.memory.due.next(),
+    })
+}
+
+impl Claim {
+    fn turn(&mut self, step: &mut Step<'_, '_>, endpoint: EndpointId) -> Result<(), StoreError> {
+        let open = step.tables.sending(endpoint) == Some(Sending::Open);
+        if !open || step.memory.sweeping.contains(&endpoint) {
+            step.memory.due.park(endpoint, self.now);
+            return Ok(());
+        }
+        match self.lease(step, endpoint)? {
+            Turn::More => step.memory.due.put_back(endpoint),
+            Turn::Done(Some(next)) => step.memory.due.add(endpoint, next),
+            Turn::Done(None) => {}
+        }
+        Ok(())
+    }
+
+    fn lease(&mut self, step: &mut Step<'_, '_>, endpoint: EndpointId) -> Result<Turn, StoreError> {
+        if step.room.reserve(endpoint, 0, Origin::Claimed).is_none() {
+            return Ok(Turn::More);
+        }
+        let wanted = TURN.min(self.limit.saturating_sub(self.jobs.len()));
+        let rows = due_rows(step, endpoint, wanted)?;
+        let all = rows.len() < wanted;
+        for row in rows {
+            if row.due_at > self.now {
+                return Ok(Turn::Done(Some(row.due_at)));
+            }
+            let data = match self.body(step, row.event)? {
+                Ok(data) => data,
+                Err(reason) => {
+                    give_up(step, &row, endpoint, reason)?;
+                    continue;
+                }
+            };
+            let Some(reservation) = step.room.reserve(endpoint, data.len(), Origin::Claimed) else {
+                return Ok(Turn::More);
+            };
+            let (event, epoch) = (row.event, step.memory.epoch);
+            let fence = step
+                .statements
+                .lease
+                .query_row(params![event.raw(), endpoint.raw(), epoch], |row| {
+                    row.get(0)
+                })?;
+            self.jobs.push(Job {
+                delivery: DeliveryId { event, endpoint },
+                organization: row.organization,
+                wire_type: step
+                    .tables
+                    .types
+                    .wire_text(row.name, row.audience)
+                    .cloned()
+                    .ok_or_else(|| unknown_name(row.name))?,
+                data,
+                progress: row.progress,
+                due_at: row.due_at,
+                lease: Lease { epoch, fence },
+                reservation,
+            });
+        }
+        if all {
+            return Ok(Turn::Done(None));
+        }
+        Ok(match due_rows(step, endpoint, 1)?.first() {
+            Some(row) if row.due_at <= self.now => Turn::More,
+            Some(row) => Turn::Done(Some(row.due_at)),
+            None => Turn::Done(None),
+        })
+    }
+
+    fn body(
+        &mut self,
+        step: &mut Step<'_, '_>,
+        event: EventId,
+    ) -> Result<Result<Bytes, CancelReason>, StoreError> {
+        if let Some(data) = self.bodies.get(&event) {
+            return Ok(Ok(data.clone()));
+        }
+        Ok(match stored_body(step, event)? {
+            Body::Whole(data) => {
+                self.bodies.insert(event, data.clone());
+                Ok(data)
+            }
+            Body::Gone => Err(CancelReason::Expired),
+            Body::Damaged => Err(CancelReason::Damaged),
+        })
+    }
+}
+
+/// The first due rows of an endpoint, whenever they are due.
+fn due_rows(
+    step: &Step<'_, '_>,
+    endpoint: EndpointId,
+    limit: usize,
+) -> Result<Vec<Row>, StoreError> {
+    let mut statement = step.connection().prepare_cached(
+        "SELECT event_id, organization_id, name_id, audience, round, attempts, failures, due_at
+         FROM deliveries INDEXED BY deliveries_due
+         WHERE state = 0 AND endpoint_id = ?1 ORDER BY due_at, event_id LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![endpoint.raw(), limit as i64])?;
+    let mut found = Vec::with_capacity(limit.min(TURN));
+    while let Some(row) = rows.next()? {
+        let (owner, round): (i64, u8) = (row.get(1)?, row.get(4)?);
+        found.push(Row {
+            event: EventId::from_raw(row.get(0)?),
+            organization: OrganizationId::new(owner)
+                .ok_or(rusqlite::Error::IntegralValueOutOfRange(1, owner))?,
+            name: NameId(row.get(2)?),
+            audience: match row.get(3)? {
+                0_u8 => Audience::Own,
+                _ => Audience::Public,
+            },
+            progress: Progress {
+                round: Round::from_code(round)
+                    .ok_or(rusqlite::Error::IntegralValueOutOfRange(4, round.into()))?,
+                attempts: row.get(5)?,
+                failures: row.get(6)?,
+            },
+            due_at: Timestamp::from_micros(row.get(7)?),
+        });
+    }
+    Ok(found)
+}
+
+/// Puts a delivery to rest that cannot be sent; one that arrived before stays delivered.
+fn give_up(
+    step: &Step<'_, '_>,
+    row: &Row,
+    endpoint: EndpointId,
+    reason: CancelReason,
+) -> Result<(), StoreError> {
+    let state = match row.progress.round {
+        Round::Retry(Resting::Delivered) | Round::Replay(Resting::Delivered) => State::Delivered,
+        _ => State::Cancelled(reason),
+    };
+    step.connection()
+        .prepare_cached(
+            "UPDATE deliveries SET state = ?3, rested_at = ?4
+             WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 0",
+        )?
+        .execute(params![
+            row.event.raw(),
+            endpoint.raw(),
+            state.code(),
+            step.now.as_micros()
+        ])?;
+    Ok(())
+}

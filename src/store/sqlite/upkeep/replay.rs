@@ -1,0 +1,231 @@
+//! Replays: going through a range of events and making due again, or at last, what was asked for.
+//!
+//! A step looks at a bounded number of events, with one look-up each on the deliveries' key. Running replays
+//! take turns.
+
+use super::super::queue::{Made, Posted, Recipient, Start, make};
+use super::super::step::Step;
+use super::super::tables::NameId;
+use super::list_if_late;
+use crate::store::StoreError;
+use crate::store::directory::Sending;
+use crate::store::queue::Upkeep;
+use rusqlite::{OptionalExtension, Row, params};
+use tidings_core::delivery::{Resting, Round, State};
+use tidings_core::event_type::Audience;
+use tidings_core::id::{EndpointId, EventId, OrganizationId};
+use tidings_core::time::Timestamp;
+
+/// Events looked at in one step.
+const EXAMINED: i64 = 500;
+/// Bits of `include`, as the schema lists them.
+const EXHAUSTED: u8 = 1;
+const CANCELLED: u8 = 2;
+const DELIVERED: u8 = 4;
+const MISSING: u8 = 8;
+
+struct Replay {
+    id: i64,
+    organization: OrganizationId,
+    endpoint: EndpointId,
+    include: u8,
+    next: i64,
+    end: i64,
+}
+
+/// One step of the next running replay.
+pub(super) fn step(step: &mut Step<'_, '_>, now: Timestamp) -> Result<Upkeep, StoreError> {
+    let last = step.memory.chores.last_replay;
+    let replay = match running(step, last)? {
+        Some(replay) => replay,
+        None => match running(step, 0)? {
+            Some(replay) => replay,
+            None => return Ok(Upkeep::Idle),
+        },
+    };
+    step.memory.chores.last_replay = replay.id;
+    if matches!(
+        step.tables.sending(replay.endpoint),
+        None | Some(Sending::Suspended)
+    ) {
+        step.connection()
+            .execute("UPDATE replays SET state = 2 WHERE id = ?1", [replay.id])?;
+        return Ok(Upkeep::More);
+    }
+    let events = events(step, &replay)?;
+    let mut queued = 0;
+    for event in &events {
+        if again(step, &replay, event, now)? {
+            queued += 1;
+        }
+    }
+    let examined = events.len() as i64;
+    let done = examined < EXAMINED;
+    let next = events
+        .last()
+        .map_or(replay.next, |event| event.posted.id.raw().saturating_add(1));
+    step.connection()
+        .prepare_cached(
+            "UPDATE replays SET next_event = ?2, examined = examined + ?3, queued = queued + ?4, state = ?5
+             WHERE id = ?1",
+        )?
+        .execute(params![replay.id, next, examined, queued, done])?;
+    Ok(Upkeep::More)
+}
+
+fn running(step: &Step<'_, '_>, after: i64) -> Result<Option<Replay>, StoreError> {
+    let read = |row: &Row<'_>| {
+        Ok(Replay {
+            id: row.get(0)?,
+            organization: organization(row, 1)?,
+            endpoint: EndpointId::from_raw(row.get(2)?),
+            include: row.get(3)?,
+            next: row.get(4)?,
+            end: row.get(5)?,
+        })
+    };
+    Ok(step
+        .connection()
+        .prepare_cached(
+            "SELECT id, organization_id, endpoint_id, include, next_event, end_event
+             FROM replays INDEXED BY replays_running
+             WHERE state = 0 AND id > ?1 ORDER BY id LIMIT 1",
+        )?
+        .query_row([after], read)
+        .optional()?)
+}
+
+/// An event in the range, and how its delivery to the endpoint rests if there is one.
+struct Examined {
+    posted: Posted,
+    delivery: Option<u8>,
+}
+
+/// The next events of the range; tests are none.
+fn events(step: &Step<'_, '_>, replay: &Replay) -> Result<Vec<Examined>, StoreError> {
+    let read = |row: &Row<'_>| {
+        Ok(Examined {
+            posted: Posted {
+                id: EventId::from_raw(row.get(0)?),
+                organization: organization(row, 1)?,
+                name: NameId(row.get(2)?),
+                public: row.get(3)?,
+                accepted_at: Timestamp::from_micros(row.get(4)?),
+            },
+            delivery: row.get(5)?,
+        })
+    };
+    Ok(step
+        .connection()
+        .prepare_cached(
+            "SELECT e.id, e.organization_id, e.name_id, e.public, e.accepted_at, d.state
+             FROM events e LEFT JOIN deliveries d ON d.event_id = e.id AND d.endpoint_id = ?3
+             WHERE e.id >= ?1 AND e.id < ?2 AND e.test = 0 ORDER BY e.id LIMIT ?4",
+        )?
+        .query_map(
+            params![replay.next, replay.end, replay.endpoint.raw(), EXAMINED],
+            read,
+        )?
+        .collect::<Result<_, _>>()?)
+}
+
+/// Makes the event's delivery due again if the replay includes it; answers whether it did.
+fn again(
+    step: &mut Step<'_, '_>,
+    replay: &Replay,
+    event: &Examined,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let wanted = |bit: u8| replay.include & bit != 0;
+    let resting = match event.delivery {
+        Some(code) => match State::from_code(code).and_then(State::resting) {
+            Some(resting) => resting,
+            None => return Ok(false),
+        },
+        None if wanted(MISSING) => return missed(step, replay, &event.posted),
+        None => return Ok(false),
+    };
+    let included = match resting {
+        Resting::Exhausted => wanted(EXHAUSTED),
+        Resting::Cancelled(_) => wanted(CANCELLED),
+        Resting::Delivered => wanted(DELIVERED),
+    };
+    if !included || !has_body(step, event.posted.id)? {
+        return Ok(false);
+    }
+    step.connection()
+        .prepare_cached(
+            "UPDATE deliveries SET state = 0, round = ?3, failures = 0, due_at = ?4, rested_at = NULL
+             WHERE event_id = ?1 AND endpoint_id = ?2",
+        )?
+        .execute(params![
+            event.posted.id.raw(),
+            replay.endpoint.raw(),
+            Round::Replay(resting).code(),
+            now.as_micros()
+        ])?;
+    step.waits(replay.endpoint, now);
+    Ok(true)
+}
+
+/// Makes the delivery that an event should have had by the endpoint's choice.
+fn missed(step: &mut Step<'_, '_>, replay: &Replay, event: &Posted) -> Result<bool, StoreError> {
+    let audience = if event.organization == replay.organization {
+        Audience::Own
+    } else if event.public {
+        Audience::Public
+    } else {
+        return Ok(false);
+    };
+    if !chosen(step, replay.endpoint, event.name, audience)
+        || while_suspended(step, replay.organization, event.id)?
+        || !has_body(step, event.id)?
+    {
+        return Ok(false);
+    }
+    let recipient = Recipient {
+        endpoint: replay.endpoint,
+        organization: replay.organization,
+        audience,
+    };
+    let made = make(step, event, recipient, Round::Plan, Start::Waiting)?;
+    list_if_late(step, replay.endpoint, event.id)?;
+    Ok(made == Made::Now)
+}
+
+fn chosen(step: &Step<'_, '_>, id: EndpointId, name: NameId, audience: Audience) -> bool {
+    match (
+        step.tables.types.wire_type(name, audience),
+        step.tables.endpoint(id),
+    ) {
+        (Some(wire), Some(endpoint)) => endpoint.event_types.contains(wire),
+        _ => false,
+    }
+}
+
+/// What an organization missed without an add-on is not replayable (W2).
+fn while_suspended(
+    step: &Step<'_, '_>,
+    organization: OrganizationId,
+    event: EventId,
+) -> Result<bool, StoreError> {
+    Ok(step
+        .connection()
+        .prepare_cached(
+            "SELECT 1 FROM suspensions
+             WHERE organization_id = ?1 AND from_event < ?2 AND (to_event IS NULL OR to_event > ?2)",
+        )?
+        .exists(params![organization.get(), event.raw()])?)
+}
+
+fn has_body(step: &Step<'_, '_>, event: EventId) -> Result<bool, StoreError> {
+    Ok(step
+        .connection()
+        .prepare_cached("SELECT 1 FROM bodies WHERE event_id = ?1")?
+        .exists([event.raw()])?)
+}
+
+fn organization(row: &Row<'_>, column: usize) -> rusqlite::Result<OrganizationId> {
+    let value: i64 = row.get(column)?;
+    OrganizationId::new(value).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
