@@ -58,6 +58,12 @@ impl Claims {
         }
     }
 
+    /// The clock was set back: pauses that began later than now are over.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.answered_at = self.answered_at.min(now);
+        self.not_before = self.not_before.min(now);
+    }
+
     /// Something in the store is due at `moment`.
     pub fn announce(&mut self, moment: Timestamp) {
         self.due = Some(self.due.map_or(moment, |due| due.min(moment)));

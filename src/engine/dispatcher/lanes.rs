@@ -15,6 +15,7 @@
 
 use crate::store::queue::Job;
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use tidings_core::delivery::Round;
 use tidings_core::id::{EndpointId, OrganizationId};
 
@@ -34,13 +35,16 @@ pub enum Released {
     Unknown,
 }
 
+/// A map whose order is the same in every run; its keys are ids given by us and by operators, not by strangers.
+type ById<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+
 /// The lanes of one node.
 #[derive(Debug)]
 pub struct Lanes {
     slots: Slots,
     waiting: usize,
-    lanes: HashMap<EndpointId, Lane>,
-    organizations: HashMap<OrganizationId, Circle>,
+    lanes: ById<EndpointId, Lane>,
+    organizations: ById<OrganizationId, Circle>,
     /// Organizations whose circle is not empty, in turn.
     turns: VecDeque<OrganizationId>,
     /// Endpoints with a test send in front.
@@ -166,8 +170,8 @@ impl Lanes {
                 taken_by_slow: 0,
             },
             waiting: 0,
-            lanes: HashMap::new(),
-            organizations: HashMap::new(),
+            lanes: ById::default(),
+            organizations: ById::default(),
             turns: VecDeque::new(),
             tests: VecDeque::new(),
             at_threshold: BTreeSet::new(),
@@ -414,7 +418,7 @@ impl Lanes {
 
 /// Puts a lane at the end of its organization's ring.
 fn enter(
-    organizations: &mut HashMap<OrganizationId, Circle>,
+    organizations: &mut ById<OrganizationId, Circle>,
     turns: &mut VecDeque<OrganizationId>,
     organization: OrganizationId,
     endpoint: EndpointId,

@@ -82,6 +82,7 @@ pub struct Dispatcher {
     claims: Claims,
     settling: Settling,
     mode: Mode,
+    latest: Timestamp,
 }
 
 impl Dispatcher {
@@ -92,11 +93,13 @@ impl Dispatcher {
             claims: Claims::new(now),
             settling: Settling::new(now),
             mode: Mode::Running,
+            latest: now,
         }
     }
 
     /// Takes in what happened. `now` is the wall-clock time at which it is taken in, not earlier than it happened.
     pub fn take(&mut self, now: Timestamp, input: Input) {
+        self.keep_time(now);
         match input {
             Input::Arrived(jobs) => self.arrive(jobs),
             Input::Finished { job, record } => self.finish(now, job, record),
@@ -129,6 +132,7 @@ impl Dispatcher {
 
     /// Adds what is to be done now to `actions`.
     pub fn decide(&mut self, now: Timestamp, actions: &mut Actions) {
+        self.keep_time(now);
         while let Some(job) = self.lanes.start_next() {
             actions.start.push(job);
         }
@@ -161,6 +165,15 @@ impl Dispatcher {
     /// Attempts in flight.
     pub const fn in_flight(&self) -> usize {
         self.lanes.in_flight()
+    }
+
+    /// Due times are wall-clock times and stay; pauses must not grow by as much as the clock was set back.
+    fn keep_time(&mut self, now: Timestamp) {
+        if now < self.latest {
+            self.claims.set_back(now);
+            self.settling.set_back(now);
+        }
+        self.latest = now;
     }
 
     fn arrive(&mut self, jobs: Vec<Job>) {

@@ -51,6 +51,11 @@ impl Settling {
         }
     }
 
+    /// The clock was set back: a pause that began later than now is over.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.not_before = self.not_before.min(now);
+    }
+
     /// One more result.
     pub fn push(&mut self, settlement: Settlement) {
         self.pending.push(settlement);

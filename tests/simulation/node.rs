@@ -1,0 +1,302 @@
+//! The node: the real dispatcher, and what the driver does around it.
+
+use crate::plan::SECOND;
+use crate::rules::{Check, rule};
+use crate::world::{Event, World};
+use std::time::Duration;
+use tidings::engine::dispatcher::{Actions, Dispatcher, Input};
+use tidings::store::directory::Sending;
+use tidings::store::queue::{Answer, AttemptRecord, Job, Settlement, Timing};
+use tidings_core::delivery::{Progress, Round, State};
+use tidings_core::id::{DeliveryId, EndpointId, EventId};
+use tidings_core::time::Timestamp;
+
+/// The longest sleep of the driver, in microseconds.
+const LONGEST_SLEEP: u64 = 5 * SECOND;
+/// Attempts in flight take three seconds at most, results a moment more.
+const DRAINED_WITHIN: u64 = 3_200_000;
+
+/// The process: what is lost in a crash.
+#[derive(Debug)]
+pub(crate) struct Node {
+    dispatcher: Dispatcher,
+    actions: Actions,
+    inbox: Vec<Input>,
+    turn: bool,
+    /// When the alarm rings, in simulated time.
+    pub(crate) alarm: Option<u64>,
+    pub(crate) draining_since: Option<u64>,
+    claims: usize,
+    settles: usize,
+}
+
+impl World {
+    pub(crate) fn start_node(&mut self) {
+        self.store.recover();
+        self.rules.restart();
+        self.node = Some(Node {
+            dispatcher: Dispatcher::new(self.sabotage.slots(self.plan.slots), self.clock()),
+            actions: Actions::default(),
+            inbox: Vec::new(),
+            turn: false,
+            alarm: None,
+            draining_since: None,
+            claims: 0,
+            settles: 0,
+        });
+        self.turn_soon();
+    }
+
+    /// Whether the node is up and takes events.
+    pub(crate) fn is_serving(&self) -> bool {
+        self.node
+            .as_ref()
+            .is_some_and(|node| node.draining_since.is_none())
+    }
+
+    pub(crate) fn drain(&mut self) {
+        if let Some(node) = &mut self.node {
+            node.draining_since = Some(self.now);
+            self.tell(Input::Drain);
+        }
+    }
+
+    /// Something happened that the node learns in its next turn.
+    pub(crate) fn tell(&mut self, input: Input) {
+        if let Some(node) = &mut self.node {
+            node.inbox.push(input);
+            self.turn_soon();
+        }
+    }
+
+    pub(crate) fn turn_soon(&mut self) {
+        let life = self.life;
+        if let Some(node) = &mut self.node
+            && !node.turn
+        {
+            node.turn = true;
+            self.plan_in(0, 300, Event::Turn { life });
+        }
+    }
+
+    pub(crate) fn turn(&mut self) -> Check {
+        let Some(mut node) = self.node.take() else {
+            return Ok(());
+        };
+        node.turn = false;
+        let now = self.clock();
+        for input in std::mem::take(&mut node.inbox) {
+            match &input {
+                Input::Arrived(jobs) => self.arrived(&node, jobs),
+                Input::Claimed(claimed) => {
+                    node.claims -= 1;
+                    self.arrived(&node, &claimed.jobs);
+                }
+                Input::ClaimFailed => node.claims -= 1,
+                Input::Settled | Input::SettleFailed(_) => node.settles -= 1,
+                Input::Finished { job, record } => {
+                    self.rules
+                        .released(job.delivery.endpoint, Some(record.outcome));
+                }
+                Input::Drain => self.rules.drained(),
+                Input::Withheld(_) | Input::Due(_) => {}
+            }
+            if let Some(input) = self.sabotage.input(input) {
+                node.dispatcher.take(now, input);
+            }
+        }
+        self.perform(&mut node)?;
+        let draining_since = node.draining_since;
+        if node.dispatcher.drained() {
+            let since = draining_since.unwrap_or_default();
+            return self.drained(since);
+        }
+        self.node = Some(node);
+        Ok(())
+    }
+
+    fn arrived(&mut self, node: &Node, jobs: &[Job]) {
+        if node.draining_since.is_none() {
+            jobs.iter().for_each(|job| self.rules.arrived(job));
+        }
+    }
+
+    /// What the driver's loop of the same name does.
+    fn perform(&mut self, node: &mut Node) -> Check {
+        loop {
+            let now = self.clock();
+            node.dispatcher.decide(now, &mut node.actions);
+            self.sabotage.actions(&mut node.actions);
+            let life = self.life;
+            if let Some(limit) = node.actions.claim.take() {
+                node.claims += 1;
+                let asked_at = now;
+                self.plan_in(
+                    10,
+                    2_000,
+                    Event::Claim {
+                        life,
+                        limit,
+                        asked_at,
+                    },
+                );
+            }
+            if let Some(results) = node.actions.settle.take() {
+                node.settles += 1;
+                self.plan_in(10, 2_000, Event::Settle { life, results });
+            }
+            rule(node.claims <= 1 && node.settles <= 1, || {
+                "more than one claim or batch of results is with the store".to_owned()
+            })?;
+            if node.actions.start.is_empty() {
+                break;
+            }
+            for job in &node.actions.start {
+                self.rules.started(job)?;
+            }
+            for job in std::mem::take(&mut node.actions.start) {
+                let sending = self.store.sending(job.delivery.endpoint);
+                match (sending, job.progress.round) {
+                    (Some(Sending::Open), _) | (Some(Sending::Off), Round::Test) => {
+                        self.send(job)?;
+                    }
+                    _ => {
+                        self.rules.released(job.delivery.endpoint, None);
+                        node.dispatcher.take(now, Input::Withheld(job));
+                    }
+                }
+            }
+        }
+        let in_memory = node.dispatcher.waiting() + node.dispatcher.in_flight();
+        let capacity = self.store.room.capacity();
+        rule(in_memory <= capacity, || {
+            format!("{in_memory} in memory, room for {capacity}")
+        })?;
+        if node.draining_since.is_none() {
+            self.rules.no_slot_is_idle()?;
+        }
+        self.set_alarm(node);
+        Ok(())
+    }
+
+    fn set_alarm(&mut self, node: &mut Node) {
+        let Some(moment) = node.actions.wake_at else {
+            return;
+        };
+        let wait = moment.since(self.clock()).as_micros() as u64;
+        // Timers ring up to a millisecond late, and never early.
+        let rings = self.now + wait.min(LONGEST_SLEEP) + self.chance.within(0, 1_000);
+        if node.alarm.is_none_or(|set| rings < set) {
+            node.alarm = Some(rings);
+            let life = self.life;
+            self.plan_at(rings, Event::Alarm { life, set: rings });
+        }
+    }
+
+    fn send(&mut self, job: Job) -> Check {
+        let now = self.clock();
+        self.rules
+            .sent(&self.plan, &job, &self.store.rows[&job.delivery], now)?;
+        self.requests += 1;
+        self.note(1, job.delivery.event.raw());
+        let (takes, outcome) = self
+            .network
+            .attempt(&mut self.chance, job.delivery.endpoint);
+        let record = Box::new(AttemptRecord {
+            number: job.progress.attempts + 1,
+            started_at: now,
+            lateness: now.since(job.due_at),
+            timing: Timing {
+                total: Duration::from_micros(takes),
+                ..Timing::default()
+            },
+            outcome,
+            detail: String::new(),
+            endpoint_version: 1,
+            timestamp: now.as_seconds(),
+            vomo_signature: String::new(),
+            webhook_signature: String::new(),
+            peer: None,
+            answer: Answer::default(),
+        });
+        let life = self.life;
+        self.plan_at(self.now + takes, Event::Ended { life, job, record });
+        Ok(())
+    }
+
+    pub(crate) fn ended(&mut self, job: Job, record: Box<AttemptRecord>) -> Check {
+        self.note(2, i64::from(record.outcome.code()));
+        self.rules
+            .answered(&self.plan, job.delivery, record.outcome)?;
+        self.tell(Input::Finished { job, record });
+        Ok(())
+    }
+
+    pub(crate) fn settle(&mut self, results: Vec<Settlement>) -> Check {
+        let life = self.life;
+        let failed = if self.store_fails {
+            Some(results)
+        } else {
+            self.note(4, results.len() as i64);
+            let lost = self.store.settle(results);
+            rule(lost == 0, || {
+                format!("{lost} leases were lost and nobody took them")
+            })?;
+            None
+        };
+        self.plan_in(10, 2_000, Event::Settled { life, failed });
+        Ok(())
+    }
+
+    /// Makes the deliveries of one event and hands over what found room.
+    pub(crate) fn accept(&mut self, to: &[EndpointId], progress: Progress) {
+        self.events += 1;
+        let event = EventId::from_raw(self.events);
+        let now = self.clock();
+        let (mut jobs, mut due) = (Vec::new(), None::<Timestamp>);
+        for endpoint in to.iter().copied() {
+            let may = match self.store.sending(endpoint) {
+                Some(Sending::Open) => true,
+                Some(Sending::Off) => progress.round == Round::Test,
+                Some(Sending::Suspended) | None => false,
+            };
+            let id = DeliveryId { event, endpoint };
+            let bytes = self.chance.magnitude(2, 2_000) as usize;
+            match may
+                .then(|| self.store.make(id, progress, bytes, now))
+                .flatten()
+            {
+                Some(Ok(job)) => jobs.push(job),
+                Some(Err(moment)) => due = Some(moment),
+                None => {}
+            }
+        }
+        if !jobs.is_empty() {
+            self.tell(Input::Arrived(jobs));
+        }
+        if let Some(moment) = due {
+            self.tell(Input::Due(moment));
+        }
+    }
+
+    /// The node has ended in good order.
+    fn drained(&mut self, since: u64) -> Check {
+        let took = self.now - since;
+        rule(took <= DRAINED_WITHIN || self.plan.store_faults > 0, || {
+            format!("draining took {took} µs")
+        })?;
+        // What was accepted during the last moments is recovered at the next start.
+        let left = self
+            .store
+            .rows
+            .values()
+            .filter(|row| row.state == State::InFlight)
+            .count();
+        rule(left == 0 || !self.healed, || {
+            format!("{left} deliveries are still leased")
+        })?;
+        self.life += 1;
+        self.plan_in(SECOND / 10, 3 * SECOND, Event::Restart);
+        Ok(())
+    }
+}
