@@ -10,7 +10,11 @@
     reason = "tests"
 )]
 
+mod again;
 mod directory;
+mod filled;
 mod keys;
+mod lists;
+mod log;
 mod secrets;
 mod world;
