@@ -27,16 +27,8 @@ impl World {
                 self.clock_offset += if self.chance.percent(50) { step } else { -step };
             }
             Event::Crash => self.crash(),
-            Event::Drain => {
-                if self.is_serving() {
-                    self.drain();
-                }
-            }
-            Event::Restart => {
-                if self.node.is_none() {
-                    self.start_node();
-                }
-            }
+            Event::Drain if self.is_serving() => self.drain(),
+            Event::Restart if self.node.is_none() => self.start_node(),
             Event::Look => return self.look(),
             Event::Heal => self.heal(),
             _ => {}

@@ -429,3 +429,42 @@ fn enter(
         turns.push_back(organization);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::store::queue::Lease;
+    use crate::store::room::{Origin, Room};
+    use std::sync::Arc;
+    use tidings_core::delivery::Progress;
+    use tidings_core::id::{DeliveryId, EventId};
+    use tidings_core::time::Timestamp;
+
+    #[test]
+    fn what_is_known_of_idle_endpoints_is_bounded() {
+        let room = Room::new(10, usize::MAX);
+        let mut lanes = Lanes::new(10);
+        for number in 1..=3 * IDLE_LANES as i64 {
+            let endpoint = EndpointId::from_raw(number);
+            lanes.push(Job {
+                delivery: DeliveryId {
+                    event: EventId::from_raw(1),
+                    endpoint,
+                },
+                organization: OrganizationId::new(number).unwrap(),
+                wire_type: Arc::from("project.updated"),
+                data: bytes::Bytes::new(),
+                progress: Progress::NEW,
+                due_at: Timestamp::default(),
+                lease: Lease { epoch: 1, fence: 1 },
+                reservation: room.reserve(endpoint, 1, Origin::Fresh).unwrap(),
+            });
+            assert!(lanes.start_next().is_some());
+            lanes.release(endpoint, Released::TimedOut);
+        }
+        assert_eq!(lanes.lanes.len(), IDLE_LANES);
+        assert_eq!(lanes.organizations.len(), IDLE_LANES);
+        assert_eq!((lanes.in_flight(), lanes.in_flight_slow()), (0, 0));
+    }
+}
