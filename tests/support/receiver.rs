@@ -17,14 +17,16 @@ use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidings::clock::Clock;
 use tidings_core::time::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
+use tokio_rustls::server::TlsStream;
 
 /// What one request gets.
 #[derive(Debug, Clone)]
@@ -294,19 +296,35 @@ impl Serving {
             return;
         };
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            let serving = self.clone();
-            let service = hyper::service::service_fn(move |request| {
-                let serving = serving.clone();
-                async move { Ok::<_, Infallible>(serving.answer_h2(request, connection).await) }
-            });
-            let served = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(stream), service);
-            // However it ends: the tests look at what came in.
-            let _ended = served.await;
+            self.serve_h2(stream, connection).await;
         } else {
             self.converse(stream, |stream| stream.into_inner().0, connection)
                 .await;
         }
+    }
+
+    /// An answer that says `connection: close` ends the connection in order (GOAWAY).
+    async fn serve_h2(&self, stream: TlsStream<TcpStream>, connection: usize) {
+        let leave = Arc::new(Notify::new());
+        let (serving, leaving) = (self.clone(), Arc::clone(&leave));
+        let service = hyper::service::service_fn(move |request| {
+            let (serving, leaving) = (serving.clone(), Arc::clone(&leaving));
+            async move {
+                let mut response = serving.answer_h2(request, connection).await;
+                if response.headers_mut().remove("connection").is_some() {
+                    leaving.notify_one();
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        // However it ends: the tests look at what came in.
+        tokio::select! {
+            _ended = served.as_mut() => return,
+            () = leave.notified() => served.as_mut().graceful_shutdown(),
+        }
+        let _ended = served.await;
     }
 
     async fn answer_h2(

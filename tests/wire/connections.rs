@@ -1,10 +1,10 @@
 //! Connections: kept, shared, closed; a receiver that closes kept ones costs no try.
 
 use crate::authority::{Authority, Offer};
-use crate::receiver::{Receiver, Reply, Step};
+use crate::receiver::{Receiver, Reply, Request, Step};
 use crate::world::{Setting, World};
 use std::time::Duration;
-use tidings_core::outcome::Outcome;
+use tidings_core::outcome::{Failure, Outcome};
 
 #[tokio::test]
 async fn endpoints_of_one_host_share_connections() {
@@ -111,18 +111,26 @@ async fn idle_connections_are_closed_after_four_seconds_and_never_more_than_the_
     receiver.until(|seen| seen.closed == 4).await;
 }
 
-#[tokio::test]
-async fn http_2_connections_are_shared_by_attempts_at_once() {
+/// A receiver with HTTP/2, a world that trusts it, and its URL.
+async fn http_2(
+    script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+) -> (Receiver, World, String) {
     let authority = Authority::new("Tidings test");
-    let receiver = Receiver::secure(authority.serve("localhost", Offer::Http2), |_| {
-        Reply::status(200).after(Duration::from_millis(100))
-    })
-    .await;
+    let receiver = Receiver::secure(authority.serve("localhost", Offer::Http2), script).await;
+    let extra_ca = vec![authority.certificate()];
     let world = World::with(Setting {
-        extra_ca: vec![authority.certificate()],
+        extra_ca,
         ..Setting::default()
     });
-    let endpoint = world.endpoint(1, &receiver.named_url("localhost", "/"));
+    let url = receiver.named_url("localhost", "/");
+    (receiver, world, url)
+}
+
+#[tokio::test]
+async fn http_2_connections_are_shared_by_attempts_at_once() {
+    let (receiver, world, url) =
+        http_2(|_| Reply::status(200).after(Duration::from_millis(100))).await;
+    let endpoint = world.endpoint(1, &url);
     let attempt = || world.attempt(&endpoint);
     assert_eq!(attempt().await.outcome, Outcome::Status(200));
     let (a, b, c) = tokio::join!(attempt(), attempt(), attempt());
@@ -136,4 +144,42 @@ async fn http_2_connections_are_shared_by_attempts_at_once() {
         (receiver.seen().opened, receiver.seen().requests.len()),
         (1, 4)
     );
+}
+
+#[tokio::test]
+async fn an_http_2_receiver_that_leaves_in_order_costs_no_try() {
+    let (receiver, world, url) = http_2(|_| Reply::status(200).header("connection", "close")).await;
+    for number in 1..=20 {
+        let record = world.send(&url).await;
+        assert_eq!(
+            record.outcome,
+            Outcome::Status(200),
+            "try {number}: {}",
+            record.detail
+        );
+    }
+    assert_eq!(receiver.seen().requests.len(), 20, "nothing is sent twice");
+}
+
+#[tokio::test]
+async fn an_http_2_connection_on_which_an_attempt_hung_is_used_no_more() {
+    let (receiver, world, url) = http_2(|request| match request.line.contains("hang") {
+        true => Reply::Raw(vec![Step::Hang]),
+        false => Reply::status(200),
+    })
+    .await;
+    assert_eq!(world.send(&url).await.outcome, Outcome::Status(200));
+    let hung = world.send(&format!("{url}hang")).await;
+    assert_eq!(hung.outcome, Outcome::Failed(Failure::HeaderTimeout));
+    assert_eq!(receiver.seen().opened, 1);
+    assert_eq!(world.send(&url).await.outcome, Outcome::Status(200));
+    assert_eq!(receiver.seen().opened, 2);
+}
+
+#[tokio::test]
+async fn w17_a_large_2xx_over_http_2_is_success() {
+    let (_receiver, world, url) = http_2(|_| Reply::body(200, vec![b'x'; 200_000])).await;
+    let record = world.send(&url).await;
+    assert_eq!(record.outcome, Outcome::Status(200), "{}", record.detail);
+    assert_eq!(record.answer.body.len(), 1_024);
 }

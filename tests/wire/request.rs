@@ -42,7 +42,9 @@ fn names(request: &Request) -> Vec<&str> {
 #[tokio::test]
 async fn w10_to_w16_the_request_is_exactly_this() {
     let (receiver, world) = (ok().await, still());
-    let record = world.send(&receiver.url("/hook?a=1&b=%20")).await;
+    let record = world
+        .attempt(&world.endpoint(1, &receiver.url("/hook?a=1&b=%20")))
+        .await;
     let key = SigningKey::new(SECRET.as_bytes());
     let (request, id) = (receiver.only(), "dlv_000000000002d0000000000001");
     let wanted = format!(

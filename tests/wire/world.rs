@@ -5,6 +5,7 @@ use crate::secrets::{SecretsOnly, secret};
 use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tidings::clock::Clock;
 use tidings::engine::Transport as _;
 use tidings::engine::resolver::Resolver;
@@ -33,6 +34,7 @@ pub struct World {
     pub directory: Arc<SecretsOnly>,
     pub clock: Clock,
     room: Arc<Room>,
+    endpoints: AtomicI64,
 }
 
 /// What may differ between worlds.
@@ -90,6 +92,7 @@ impl World {
             directory,
             clock,
             room: Room::new(1_000, 1 << 30),
+            endpoints: AtomicI64::new(1_000),
         }
     }
 
@@ -133,9 +136,10 @@ impl World {
         self.sender.attempt(&self.job(endpoint), endpoint).await
     }
 
-    /// One attempt at a URL.
+    /// One attempt at a URL, for an endpoint of its own.
     pub async fn send(&self, url: &str) -> AttemptRecord {
-        self.attempt(&self.endpoint(1, url)).await
+        let number = self.endpoints.fetch_add(1, Ordering::Relaxed);
+        self.attempt(&self.endpoint(number, url)).await
     }
 
     /// One attempt at a receiver.

@@ -194,3 +194,36 @@ fn tls_words(error: &Tls) -> String {
     };
     known.to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w20_no_handles_ports_or_memory_is_our_fault_and_the_rest_is_theirs() {
+        let check = |errno: Errno, wanted: Outcome| {
+            let error = io::Error::from(errno);
+            assert_eq!(Fault::connecting(&error).outcome, wanted, "{error}");
+        };
+        let lacking = [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOBUFS,
+            Errno::NOMEM,
+            Errno::ADDRNOTAVAIL,
+        ];
+        for errno in lacking {
+            check(errno, Outcome::OwnFault(OwnFault::Resources));
+        }
+        check(Errno::CONNREFUSED, Outcome::Failed(Failure::Refused));
+        check(Errno::TIMEDOUT, Outcome::Failed(Failure::ConnectTimeout));
+        for errno in [
+            Errno::NETUNREACH,
+            Errno::HOSTUNREACH,
+            Errno::NETDOWN,
+            Errno::PERM,
+        ] {
+            check(errno, Outcome::Failed(Failure::Unreachable));
+        }
+    }
+}

@@ -21,6 +21,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use tidings_core::limits::{ANSWER_BYTES, ANSWER_HEADER_BYTES};
 
+/// What an HTTP/2 receiver may send of one answer before we have read it: enough for every answer we read whole.
+const ANSWER_WINDOW: u32 = 2 * ANSWER_BYTES as u32;
+
 /// A connection as one attempt has it.
 pub(super) struct Line {
     connection: Connection,
@@ -49,8 +52,12 @@ pub(super) struct Shared {
     left: AtomicBool,
 }
 
-/// One attempt's part of a shared connection.
-pub(super) struct Stream(Arc<Shared>);
+/// One attempt's part of a shared connection. Dropped without a complete answer, it takes the connection out
+/// of use: its path may be dead, and others would wait on it in vain.
+pub(super) struct Stream {
+    on: Arc<Shared>,
+    complete: bool,
+}
 
 /// What became of a request that was handed to a connection.
 pub(super) enum Sent {
@@ -89,7 +96,7 @@ impl Line {
         peer: SocketAddr,
     ) -> Result<Self, hyper::Error> {
         let connection = if version == Version::HTTP_2 {
-            Connection::Shared(Stream::of(Shared::open(socket, peer).await?))
+            Connection::Shared(Stream::first(Shared::open(socket, peer).await?))
         } else {
             Connection::Own(Box::new(Own::open(socket, peer).await?))
         };
@@ -124,7 +131,7 @@ impl Line {
     pub(super) fn peer(&self) -> SocketAddr {
         match &self.connection {
             Connection::Own(own) => own.peer,
-            Connection::Shared(stream) => stream.0.peer,
+            Connection::Shared(stream) => stream.on.peer,
         }
     }
 
@@ -173,11 +180,14 @@ impl Line {
                     Reuse::No
                 }
             }
-            Connection::Shared(stream) if self.kept => {
-                drop(stream);
-                Reuse::No
+            Connection::Shared(mut stream) => {
+                stream.complete = true;
+                if self.kept {
+                    Reuse::No
+                } else {
+                    Reuse::Shared(Arc::clone(&stream.on))
+                }
             }
-            Connection::Shared(stream) => Reuse::Shared(Arc::clone(&stream.0)),
         }
     }
 }
@@ -258,6 +268,8 @@ impl Shared {
     async fn open(socket: Socket, peer: SocketAddr) -> Result<Arc<Self>, hyper::Error> {
         let (requests, mut machine) = http2::Builder::new(TokioExecutor::new())
             .max_header_list_size(2 * ANSWER_HEADER_BYTES as u32)
+            .initial_stream_window_size(ANSWER_WINDOW)
+            .initial_connection_window_size(16 * ANSWER_WINDOW)
             .handshake(TokioIo::new(socket))
             .await?;
         let streams = Arc::new(AtomicUsize::new(machine.current_max_send_streams()));
@@ -291,23 +303,26 @@ impl Shared {
 }
 
 impl Stream {
-    fn of(shared: Arc<Shared>) -> Self {
+    /// The first stream of a new connection.
+    fn first(shared: Arc<Shared>) -> Self {
         shared.busy.fetch_add(1, Ordering::Relaxed);
-        Self(shared)
+        Self {
+            on: shared,
+            complete: false,
+        }
     }
 
     /// A stream of this connection, if it has one to spare: an attempt never queues for one.
     pub(super) fn on(shared: &Arc<Shared>) -> Option<Self> {
-        let stream = Self::of(Arc::clone(shared));
-        let free = shared.busy.load(Ordering::Relaxed) <= shared.streams.load(Ordering::Relaxed);
-        (free && shared.is_open()).then_some(stream)
+        let free = shared.busy.load(Ordering::Relaxed) < shared.streams.load(Ordering::Relaxed);
+        (free && shared.is_open()).then(|| Self::first(Arc::clone(shared)))
     }
 
     async fn send(&mut self, request: Request<Payload>) -> Result<Sent, Fault> {
-        match self.0.requests.clone().try_send_request(request).await {
+        match self.on.requests.clone().try_send_request(request).await {
             Ok(response) => Ok(Sent::Answered(response)),
             Err(error) if error.message().is_some() || certainly_unprocessed(error.error()) => {
-                self.0.left.store(true, Ordering::Relaxed);
+                self.on.left.store(true, Ordering::Relaxed);
                 Ok(Sent::Unprocessed)
             }
             Err(error) => Err(Fault::exchanging(error.error(), Awaited::Header)),
@@ -317,6 +332,9 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+        if !self.complete {
+            self.on.left.store(true, Ordering::Relaxed);
+        }
+        self.on.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
