@@ -51,7 +51,11 @@ async fn connection_close_is_honoured() {
 #[tokio::test]
 async fn a_kept_connection_that_was_closed_meanwhile_costs_no_try() {
     for step in [Step::Close, Step::Reset] {
-        let receiver = Receiver::start(move |_| Reply::status(204).then(step.clone())).await;
+        // It closes after the connection went back to be kept.
+        let reply = Reply::status(204)
+            .then(Step::Wait(Duration::from_millis(50)))
+            .then(step);
+        let receiver = Receiver::start(move |_| reply.clone()).await;
         let world = World::new();
         for number in 1..=5 {
             let record = world.send_to(&receiver).await;
