@@ -6,6 +6,7 @@
 //! Rule numbers (W1 to W23) are those of `docs/wire.md`.
 
 pub mod address;
+pub mod api_key;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;

@@ -1,0 +1,141 @@
+//! Who asks, and what they may do. A key names a scope; a scope becomes a reach, and every call into the
+//! store carries it.
+//!
+//! Invariants: what is foreign answers exactly as what is missing (404); what is one's own but not allowed
+//! answers 403. Keys are looked up by their hash, so neither time nor text tells a near miss from a far one.
+
+use super::code::Code;
+use super::head::single;
+use super::problem::Problem;
+use crate::store::directory::{Directory, Scope};
+use crate::store::Reach;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use tidings_core::api_key::KeyText;
+use tidings_core::id::{KeyId, OrganizationId};
+use tidings_core::time::Timestamp;
+
+/// A caller whose key was found and is in force.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caller {
+    /// The record of its key.
+    pub key: KeyId,
+    /// What it may do.
+    pub scope: Scope,
+}
+
+/// Finds the caller of a request.
+pub(super) fn authenticate(
+    headers: &HeaderMap,
+    directory: &(impl Directory + ?Sized),
+    now: Timestamp,
+) -> Result<Caller, Problem> {
+    let Some(given) = single(headers, &AUTHORIZATION)? else {
+        return Err(Problem::new(
+            Code::NoCredentials,
+            "Send `Authorization: Bearer <key>`.",
+        ));
+    };
+    let given = std::str::from_utf8(given).unwrap_or_default();
+    let (scheme, key) = given.split_once(' ').unwrap_or((given, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Problem::new(
+            Code::WrongScheme,
+            "Use Bearer: `Authorization: Bearer <key>`.",
+        ));
+    }
+    let key = KeyText::parse(key.trim())
+        .map_err(|error| Problem::new(Code::MalformedKey, error.to_string()))?;
+    let Some(record) = directory.key(&key.hash()) else {
+        return Err(Problem::new(
+            Code::UnknownKey,
+            "This key is unknown or was revoked.",
+        ));
+    };
+    match record.expires_at {
+        Some(end) if end <= now => Err(Problem::new(
+            Code::ExpiredKey,
+            format!("This key expired on {end}."),
+        )),
+        _ => Ok(Caller {
+            key: record.id,
+            scope: record.scope,
+        }),
+    }
+}
+
+fn lacks(scope: &str) -> Problem {
+    Problem::new(
+        Code::MissingScope,
+        format!("This key may not do this: it takes the scope `{scope}`."),
+    )
+}
+
+/// What is said of an organization that does not exist or is not the caller's.
+pub(super) fn no_organization(id: &str) -> Problem {
+    Problem::missing(Code::NoSuchOrganization, "organization", id)
+}
+
+impl Caller {
+    /// Post events.
+    pub fn may_post(&self) -> Result<(), Problem> {
+        match self.scope {
+            Scope::Operator | Scope::Producer => Ok(()),
+            Scope::Administrator(_) | Scope::Viewer(_) => Err(lacks("producer")),
+        }
+    }
+
+    /// Everything, everywhere.
+    pub fn operates(&self) -> Result<(), Problem> {
+        match self.scope {
+            Scope::Operator => Ok(()),
+            Scope::Producer | Scope::Administrator(_) | Scope::Viewer(_) => Err(lacks("operator")),
+        }
+    }
+
+    /// Whether it is an operator's key.
+    pub const fn is_operator(&self) -> bool {
+        matches!(self.scope, Scope::Operator)
+    }
+
+    /// Look at what belongs to organizations.
+    pub fn reach(&self) -> Result<Reach, Problem> {
+        match self.scope {
+            Scope::Operator => Ok(Reach::All),
+            Scope::Administrator(own) | Scope::Viewer(own) => Ok(Reach::One(own)),
+            Scope::Producer => Err(lacks("viewer")),
+        }
+    }
+
+    /// Change what belongs to organizations.
+    pub fn reach_to_change(&self) -> Result<Reach, Problem> {
+        match self.scope {
+            Scope::Viewer(_) => Err(lacks("administrator")),
+            Scope::Producer => Err(lacks("administrator")),
+            Scope::Operator | Scope::Administrator(_) => self.reach(),
+        }
+    }
+
+    /// Look at one organization.
+    pub fn sees(&self, organization: OrganizationId) -> Result<(), Problem> {
+        if self.reach()?.covers(organization) {
+            Ok(())
+        } else {
+            Err(no_organization(&organization.to_string()))
+        }
+    }
+
+    /// Change one organization's webhooks, and see its secrets.
+    pub fn administers(&self, organization: OrganizationId) -> Result<(), Problem> {
+        self.sees(organization)?;
+        match self.scope {
+            Scope::Operator | Scope::Administrator(_) => Ok(()),
+            Scope::Viewer(_) | Scope::Producer => Err(lacks("administrator")),
+        }
+    }
+
+    /// Whether tokens in URLs, addresses and the system's words are shown to it.
+    pub const fn sees_everything(&self) -> bool {
+        matches!(self.scope, Scope::Operator | Scope::Administrator(_))
+    }
+}

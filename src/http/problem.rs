@@ -1,0 +1,280 @@
+//! The one mapping from errors to `application/problem+json` (RFC 9457).
+//!
+//! Invariants: no answer repeats more than [`ECHO_CHARS`] characters of the input at one place, and none holds a
+//! stack, SQL, a file's path or an inside address. What a client can do about it stands in `detail`.
+
+use super::code::Code;
+use super::reply::{Reply, RequestId};
+use crate::store::StoreError;
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue};
+use serde::Serialize;
+use std::borrow::Cow;
+use tidings_core::json::JsonError;
+use utoipa::ToSchema;
+
+/// Characters of the input that an answer repeats at most at one place.
+pub(super) const ECHO_CHARS: usize = 64;
+/// Problems of one body that an answer lists at most.
+pub(super) const FAULTS_MAX: usize = 20;
+/// The media type of every error.
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// One thing wrong with one field, parameter or header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// An RFC 6901 pointer into the body, or the name of a query parameter.
+    pub pointer: String,
+    /// What is wrong, for programs.
+    pub code: Code,
+    /// What is wrong and what to do, for people.
+    pub detail: Cow<'static, str>,
+}
+
+/// When a client should try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RetryAfter {
+    Never,
+    /// One to five seconds, so that clients do not come back all at once.
+    Jittered,
+}
+
+/// Why a request is refused.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    code: Code,
+    detail: Cow<'static, str>,
+    faults: Vec<Fault>,
+    retry: RetryAfter,
+    allow: Option<String>,
+    closes: bool,
+}
+
+/// A problem as it is written.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemShown {
+    /// Names the kind of problem; `urn:tidings:problem:` and the code.
+    r#type: String,
+    /// The kind of problem in a few words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong, for programs; stable.
+    code: &'static str,
+    /// What is wrong, the limit, and what to do.
+    detail: Cow<'static, str>,
+    /// Everything wrong with the body or the query, up to 20.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FaultShown>,
+    /// Names this request in the server's log; also in the header `x-request-id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
+
+/// One thing wrong with a field or parameter.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FieldProblem)]
+pub(super) struct FaultShown {
+    /// An RFC 6901 pointer into the body, or the name of a query parameter.
+    pointer: String,
+    /// What is wrong, for programs.
+    code: &'static str,
+    /// What is wrong and what to do.
+    detail: Cow<'static, str>,
+}
+
+impl Fault {
+    pub fn new(
+        pointer: impl Into<String>,
+        code: Code,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            pointer: pointer.into(),
+            code,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl Problem {
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            faults: Vec::new(),
+            retry: RetryAfter::Never,
+            allow: None,
+            closes: false,
+        }
+    }
+
+    /// One problem of one field.
+    pub fn field(
+        pointer: impl Into<String>,
+        code: Code,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::of(vec![Fault::new(pointer, code, detail)])
+    }
+
+    /// All problems of a body or a query; the first [`FAULTS_MAX`] are shown.
+    pub fn of(mut faults: Vec<Fault>) -> Self {
+        faults.truncate(FAULTS_MAX);
+        let mut problem = match faults.as_slice() {
+            [only] => Self::new(only.code, only.detail.clone()),
+            [first, ..] if first.code.status().as_u16() == 400 => {
+                Self::new(first.code, first.detail.clone())
+            }
+            several => Self::new(
+                Code::SeveralProblems,
+                format!("{} problems; see errors.", several.len()),
+            ),
+        };
+        problem.faults = faults;
+        problem
+    }
+
+    /// A missing thing and a foreign one: the same words.
+    pub fn missing(code: Code, what: &str, id: &str) -> Self {
+        Self::new(code, format!("No {what} `{}` here.", cut(id)))
+    }
+
+    pub fn busy() -> Self {
+        let mut problem = Self::new(
+            Code::Overloaded,
+            "The server is busy: nothing was stored. Try again.",
+        );
+        problem.retry = RetryAfter::Jittered;
+        problem
+    }
+
+    /// A fault of ours; `what` goes to the log only.
+    pub fn internal(what: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%what, "a request failed");
+        Self::new(
+            Code::Internal,
+            "A fault of ours; the request id names it in the server's log.",
+        )
+    }
+
+    pub fn allowing(mut self, methods: String) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    /// The connection cannot be used for another request.
+    pub const fn closing(mut self) -> Self {
+        self.closes = true;
+        self
+    }
+
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// As a part of a larger answer.
+    pub fn shown(self, request_id: Option<String>) -> ProblemShown {
+        ProblemShown {
+            r#type: format!("urn:tidings:problem:{}", self.code.name()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            code: self.code.name(),
+            detail: self.detail,
+            errors: self
+                .faults
+                .into_iter()
+                .map(|fault| FaultShown {
+                    pointer: fault.pointer,
+                    code: fault.code.name(),
+                    detail: fault.detail,
+                })
+                .collect(),
+            request_id,
+        }
+    }
+
+    /// The whole answer. `random` spreads the times at which clients come back.
+    pub fn reply(self, request_id: RequestId, random: u32) -> Reply {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if self.retry == RetryAfter::Jittered {
+            headers.insert(RETRY_AFTER, HeaderValue::from(1 + random % 5));
+        }
+        if let Some(Ok(methods)) = self.allow.as_deref().map(HeaderValue::from_str) {
+            headers.insert(ALLOW, methods);
+        }
+        if self.closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let status = self.code.status();
+        if status == http::StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        let shown = self.shown(Some(request_id.to_string()));
+        Reply {
+            status,
+            headers,
+            body: serde_json::to_vec(&shown).map_or_else(|_| Bytes::new(), Bytes::from),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let retried = |code, detail: &'static str| {
+            let mut problem = Self::new(code, detail);
+            problem.retry = RetryAfter::Jittered;
+            problem
+        };
+        match error {
+            StoreError::Full => retried(
+                Code::StorageFull,
+                "The disk is full: nothing was stored. Try again when there is space.",
+            ),
+            StoreError::Overloaded => Self::busy(),
+            StoreError::Closed => retried(
+                Code::Stopping,
+                "The server is stopping: nothing was stored. Try again.",
+            ),
+            StoreError::Damaged { .. } | StoreError::Io { .. } => {
+                tracing::error!(%error, "the store failed");
+                retried(
+                    Code::Damaged,
+                    "The store cannot be used: nothing was stored. The server's log says why.",
+                )
+            }
+            StoreError::Locked { .. }
+            | StoreError::TooNew { .. }
+            | StoreError::WrongMasterKey { .. }
+            | StoreError::Internal { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<JsonError> for Problem {
+    fn from(error: JsonError) -> Self {
+        let code = Code::named(error.kind.code());
+        if error.kind.is_unreadable() {
+            Self::new(code, error.to_string())
+        } else {
+            let detail = error.to_string();
+            Self::field(error.pointer, code, detail)
+        }
+    }
+}
+
+/// A text of the input, cut to what an answer may repeat and without control characters.
+pub(super) fn cut(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .take(ECHO_CHARS)
+        .collect();
+    if text.chars().nth(ECHO_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
