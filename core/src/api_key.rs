@@ -67,9 +67,7 @@ impl KeyKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Another length, prefix or alphabet.
-    #[error(
-        "This is not a key of ours: one starts with `tdg_` and has {KEY_CHARS} characters."
-    )]
+    #[error("This is not a key of ours: one starts with `tdg_` and has {KEY_CHARS} characters.")]
     Shape,
     /// The checksum does not match.
     #[error(

@@ -7,8 +7,8 @@
 use super::code::Code;
 use super::head::single;
 use super::problem::Problem;
-use crate::store::directory::{Directory, Scope};
 use crate::store::Reach;
+use crate::store::directory::{Directory, Scope};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tidings_core::api_key::KeyText;

@@ -72,12 +72,12 @@ where
         match tokio::time::timeout(tick, body.frame()).await {
             Ok(None) => break,
             Ok(Some(Ok(frame))) => {
-                let Ok(data) = frame.into_data() else { continue };
+                let Ok(data) = frame.into_data() else {
+                    continue;
+                };
                 read += data.len();
                 if read > limit {
-                    return Err(too_large(format!(
-                        "The body is larger than {limit} bytes."
-                    )));
+                    return Err(too_large(format!("The body is larger than {limit} bytes.")));
                 }
                 match &first {
                     None if rest.is_empty() => first = Some(data),
@@ -113,7 +113,8 @@ fn check_pace(elapsed: Duration, read: u64, pace: BodyPace) -> Result<(), Proble
         )));
     }
     let counted = elapsed.saturating_sub(pace.grace);
-    if !counted.is_zero() && u128::from(read) * 1_000 < counted.as_millis() * u128::from(pace.rate) {
+    if !counted.is_zero() && u128::from(read) * 1_000 < counted.as_millis() * u128::from(pace.rate)
+    {
         return Err(late(format!(
             "The body came slower than {} bytes per second.",
             pace.rate

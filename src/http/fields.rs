@@ -4,7 +4,7 @@
 //! Unknown fields are refused by name. What was written becomes what is meant here, and nowhere else.
 
 use super::code::Code;
-use super::problem::{Fault, FAULTS_MAX, Problem, cut};
+use super::problem::{FAULTS_MAX, Fault, Problem, cut};
 use super::suggest::did_you_mean;
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -165,11 +165,6 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The compact text of the value.
-    pub const fn text(self) -> &'a [u8] {
-        self.text
-    }
-
     fn must_be<T>(self, what: &str) -> Read<T> {
         wrong(
             Code::WrongType,
@@ -223,11 +218,7 @@ impl<'a> Value<'a> {
             Some(number) if range.contains(&number) => Ok(number),
             _ => wrong(
                 Code::OutOfRange,
-                format!(
-                    "A whole number from {} to {}.",
-                    range.start(),
-                    range.end()
-                ),
+                format!("A whole number from {} to {}.", range.start(), range.end()),
             ),
         }
     }
@@ -257,7 +248,11 @@ impl<'a> Value<'a> {
                 })),
             }
         }
-        if faults.is_empty() { Ok(items) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(items)
+        } else {
+            Err(faults)
+        }
     }
 
     /// An object whose values are all strings.
@@ -280,7 +275,11 @@ impl<'a> Value<'a> {
                 })),
             }
         }
-        if faults.is_empty() { Ok(pairs) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(pairs)
+        } else {
+            Err(faults)
+        }
     }
 
     /// An object, as its compact text.

@@ -21,7 +21,12 @@ const URI_BYTES: usize = 8 * 1024;
 
 /// Checks what is the same for every route.
 pub(super) fn check(parts: &Parts) -> Result<(), Problem> {
-    if parts.uri.path_and_query().map_or(0, |uri| uri.as_str().len()) > URI_BYTES {
+    if parts
+        .uri
+        .path_and_query()
+        .map_or(0, |uri| uri.as_str().len())
+        > URI_BYTES
+    {
         return Err(Problem::new(
             Code::UriTooLong,
             format!("The URI is longer than {URI_BYTES} bytes."),
@@ -42,8 +47,8 @@ pub(super) fn check(parts: &Parts) -> Result<(), Problem> {
         )
         .closing());
     }
-    let framed_twice = parts.headers.contains_key(CONTENT_LENGTH)
-        && parts.headers.contains_key(TRANSFER_ENCODING);
+    let framed_twice =
+        parts.headers.contains_key(CONTENT_LENGTH) && parts.headers.contains_key(TRANSFER_ENCODING);
     if framed_twice {
         return Err(Problem::new(
             Code::BadFraming,
@@ -52,9 +57,13 @@ pub(super) fn check(parts: &Parts) -> Result<(), Problem> {
         .closing());
     }
     match parts.headers.get(EXPECT) {
-        Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Err(
-            Problem::new(Code::ExpectationFailed, "Only Expect: 100-continue is known.").closing(),
-        ),
+        Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
+            Err(Problem::new(
+                Code::ExpectationFailed,
+                "Only Expect: 100-continue is known.",
+            )
+            .closing())
+        }
         _ => Ok(()),
     }
 }
@@ -93,7 +102,10 @@ fn check_sizes(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// The one value of a header that may be given once, as text.
-pub(super) fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Problem> {
+pub(super) fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a [u8]>, Problem> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (first, None) => Ok(first.map(http::HeaderValue::as_bytes)),
@@ -111,9 +123,14 @@ pub(super) fn check_accept(headers: &HeaderMap) -> Result<(), Problem> {
         given = true;
         let taken = value.to_str().unwrap_or_default().split(',').any(|range| {
             let media = range.split(';').next().unwrap_or_default().trim();
-            ["*/*", "application/*", "application/json", super::problem::PROBLEM_JSON]
-                .iter()
-                .any(|known| media.eq_ignore_ascii_case(known))
+            [
+                "*/*",
+                "application/*",
+                "application/json",
+                super::problem::PROBLEM_JSON,
+            ]
+            .iter()
+            .any(|known| media.eq_ignore_ascii_case(known))
         });
         if taken {
             return Ok(());

@@ -171,6 +171,7 @@ impl Problem {
         self
     }
 
+    #[cfg(test)]
     pub const fn code(&self) -> Code {
         self.code
     }

@@ -149,11 +149,7 @@ pub(super) struct CursorText {
 impl CursorText {
     /// The text of where the next page starts.
     pub fn write(self, next: Option<&Cursor>) -> Option<String> {
-        let mut bytes: Vec<u8> = next?
-            .0
-            .iter()
-            .flat_map(|part| part.to_be_bytes())
-            .collect();
+        let mut bytes: Vec<u8> = next?.0.iter().flat_map(|part| part.to_be_bytes()).collect();
         let check = check(&bytes, self.list);
         bytes.extend_from_slice(&check.to_be_bytes());
         Some(URL_SAFE_NO_PAD.encode(bytes))
@@ -213,7 +209,10 @@ mod tests {
         let (page, _) = list("/a", &again).unwrap();
         assert_eq!((page.limit, page.after), (9, Some(Cursor(vec![7, -1]))));
         let (first, rest) = text.split_at(1);
-        let changed = format!("state=x&cursor={}{rest}", if first == "A" { "B" } else { "A" });
+        let changed = format!(
+            "state=x&cursor={}{rest}",
+            if first == "A" { "B" } else { "A" }
+        );
         for (path, query) in [
             ("/b", again.as_str()),
             ("/a", &format!("cursor={text}&state=y")),
@@ -221,7 +220,11 @@ mod tests {
             ("/a", "state=x&cursor="),
             ("/a", "state=x&cursor=!!"),
         ] {
-            assert_eq!(list(path, query).unwrap_err().code(), Code::InvalidCursor, "{query}");
+            assert_eq!(
+                list(path, query).unwrap_err().code(),
+                Code::InvalidCursor,
+                "{query}"
+            );
         }
     }
 }

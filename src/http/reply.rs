@@ -22,7 +22,10 @@ impl RequestId {
         let bits = (u64::from(random[0]) << 32) | u64::from(random[1]);
         for (place, slot) in text.iter_mut().skip(4).enumerate() {
             let digit = (bits >> (60 - 4 * place)) & 15;
-            *slot = b"0123456789abcdef".get(digit as usize).copied().unwrap_or(b'0');
+            *slot = b"0123456789abcdef"
+                .get(digit as usize)
+                .copied()
+                .unwrap_or(b'0');
         }
         Self(text)
     }

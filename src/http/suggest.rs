@@ -4,7 +4,10 @@
 const MAX_CHARS: usize = 64;
 
 /// The known word nearest to `given`, at most two edits away and never more than a third of its length.
-pub(super) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    given: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let length = given.chars().count();
     if length == 0 || length > MAX_CHARS {
         return None;

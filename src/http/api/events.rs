@@ -1,0 +1,173 @@
+//! Posting one event, and looking at what was posted.
+
+use super::super::code::Code;
+use super::super::head::single;
+use super::super::problem::Problem;
+use super::super::reply::Reply;
+use super::super::route::Call;
+use super::intake::{EventInput, KeyPlace, accept, unknown_organization};
+use super::show::time;
+use super::{List, list};
+use crate::store::log::EventSummary;
+use crate::store::queue::Accepted;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use tidings_core::event::{IdempotencyKey, Publicity};
+use tidings_core::id::EventId;
+use tidings_core::limits::IDEMPOTENCY_KEY;
+use tidings_core::time::Timestamp;
+use utoipa::ToSchema;
+
+const IDEMPOTENCY_KEY_HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(given) = single(headers, &IDEMPOTENCY_KEY_HEADER)? else {
+        return Ok(None);
+    };
+    let key = std::str::from_utf8(given)
+        .ok()
+        .and_then(IdempotencyKey::parse);
+    match key {
+        Some(key) => Ok(Some(key)),
+        None => Err(Problem::new(
+            Code::InvalidIdempotencyKey,
+            format!("1 to {IDEMPOTENCY_KEY} visible ASCII characters."),
+        )),
+    }
+}
+
+/// What is said of a key that was used for something else.
+pub(super) fn conflict(used_at: Timestamp) -> Problem {
+    Problem::new(
+        Code::IdempotencyConflict,
+        format!("This key was used on {used_at} with other content."),
+    )
+}
+
+/// The id of an accepted event.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventAccepted)]
+pub(in crate::http) struct AcceptedShown {
+    id: String,
+}
+
+fn accepted(id: EventId) -> Reply {
+    Reply::text(StatusCode::ACCEPTED, format!("{{\"id\":\"{id}\"}}"))
+}
+
+/// Post an event. It is on disk when this is answered.
+#[utoipa::path(post, path = "/v1/events", tag = "events",
+    params(("idempotency-key" = Option<String>, Header, description = "Two posts with one key are one event; per organization, for 24 hours")),
+    request_body = EventInput,
+    responses((status = 202, description = "Stored; `Idempotent-Replayed: true` when it was before", body = AcceptedShown)))]
+pub(in crate::http) async fn post_event(call: Call) -> Result<Reply, Problem> {
+    call.caller()?.may_post()?;
+    call.no_query()?;
+    let key = key_of(&call.head.headers)?;
+    let text = Bytes::from(call.json()?);
+    let event = accept(&text, KeyPlace::Header(key), &call.api)?;
+    let answers = call.api.store.accept(vec![event]).await?;
+    match answers.first() {
+        Some(Accepted::Stored(id)) => Ok(accepted(*id)),
+        Some(Accepted::Repeated(id)) => {
+            Ok(accepted(*id).with(REPLAYED, HeaderValue::from_static("true")))
+        }
+        Some(Accepted::Conflict { used_at }) => Err(conflict(*used_at)),
+        Some(Accepted::UnknownOrganization) => Err(unknown_organization()),
+        None => Err(Problem::internal(&"the store gave no answer for an event")),
+    }
+}
+
+/// An event, without its data.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
+pub(in crate::http) struct EventShown {
+    id: String,
+    organization_id: i64,
+    /// The own form.
+    r#type: String,
+    public: bool,
+    reference: Option<String>,
+    /// Whether it is a test send.
+    test: bool,
+    accepted_at: String,
+}
+
+fn show(event: &EventSummary) -> EventShown {
+    EventShown {
+        id: event.id.to_string(),
+        organization_id: event.organization.get(),
+        r#type: event.event_type.to_string(),
+        public: event.publicity == Publicity::Public,
+        reference: event
+            .reference
+            .as_ref()
+            .map(|reference| reference.as_str().to_owned()),
+        test: event.test,
+        accepted_at: time(event.accepted_at),
+    }
+}
+
+/// An event with its data and what became of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventDetail)]
+pub(in crate::http) struct EventDetailShown {
+    #[serde(flatten)]
+    event: EventShown,
+    /// As it is sent; null once retention removed it.
+    #[schema(value_type = Option<Object>)]
+    data: Option<Box<RawValue>>,
+    /// Deliveries within reach by state; waiting ones also by reason, as in `waiting.held`.
+    deliveries: BTreeMap<String, u64>,
+    /// Whether deliveries are still being made.
+    expanding: bool,
+}
+
+/// Stored JSON as it is, byte for byte.
+pub(super) fn raw(data: &[u8]) -> Result<Box<RawValue>, Problem> {
+    serde_json::from_slice(data).map_err(|error| Problem::internal(&error))
+}
+
+/// One event: its data, and its deliveries by state.
+#[utoipa::path(get, path = "/v1/events/{evt}", tag = "events",
+    params(("evt" = String, Path, description = "The event's id")),
+    responses((status = 200, description = "The event", body = EventDetailShown)))]
+pub(in crate::http) async fn get_event(call: Call) -> Result<Reply, Problem> {
+    let reach = call.caller()?.reach()?;
+    call.no_query()?;
+    let missing = || Problem::missing(Code::NoSuchEvent, "event", call.param(0));
+    let id: EventId = call.id(0, missing())?;
+    let Some(found) = call.api.store.event(reach, id).await? else {
+        return Err(missing());
+    };
+    let mut deliveries = BTreeMap::new();
+    for (shown, count) in &found.deliveries {
+        let name = match shown.reason() {
+            Some(reason) => format!("{}.{reason}", shown.name()),
+            None => shown.name().to_owned(),
+        };
+        *deliveries.entry(name).or_insert(0) += count;
+    }
+    Reply::ok(&EventDetailShown {
+        event: show(&found.summary),
+        data: found.data.as_deref().map(raw).transpose()?,
+        deliveries,
+        expanding: found.expanding,
+    })
+}
+
+/// An organization's own events, newest first.
+#[utoipa::path(get, path = "/v1/organizations/{org}/events", tag = "events",
+    params(("org" = i64, Path, description = "The organization's number"),
+        ("limit" = Option<u8>, Query, description = "1 to 100, default 50"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    responses((status = 200, description = "A page", body = List<EventShown>)))]
+pub(in crate::http) async fn list_events(call: Call) -> Result<Reply, Problem> {
+    let organization = call.seen()?;
+    let (request, cursors) = call.query(&["limit", "cursor"])?.page()?;
+    let page = call.api.store.events(organization, request).await?;
+    list(page, cursors, |event| show(&event))
+}

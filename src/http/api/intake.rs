@@ -1,0 +1,240 @@
+//! An event as it was posted becomes an event that may be stored. This is the path that must be fast: the
+//! body was compacted once, its members are looked up by their place, `data` is a slice of it.
+
+use super::super::Shared;
+use super::super::code::Code;
+use super::super::fields::{Fields, Known, Read, Value, wrong};
+use super::super::problem::{Problem, cut};
+use super::super::suggest::did_you_mean;
+use super::endpoint_input::sentence;
+use crate::store::queue::{Accept, Idempotency};
+use bytes::Bytes;
+use tidings_core::event::{IdempotencyKey, NewEvent, Publicity, Reference};
+use tidings_core::event_type::{
+    Audience, EventType, EventTypeError, EventTypeName, SchemaUse, TypeStatus, WireType,
+};
+use tidings_core::id::OrganizationId;
+use tidings_core::limits::{IDEMPOTENCY_KEY, REFERENCE};
+use utoipa::ToSchema;
+
+/// Where an event's idempotency key stands.
+#[derive(Debug)]
+pub(super) enum KeyPlace {
+    /// In the request's header, if there is one.
+    Header(Option<IdempotencyKey>),
+    /// In the event itself: an item of a batch.
+    Field,
+}
+
+/// An event to post.
+#[derive(Debug, ToSchema)]
+#[schema(as = EventInput)]
+pub(in crate::http) struct EventInput {
+    /// The own form, as in `project.updated`.
+    #[schema(value_type = String, example = "project.updated")]
+    r#type: EventTypeName,
+    /// Whose event it is.
+    #[schema(value_type = i64)]
+    organization_id: OrganizationId,
+    /// Sent byte for byte, but for white space between its tokens.
+    #[schema(value_type = Object)]
+    data: Bytes,
+    /// Default false; true also reaches the other organizations.
+    public: Option<bool>,
+    /// The producer's own id: searchable, never sent. 1 to 255 visible ASCII characters.
+    #[schema(value_type = Option<String>)]
+    reference: Option<Reference>,
+    /// In a batch only: two events with one key are one event.
+    #[schema(value_type = Option<String>)]
+    idempotency_key: Option<IdempotencyKey>,
+}
+
+const SINGLE: Known = Known {
+    fields: &["type", "organization_id", "data", "public", "reference"],
+    read_only: &["id"],
+};
+const ITEM: Known = Known {
+    fields: &[
+        "type",
+        "organization_id",
+        "data",
+        "public",
+        "reference",
+        "idempotency_key",
+    ],
+    read_only: &["id"],
+};
+
+/// Reads a compact text; everything that can be wrong without asking the directory.
+fn read(text: &Bytes, known: Known) -> Result<EventInput, Problem> {
+    let mut fields = Fields::of(text, known)?;
+    let name = fields.required("type", read_type);
+    let organization = fields.required("organization_id", read_organization);
+    let data = fields.required("data", |value| {
+        value.object().map(|data| text.slice_ref(data))
+    });
+    let public = fields.optional("public", Value::boolean);
+    let reference = fields.optional("reference", read_reference);
+    let idempotency_key = fields.optional("idempotency_key", read_key);
+    let made = name
+        .zip(organization)
+        .zip(data)
+        .map(|((r#type, organization_id), data)| EventInput {
+            r#type,
+            organization_id,
+            data,
+            public,
+            reference,
+            idempotency_key,
+        });
+    fields.finish(made)
+}
+
+fn read_type(value: Value<'_>) -> Read<EventTypeName> {
+    let text = value.string()?;
+    EventTypeName::parse(&text).or_else(|error| {
+        let code = match error {
+            EventTypeError::PublicForm(_) => Code::PublicForm,
+            EventTypeError::Length(_)
+            | EventTypeError::Character { .. }
+            | EventTypeError::Parts => Code::InvalidEventType,
+        };
+        wrong(code, sentence(&error.to_string()))
+    })
+}
+
+/// An organization's number in a body.
+pub(super) fn read_organization(value: Value<'_>) -> Read<OrganizationId> {
+    let number = value.integer(1..=OrganizationId::MAX)?;
+    match OrganizationId::new(number) {
+        Some(id) => Ok(id),
+        None => wrong(Code::OutOfRange, "1 to 2^53 - 1."),
+    }
+}
+
+fn read_reference(value: Value<'_>) -> Read<Reference> {
+    match Reference::parse(&value.string()?) {
+        Some(reference) => Ok(reference),
+        None => wrong(
+            Code::InvalidReference,
+            format!("1 to {REFERENCE} visible ASCII characters."),
+        ),
+    }
+}
+
+fn read_key(value: Value<'_>) -> Read<IdempotencyKey> {
+    match IdempotencyKey::parse(&value.string()?) {
+        Some(key) => Ok(key),
+        None => wrong(
+            Code::InvalidIdempotencyKey,
+            format!("1 to {IDEMPOTENCY_KEY} visible ASCII characters."),
+        ),
+    }
+}
+
+/// What a compact text asks to be stored, once its type and owner are known and its data fits.
+pub(super) fn accept(text: &Bytes, key: KeyPlace, api: &Shared) -> Result<Accept, Problem> {
+    let known = match key {
+        KeyPlace::Header(_) => SINGLE,
+        KeyPlace::Field => ITEM,
+    };
+    let input = read(text, known)?;
+    let publicity = if input.public == Some(true) {
+        Publicity::Public
+    } else {
+        Publicity::Private
+    };
+    check_type(&input, publicity, api)?;
+    if api.store.organization(input.organization_id).is_none() {
+        return Err(unknown_organization());
+    }
+    let key = match key {
+        KeyPlace::Header(key) => key,
+        KeyPlace::Field => input.idempotency_key,
+    };
+    let idempotency = key.map(|key| Idempotency {
+        key,
+        content: content_hash(text),
+    });
+    Ok(Accept {
+        event: NewEvent {
+            organization: input.organization_id,
+            event_type: input.r#type,
+            publicity,
+            data: input.data,
+            reference: input.reference,
+        },
+        idempotency,
+    })
+}
+
+/// What is said where the owner does not exist.
+pub(super) fn unknown_organization() -> Problem {
+    Problem::field(
+        "/organization_id",
+        Code::UnknownOrganization,
+        "No such organization; create it with PUT /v1/organizations/{org}.",
+    )
+}
+
+fn content_hash(text: &[u8]) -> [u8; 16] {
+    let mut hash = [0_u8; 16];
+    blake3::Hasher::new()
+        .update(text)
+        .finalize_xof()
+        .fill(&mut hash);
+    hash
+}
+
+fn check_type(input: &EventInput, publicity: Publicity, api: &Shared) -> Result<(), Problem> {
+    let own = WireType::new(input.r#type.clone(), Audience::Own);
+    let Some(entry) = api.store.event_type(&own) else {
+        return Err(unknown_type(&input.r#type, api));
+    };
+    active(&entry)?;
+    if publicity == Publicity::Public {
+        let public = WireType::new(input.r#type.clone(), Audience::Public);
+        let Some(entry) = api.store.event_type(&public) else {
+            return Err(Problem::field(
+                "/public",
+                Code::NoPublicForm,
+                format!("`{own}` has no public form; leave `public` out."),
+            ));
+        };
+        active(&entry)?;
+    }
+    match (&entry.schema, entry.schema_use) {
+        (Some(schema), SchemaUse::Enforced) => api.schemas.check(&entry, schema, &input.data),
+        (None, _) | (_, SchemaUse::Documents) => Ok(()),
+    }
+}
+
+fn active(entry: &EventType) -> Result<(), Problem> {
+    match entry.status {
+        TypeStatus::Active => Ok(()),
+        TypeStatus::Inactive => Err(Problem::field(
+            "/type",
+            Code::InactiveEventType,
+            format!(
+                "`{}` is switched off; an operator can switch it on.",
+                entry.wire
+            ),
+        )),
+    }
+}
+
+fn unknown_type(name: &EventTypeName, api: &Shared) -> Problem {
+    let names: Vec<String> = api
+        .store
+        .event_types()
+        .iter()
+        .filter(|entry| entry.wire.audience == Audience::Own)
+        .map(|entry| entry.wire.to_string())
+        .collect();
+    let hint = did_you_mean(name.as_str(), names.iter().map(String::as_str));
+    Problem::field(
+        "/type",
+        Code::UnknownEventType,
+        format!("`{}` is not in the catalogue.{hint}", cut(name.as_str())),
+    )
+}

@@ -1,0 +1,185 @@
+//! Organizations: their add-ons, set by the platform, and their webhooks switch, set by their administrators.
+
+use super::super::auth::no_organization;
+use super::super::code::Code;
+use super::super::fields::{Fields, Read, Value, known, wrong};
+use super::super::problem::{ECHO_CHARS, Problem};
+use super::super::reply::Reply;
+use super::super::route::Call;
+use super::show::time;
+use super::{List, done, list};
+use crate::store::Reach;
+use crate::store::directory::{OrganizationChange, Page};
+use http::StatusCode;
+use serde::Serialize;
+use tidings_core::limits::TEXT_CHARS;
+use tidings_core::organization::{AddOn, AddOns, Organization, Switch};
+use utoipa::ToSchema;
+
+/// An organization.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Organization)]
+pub(in crate::http) struct OrganizationShown {
+    /// The number that goes on the wire.
+    id: i64,
+    name: String,
+    slug: Option<String>,
+    /// `crm_integrations`, `api_access`.
+    add_ons: Vec<&'static str>,
+    /// Whether an add-on grants webhooks at all.
+    webhooks_available: bool,
+    /// The feature switch.
+    webhooks_enabled: bool,
+    created_at: String,
+    updated_at: String,
+}
+
+fn show(organization: &Organization) -> OrganizationShown {
+    OrganizationShown {
+        id: organization.id.get(),
+        name: organization.name.clone(),
+        slug: organization.slug.clone(),
+        add_ons: organization.add_ons.iter().map(AddOn::name).collect(),
+        webhooks_available: organization.add_ons.grant_webhooks(),
+        webhooks_enabled: organization.webhooks.is_on(),
+        created_at: time(organization.created_at),
+        updated_at: time(organization.updated_at),
+    }
+}
+
+/// An organization to create or change.
+#[derive(Debug, ToSchema)]
+#[schema(as = OrganizationInput)]
+pub(in crate::http) struct Input {
+    /// 1 to 200 characters.
+    name: String,
+    /// The platform's short name; left out it stays.
+    slug: Option<String>,
+    /// All add-ons it now has: `crm_integrations`, `api_access`.
+    #[schema(value_type = Vec<String>)]
+    add_ons: AddOns,
+}
+
+fn read_add_on(value: Value<'_>) -> Read<AddOn> {
+    value.choice(&AddOn::ALL.map(|add_on| (add_on.name(), add_on)))
+}
+
+fn read_slug(value: Value<'_>) -> Read<String> {
+    let slug = value.string()?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=ECHO_CHARS).contains(&slug.len()) && slug.bytes().all(plain) {
+        Ok(slug)
+    } else {
+        wrong(Code::InvalidText, "1 to 64 of a-z, 0-9 and -.")
+    }
+}
+
+fn read(body: &[u8]) -> Result<Input, Problem> {
+    let mut fields = Fields::of(body, known(&["name", "slug", "add_ons"]))?;
+    let name = fields.required("name", |value| value.words(1..=TEXT_CHARS));
+    let slug = fields.optional("slug", read_slug);
+    let add_ons = fields.required("add_ons", |value| value.list(AddOn::ALL.len(), read_add_on));
+    let made = name.zip(add_ons).map(|(name, add_ons)| Input {
+        name,
+        slug,
+        add_ons: add_ons.into_iter().collect(),
+    });
+    fields.finish(made)
+}
+
+/// Create an organization, or change it.
+#[utoipa::path(put, path = "/v1/organizations/{org}", tag = "organizations",
+    params(("org" = i64, Path, description = "The organization's number, 1 to 2^53 - 1")),
+    request_body = Input,
+    responses((status = 200, description = "Changed", body = OrganizationShown), (status = 201, description = "Created", body = OrganizationShown)))]
+pub(in crate::http) async fn put_organization(call: Call) -> Result<Reply, Problem> {
+    call.caller()?.operates()?;
+    call.no_query()?;
+    let id = call.organization()?;
+    let input = read(&call.json()?)?;
+    let change = OrganizationChange {
+        name: input.name,
+        slug: input.slug,
+        add_ons: input.add_ons,
+    };
+    let store = &call.api.store;
+    let status = match store.organization(id) {
+        Some(_) => StatusCode::OK,
+        None => StatusCode::CREATED,
+    };
+    let organization = store.put_organization(id, change, call.actor()).await?;
+    Reply::json(status, &show(&organization))
+}
+
+/// One organization.
+#[utoipa::path(get, path = "/v1/organizations/{org}", tag = "organizations",
+    params(("org" = i64, Path, description = "The organization's number")),
+    responses((status = 200, description = "The organization", body = OrganizationShown)))]
+pub(in crate::http) async fn get_organization(call: Call) -> Result<Reply, Problem> {
+    call.no_query()?;
+    let id = call.seen()?;
+    match call.api.store.organization(id) {
+        Some(organization) => Reply::ok(&show(&organization)),
+        None => Err(no_organization(call.param(0))),
+    }
+}
+
+/// Organizations within reach, by number.
+#[utoipa::path(get, path = "/v1/organizations", tag = "organizations",
+    params(("limit" = Option<u8>, Query, description = "1 to 100, default 50"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    responses((status = 200, description = "A page", body = List<OrganizationShown>)))]
+pub(in crate::http) async fn list_organizations(call: Call) -> Result<Reply, Problem> {
+    let reach = call.caller()?.reach()?;
+    let (request, cursors) = call.query(&["limit", "cursor"])?.page()?;
+    let page = match reach {
+        Reach::All => call.api.store.organizations(&request),
+        Reach::One(own) => Page {
+            items: call.api.store.organization(own).into_iter().collect(),
+            next: None,
+        },
+    };
+    list(page, cursors, |organization| show(&organization))
+}
+
+/// Delete an organization and its endpoints; what waits is cancelled.
+#[utoipa::path(delete, path = "/v1/organizations/{org}", tag = "organizations",
+    params(("org" = i64, Path, description = "The organization's number")),
+    responses((status = 204, description = "Deleted")))]
+pub(in crate::http) async fn delete_organization(call: Call) -> Result<Reply, Problem> {
+    call.caller()?.operates()?;
+    call.no_query()?;
+    let id = call.organization()?;
+    let changed = call.api.store.delete_organization(id, call.actor()).await?;
+    done(changed, || no_organization(call.param(0)))?;
+    Ok(Reply::done())
+}
+
+/// The feature switch.
+#[derive(Debug, ToSchema)]
+#[schema(as = WebhooksInput)]
+pub(in crate::http) struct WebhooksInput {
+    /// Off holds what waits and makes nothing new.
+    enabled: bool,
+}
+
+/// Turn an organization's webhooks on or off.
+#[utoipa::path(put, path = "/v1/organizations/{org}/webhooks", tag = "organizations",
+    params(("org" = i64, Path, description = "The organization's number")),
+    request_body = WebhooksInput,
+    responses((status = 200, description = "As it is now", body = OrganizationShown)))]
+pub(in crate::http) async fn put_webhooks(call: Call) -> Result<Reply, Problem> {
+    let id = call.administered()?;
+    call.no_query()?;
+    let body = call.json()?;
+    let mut fields = Fields::of(&body, known(&["enabled"]))?;
+    let enabled = fields.required("enabled", Value::boolean);
+    let input = fields.finish(enabled.map(|enabled| WebhooksInput { enabled }))?;
+    let switch = Switch::from_bool(input.enabled);
+    let changed = call
+        .api
+        .store
+        .set_webhooks(id, switch, call.actor())
+        .await?;
+    let organization = done(changed, || no_organization(call.param(0)))?;
+    Reply::ok(&show(&organization))
+}

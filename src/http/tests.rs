@@ -1,0 +1,152 @@
+//! The table of routes against the OpenAPI document, and every code that core can name against the catalogue.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use super::code::Code;
+use super::openapi;
+use super::route::{Access, ROUTES};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+fn document() -> Value {
+    serde_json::from_str(openapi()).unwrap()
+}
+
+#[test]
+fn every_route_is_in_the_document_and_nothing_else_is() {
+    let document = document();
+    let mut described = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            described.insert((method.to_uppercase(), path.clone()));
+        }
+    }
+    let served: BTreeSet<_> = ROUTES
+        .iter()
+        .map(|route| (route.method.to_string(), route.path.to_owned()))
+        .collect();
+    assert_eq!(described, served);
+}
+
+#[test]
+fn the_document_says_which_routes_take_no_key_and_what_a_body_is() {
+    let document = document();
+    for route in ROUTES {
+        let method = route.method.as_str().to_lowercase();
+        let operation = &document["paths"][route.path][&method];
+        let open = operation["security"] == serde_json::json!([{}]);
+        assert_eq!(open, route.access == Access::Anyone, "{}", route.path);
+        let takes_body = matches!(route.body, super::body::BodyRule::Json(_));
+        assert!(
+            !takes_body || operation["requestBody"].is_object(),
+            "{}",
+            route.path
+        );
+        assert!(
+            operation["responses"]["default"].is_object(),
+            "{}",
+            route.path
+        );
+        assert!(operation["operationId"].is_string(), "{}", route.path);
+    }
+}
+
+#[test]
+fn every_reference_in_the_document_leads_somewhere() {
+    fn walk(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => members.iter().for_each(|(key, value)| match value {
+                Value::String(target) if key == "$ref" => found.push(target.clone()),
+                other => walk(other, found),
+            }),
+            Value::Array(items) => items.iter().for_each(|item| walk(item, found)),
+            _ => {}
+        }
+    }
+    let document = document();
+    let mut references = Vec::new();
+    walk(&document, &mut references);
+    assert!(references.len() > 20);
+    for reference in references {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
+#[test]
+fn the_document_lists_every_code_and_no_code_twice() {
+    let document = document();
+    let names: BTreeSet<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    assert_eq!(names.len(), Code::ALL.len());
+    for schema in ["Problem", "FieldProblem"] {
+        let listed = &document["components"]["schemas"][schema]["properties"]["code"]["enum"];
+        let listed: BTreeSet<&str> = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|name| name.as_str().unwrap())
+            .collect();
+        assert_eq!(listed, names, "{schema}");
+    }
+}
+
+#[test]
+fn codes_that_core_names_are_in_the_catalogue() {
+    use tidings_core::address::{EgressRules, TargetUrl};
+    use tidings_core::endpoint::CustomHeaders;
+    use tidings_core::json::{Limits, compact};
+    let urls = [
+        "",
+        "ftp://a.b",
+        "a.b/c",
+        "https://u:p@a.b/",
+        "https://a.b/#x",
+        "https://a.b:25/",
+        "https://intranet/",
+        "http://127.0.0.1/",
+        "http://169.254.169.254/",
+        "http://2130706433/",
+        "https://a b/",
+    ];
+    let of_urls = urls.map(|url| {
+        TargetUrl::parse(url, &EgressRules::default())
+            .unwrap_err()
+            .code()
+    });
+    let header = |name: &str, value: &str| {
+        let given = vec![(name.to_owned(), value.to_owned()); 1];
+        CustomHeaders::parse(given, "vomo-signature")
+            .unwrap_err()
+            .code()
+    };
+    let of_headers = [header("a b", ""), header("x-a", "\n"), header("host", "a")];
+    let texts = [
+        "",
+        "{",
+        "{}x",
+        "{'a':1}",
+        "[1,]",
+        "01",
+        "\"\\ud800\"",
+        "{\"a\":1,\"a\":2}",
+    ];
+    let of_texts = texts.map(|text| {
+        compact(text.as_bytes(), Limits::default())
+            .unwrap_err()
+            .kind
+            .code()
+    });
+    let narrow = Limits {
+        depth: 1,
+        values: 2,
+    };
+    let of_limits =
+        ["[[1]]", "[1,2,3]"].map(|text| compact(text.as_bytes(), narrow).unwrap_err().kind.code());
+    let all = of_urls
+        .iter()
+        .chain(&of_headers)
+        .chain(&of_texts)
+        .chain(&of_limits);
+    for name in all {
+        assert_eq!(Code::named(name).name(), *name);
+    }
+}
