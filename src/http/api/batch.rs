@@ -11,7 +11,7 @@ use super::super::problem::{Problem, ProblemShown};
 use super::super::reply::Reply;
 use super::super::route::Call;
 use super::events::conflict;
-use super::intake::{EventInput, KeyPlace, accept, unknown_organization};
+use super::intake::{EventInput, KeyPlace, accept, type_is_gone, unknown_organization};
 use crate::store::queue::{Accept, Accepted};
 use bytes::Bytes;
 use http::StatusCode;
@@ -84,6 +84,7 @@ fn result(accepted: Option<Accepted>) -> ResultShown {
         }
         Some(Accepted::Conflict { used_at }) => conflict(used_at),
         Some(Accepted::UnknownOrganization) => unknown_organization(),
+        Some(Accepted::UnknownType) => type_is_gone(),
         None => Problem::internal(&"the store gave no answer for an event"),
     };
     ResultShown::Error(problem.shown(None))

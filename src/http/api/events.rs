@@ -5,7 +5,7 @@ use super::super::head::single;
 use super::super::problem::Problem;
 use super::super::reply::Reply;
 use super::super::route::Call;
-use super::intake::{EventInput, KeyPlace, accept, unknown_organization};
+use super::intake::{EventInput, KeyPlace, accept, type_is_gone, unknown_organization};
 use super::show::time;
 use super::{List, list};
 use crate::store::log::EventSummary;
@@ -78,6 +78,7 @@ pub(in crate::http) async fn post_event(call: Call) -> Result<Reply, Problem> {
         }
         Some(Accepted::Conflict { used_at }) => Err(conflict(*used_at)),
         Some(Accepted::UnknownOrganization) => Err(unknown_organization()),
+        Some(Accepted::UnknownType) => Err(type_is_gone()),
         None => Err(Problem::internal(&"the store gave no answer for an event")),
     }
 }

@@ -177,6 +177,15 @@ pub(super) fn unknown_organization() -> Problem {
     )
 }
 
+/// What is said where the type left the catalogue between the look-up and the commit.
+pub(super) fn type_is_gone() -> Problem {
+    Problem::field(
+        "/type",
+        Code::UnknownEventType,
+        "The type is not in the catalogue.",
+    )
+}
+
 fn content_hash(text: &[u8]) -> [u8; 16] {
     let mut hash = [0_u8; 16];
     blake3::Hasher::new()
