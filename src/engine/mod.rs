@@ -142,8 +142,13 @@ impl Engine {
         match ended {
             Ok(Ok(())) => Drained::Clean,
             Ok(Err(_)) | Err(_) => {
-                self.driver.abort();
-                self.janitor.abort();
+                // Their handles on the store are gone when they are; what is on the wire ends with the process.
+                for task in [&mut self.driver, &mut self.janitor] {
+                    if !task.is_finished() {
+                        task.abort();
+                        let _aborted = task.await;
+                    }
+                }
                 Drained::CutOff {
                     in_flight: self.pulse.in_flight.load(Ordering::Relaxed),
                 }
