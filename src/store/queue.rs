@@ -92,7 +92,7 @@ pub enum Accepted {
 pub struct Claimed {
     /// Leased to this node; each holds its room.
     pub jobs: Vec<Job>,
-    /// Whether more is due now than had room or fitted the limit.
+    /// Whether more is due now than had room or fitted the limit; with fewer jobs than the limit, room was short.
     pub more: bool,
     /// The earliest due time later than now, among endpoints that may be sent to: the next claim's moment.
     pub next_due: Option<Timestamp>,
