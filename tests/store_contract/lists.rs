@@ -113,77 +113,74 @@ impl Story {
         rows.unwrap().map(Result::unwrap).collect()
     }
 
+    /// Filters, each with what it means in SQL.
     fn filters(&self) -> Vec<(DeliveryFilter, String)> {
         let log = Filled::new(&self.world);
+        let mut filters: Vec<_> = [
+            (None, "1"),
+            (Some(StateFilter::Waiting), "d.state IN (0, 1)"),
+            (Some(StateFilter::Delivered), "d.state = 2"),
+            (Some(StateFilter::Exhausted), "d.state = 3"),
+            (Some(StateFilter::Cancelled), "d.state >= 4"),
+        ]
+        .map(|(state, sql)| {
+            let filter = DeliveryFilter {
+                state,
+                ..DeliveryFilter::default()
+            };
+            (filter, sql.to_owned())
+        })
+        .into();
+        let public = DeliveryFilter {
+            wire_type: Some(wire("project.public.updated")),
+            ..DeliveryFilter::default()
+        };
+        filters.push((public, String::from("d.audience = 1")));
+        let event = log.event_id(13);
+        let of_event = DeliveryFilter {
+            event: Some(event),
+            ..DeliveryFilter::default()
+        };
+        filters.push((of_event, format!("d.event_id = {}", event.raw())));
+        let referenced = DeliveryFilter {
+            reference: Reference::parse("order-7"),
+            ..DeliveryFilter::default()
+        };
+        let sql = format!("e.reference = 'order-7' AND e.organization_id = {LARKSPUR}");
+        filters.push((referenced, sql));
+        filters.extend(self.narrow(&log));
+        filters
+    }
+
+    /// By endpoint, by time, and both with a state.
+    fn narrow(&self, log: &Filled<'_>) -> [(DeliveryFilter, String); 3] {
         let endpoint = self.mine[1].id;
         let (from, to) = (log.moment(7), log.moment(31));
-        let range = format!(
+        let of_endpoint = format!("d.endpoint_id = {}", endpoint.raw());
+        let in_range = format!(
             "e.id >= {} AND e.id < {}",
             EventId::first_at(from).raw(),
             EventId::first_at(to).raw()
         );
-        let state = |state| DeliveryFilter {
-            state: Some(state),
+        let by_endpoint = DeliveryFilter {
+            endpoint: Some(endpoint),
             ..DeliveryFilter::default()
         };
-        let every = DeliveryFilter::default;
-        vec![
-            (every(), String::from("1")),
-            (
-                state(StateFilter::Waiting),
-                String::from("d.state IN (0, 1)"),
-            ),
-            (state(StateFilter::Delivered), String::from("d.state = 2")),
-            (state(StateFilter::Exhausted), String::from("d.state = 3")),
-            (state(StateFilter::Cancelled), String::from("d.state >= 4")),
-            (
-                DeliveryFilter {
-                    endpoint: Some(endpoint),
-                    ..every()
-                },
-                format!("d.endpoint_id = {}", endpoint.raw()),
-            ),
-            (
-                DeliveryFilter {
-                    wire_type: Some(wire("project.public.updated")),
-                    ..every()
-                },
-                String::from("d.audience = 1"),
-            ),
-            (
-                DeliveryFilter {
-                    event: Some(log.event_id(13)),
-                    ..every()
-                },
-                format!("d.event_id = {}", log.event_id(13).raw()),
-            ),
-            (
-                DeliveryFilter {
-                    reference: Reference::parse("order-7"),
-                    ..every()
-                },
-                format!("e.reference = 'order-7' AND e.organization_id = {LARKSPUR}"),
-            ),
-            (
-                DeliveryFilter {
-                    from: Some(from),
-                    to: Some(to),
-                    ..every()
-                },
-                range.clone(),
-            ),
-            (
-                DeliveryFilter {
-                    endpoint: Some(endpoint),
-                    from: Some(from),
-                    to: Some(to),
-                    ..state(StateFilter::Waiting)
-                },
-                format!(
-                    "d.endpoint_id = {} AND d.state IN (0, 1) AND {range}",
-                    endpoint.raw()
-                ),
-            ),
+        let by_time = DeliveryFilter {
+            from: Some(from),
+            to: Some(to),
+            ..DeliveryFilter::default()
+        };
+        let by_all = DeliveryFilter {
+            endpoint: Some(endpoint),
+            state: Some(StateFilter::Waiting),
+            ..by_time.clone()
+        };
+        let all = format!("{of_endpoint} AND d.state IN (0, 1) AND {in_range}");
+        [
+            (by_endpoint, of_endpoint),
+            (by_time, in_range),
+            (by_all, all),
         ]
     }
 }

@@ -17,4 +17,5 @@ mod keys;
 mod lists;
 mod log;
 mod secrets;
+mod switches;
 mod world;

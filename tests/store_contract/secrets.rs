@@ -2,6 +2,7 @@
 
 use crate::world::{LARKSPUR, World, actor, new_endpoint, organization, secret};
 use base64::Engine as _;
+use std::collections::HashSet;
 use std::fs;
 use std::time::Duration;
 use tidings::store::StoreError;
@@ -136,16 +137,17 @@ async fn a_secret_is_revealed_on_the_record() {
     assert_eq!(world.count(revealed), 1);
 }
 
-/// How often `needle` stands in these texts.
-fn hits(texts: &[Vec<u8>], needle: &[u8]) -> usize {
-    let first = needle[0];
-    let here = |text: &Vec<u8>| {
-        let starts = text.iter().enumerate().filter(|(_, byte)| **byte == first);
-        starts
-            .filter(|(at, _)| text[*at..].starts_with(needle))
-            .count()
-    };
-    texts.iter().map(here).sum()
+/// Bytes that are enough to know a secret by.
+const KNOWN_BY: usize = 12;
+
+/// How often the beginning of any of the needles stands in any of the texts.
+fn hits(texts: &[Vec<u8>], needles: &[Vec<u8>]) -> usize {
+    let starts: HashSet<&[u8]> = needles.iter().map(|one| &one[..KNOWN_BY]).collect();
+    texts
+        .iter()
+        .flat_map(|text| text.windows(KNOWN_BY))
+        .filter(|window| starts.contains(window))
+        .count()
 }
 
 #[tokio::test]
@@ -176,21 +178,19 @@ async fn no_form_of_a_secret_is_on_disk() {
         .unwrap()
         .map(|entry| fs::read(entry.unwrap().path()).unwrap())
         .collect();
-    assert!(hits(&files, b"https://receiver.example/hook") > 0);
+    assert!(hits(&files, &[b"https://receiver.example/hook".to_vec()]) > 0);
+    let base64 = base64::engine::general_purpose::STANDARD;
+    let mut forms = Vec::new();
     for text in texts {
+        // `whsec_` fills whole groups of base64, so forms of the whole text hold those of the rest.
         let raw = text.strip_prefix(b"whsec_").unwrap_or(&text);
-        let base64 = base64::engine::general_purpose::STANDARD;
-        let hex: String = text.iter().map(|byte| format!("{byte:02x}")).collect();
-        let decoded = base64.decode(raw).unwrap_or_else(|_| raw.to_vec());
-        for form in [
-            raw,
-            hex.as_bytes(),
-            base64.encode(&text).as_bytes(),
-            &decoded,
-        ] {
-            assert_eq!(hits(&files, form), 0);
-        }
+        let hex: String = raw.iter().map(|byte| format!("{byte:02x}")).collect();
+        forms.push(base64.decode(raw).unwrap_or_else(|_| raw.to_vec()));
+        forms.push(raw.to_vec());
+        forms.push(base64.encode(raw).into_bytes());
+        forms.push(hex.into_bytes());
     }
+    assert_eq!(hits(&files, &forms), 0);
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ mod search;
 mod sql;
 mod tail;
 
+pub use replay::{CANCELLED, DELIVERED, EXHAUSTED, MISSING};
+
 use super::SqliteStore;
 use crate::store::directory::{Page, PageRequest};
 use crate::store::log::{

@@ -64,6 +64,7 @@ pub fn start(
         "to": new.to.rfc3339(),
         "include": include_names(new.include),
     });
+    step.leaves_upkeep();
     Act::new("replay.start", Some(new.organization), id.to_string())
         .turning(None, Some(after))
         .record(step, actor)?;
@@ -143,10 +144,14 @@ fn percent(first: i64, next: i64, end: i64) -> u8 {
     u8::try_from(done * 100 / whole).unwrap_or(100)
 }
 
-const EXHAUSTED: u8 = 1;
-const CANCELLED: u8 = 2;
-const DELIVERED: u8 = 4;
-const MISSING: u8 = 8;
+/// Bits of `include`, as the schema lists them.
+pub const EXHAUSTED: u8 = 1;
+/// See [`EXHAUSTED`].
+pub const CANCELLED: u8 = 2;
+/// See [`EXHAUSTED`].
+pub const DELIVERED: u8 = 4;
+/// See [`EXHAUSTED`].
+pub const MISSING: u8 = 8;
 
 /// The stored number of what a replay includes.
 const fn include_code(include: ReplayInclude) -> u8 {
@@ -157,7 +162,7 @@ const fn include_code(include: ReplayInclude) -> u8 {
 }
 
 /// What a stored number includes.
-pub const fn include_of(code: u8) -> ReplayInclude {
+const fn include_of(code: u8) -> ReplayInclude {
     ReplayInclude {
         exhausted: code & EXHAUSTED != 0,
         cancelled: code & CANCELLED != 0,

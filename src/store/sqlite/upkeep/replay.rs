@@ -3,6 +3,7 @@
 //! A step looks at a bounded number of events, with one look-up each on the deliveries' key. Running replays
 //! take turns.
 
+use super::super::log::{CANCELLED, DELIVERED, EXHAUSTED, MISSING};
 use super::super::queue::{Made, Posted, Recipient, Start, make};
 use super::super::step::Step;
 use super::super::tables::NameId;
@@ -18,11 +19,6 @@ use tidings_core::time::Timestamp;
 
 /// Events looked at in one step.
 const EXAMINED: i64 = 500;
-/// Bits of `include`, as the schema lists them.
-const EXHAUSTED: u8 = 1;
-const CANCELLED: u8 = 2;
-const DELIVERED: u8 = 4;
-const MISSING: u8 = 8;
 
 struct Replay {
     id: i64,
