@@ -10,12 +10,21 @@
     reason = "tests"
 )]
 
+mod accept;
 mod again;
+mod claim;
 mod directory;
+mod fan_out;
 mod filled;
 mod keys;
 mod lists;
+mod lives;
 mod log;
+mod replay;
 mod secrets;
+mod settle;
+mod sweep;
 mod switches;
+mod test_send;
+mod verbs;
 mod world;

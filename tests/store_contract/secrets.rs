@@ -235,6 +235,7 @@ async fn another_master_key_is_refused_at_open() {
         engine,
         clock,
         folder,
+        ..
     } = world;
     drop((store, engine));
     let open = |byte| {

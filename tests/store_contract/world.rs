@@ -6,18 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tidings::clock::Clock;
-use tidings::store::Actor;
 use tidings::store::directory::{
-    CreateEndpoint, Directory, Endpoint, NewEndpoint, OrganizationChange,
+    Changed, CreateEndpoint, Directory, Endpoint, EndpointPatch, NewEndpoint, OrganizationChange,
+    SwitchChange,
 };
 use tidings::store::handover::{self, Receiver};
+use tidings::store::log::{Log, Retried};
 use tidings::store::room::Room;
 use tidings::store::sqlite::seal::MasterKey;
 use tidings::store::sqlite::{Options, SqliteStore};
+use tidings::store::{Actor, Reach};
 use tidings_core::address::TargetUrl;
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event_type::WireType;
-use tidings_core::id::OrganizationId;
+use tidings_core::id::{DeliveryId, OrganizationId};
 use tidings_core::organization::{AddOn, AddOns, Switch};
 use tidings_core::secret::Secret;
 use tidings_core::time::Timestamp;
@@ -32,28 +34,45 @@ pub struct World {
     pub engine: Receiver,
     pub clock: Clock,
     pub folder: TempDir,
+    room: Arc<Room>,
 }
 
 impl World {
     pub fn new() -> Self {
+        Self::with_room(1_000)
+    }
+
+    /// A world whose node has room for that many deliveries.
+    pub fn with_room(room: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp::parse_rfc3339("2026-03-01T09:30:00Z").unwrap());
-        let (store, engine) = open(folder.path(), &clock);
+        let room = Room::new(room, 64 << 20);
+        let (store, engine) = open(folder.path(), &clock, &room);
         Self {
             store,
             engine,
             clock,
             folder,
+            room,
         }
+    }
+
+    /// The node's memory.
+    pub const fn room(&self) -> &Arc<Room> {
+        &self.room
     }
 
     /// A world with both organizations, each with an add-on.
     pub async fn with_organizations() -> Self {
-        let world = Self::new();
+        Self::new().organized().await
+    }
+
+    /// This world with both organizations, each with an add-on.
+    pub async fn organized(self) -> Self {
         for id in [LARKSPUR, RIVERSIDE] {
-            world.put_organization(id, one_add_on()).await;
+            self.put_organization(id, one_add_on()).await;
         }
-        world
+        self
     }
 
     /// The same data in another life of the process.
@@ -63,14 +82,17 @@ impl World {
             engine,
             clock,
             folder,
+            room,
         } = self;
         drop((store, engine));
-        let (store, engine) = open(folder.path(), &clock);
+        let room = Room::new(room.capacity(), 64 << 20);
+        let (store, engine) = open(folder.path(), &clock, &room);
         Self {
             store,
             engine,
             clock,
             folder,
+            room,
         }
     }
 
@@ -101,6 +123,24 @@ impl World {
             .unwrap();
     }
 
+    pub async fn switch(&self, endpoint: &Endpoint, switch: SwitchChange) {
+        let patch = EndpointPatch {
+            switch: Some(switch),
+            ..EndpointPatch::default()
+        };
+        let answer = self
+            .store
+            .patch_endpoint(endpoint.organization, endpoint.id, patch, actor())
+            .await;
+        assert!(matches!(answer, Ok(Changed::Done(_))));
+    }
+
+    /// Asks for one more try, which must be granted.
+    pub async fn retry(&self, id: DeliveryId) {
+        let answer = self.store.retry(Reach::All, id, actor()).await;
+        assert_eq!(answer, Ok(Retried::Due));
+    }
+
     /// An endpoint that is on and chose these types.
     pub async fn endpoint(&self, owner: i64, types: &[&str]) -> Arc<Endpoint> {
         let answer = self
@@ -115,8 +155,8 @@ impl World {
     }
 }
 
-pub fn open(folder: &Path, clock: &Clock) -> (Arc<SqliteStore>, Receiver) {
-    let (handover, engine) = handover::channel(Room::new(1_000, 64 << 20));
+pub fn open(folder: &Path, clock: &Clock, room: &Arc<Room>) -> (Arc<SqliteStore>, Receiver) {
+    let (handover, engine) = handover::channel(Arc::clone(room));
     let options = Options {
         directory: folder.to_owned(),
         clock: clock.clone(),

@@ -14,7 +14,7 @@ mod search;
 mod sql;
 mod tail;
 
-pub use replay::{CANCELLED, DELIVERED, EXHAUSTED, MISSING};
+pub(super) use replay::include_of;
 
 use super::SqliteStore;
 use crate::store::directory::{Page, PageRequest};

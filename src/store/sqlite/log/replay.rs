@@ -58,6 +58,7 @@ pub fn start(
             step.now.as_micros(),
         ],
     )?;
+    step.leaves_upkeep();
     let after = json!({
         "endpoint": new.endpoint.to_string(),
         "from": new.from.rfc3339(),
@@ -145,13 +146,10 @@ fn percent(first: i64, next: i64, end: i64) -> u8 {
 }
 
 /// Bits of `include`, as the schema lists them.
-pub const EXHAUSTED: u8 = 1;
-/// See [`EXHAUSTED`].
-pub const CANCELLED: u8 = 2;
-/// See [`EXHAUSTED`].
-pub const DELIVERED: u8 = 4;
-/// See [`EXHAUSTED`].
-pub const MISSING: u8 = 8;
+const EXHAUSTED: u8 = 1;
+const CANCELLED: u8 = 2;
+const DELIVERED: u8 = 4;
+const MISSING: u8 = 8;
 
 /// The stored number of what a replay includes.
 const fn include_code(include: ReplayInclude) -> u8 {
@@ -162,7 +160,7 @@ const fn include_code(include: ReplayInclude) -> u8 {
 }
 
 /// What a stored number includes.
-const fn include_of(code: u8) -> ReplayInclude {
+pub const fn include_of(code: u8) -> ReplayInclude {
     ReplayInclude {
         exhausted: code & EXHAUSTED != 0,
         cancelled: code & CANCELLED != 0,

@@ -32,8 +32,9 @@ struct Row {
 
 /// What is being claimed.
 struct Claim {
-    limit: usize,
     now: Timestamp,
+    /// How many rows may still be dealt with: leased, or put to rest.
+    left: usize,
     jobs: Vec<Job>,
     /// Bodies read so far: many deliveries may share one.
     bodies: HashMap<EventId, Bytes>,
@@ -51,17 +52,17 @@ enum Turn {
 pub fn claim(step: &mut Step<'_, '_>, limit: usize, now: Timestamp) -> Result<Claimed, StoreError> {
     step.memory.trust(step.statements.connection)?;
     let mut claim = Claim {
-        limit,
         now,
+        left: limit,
         jobs: Vec::new(),
         bodies: HashMap::new(),
     };
     // Rounds go on while they bring something: an endpoint may have several turns, and never two in a row
     // while another waits for its first.
     loop {
-        let before = claim.jobs.len();
+        let before = claim.left;
         for _ in 0..step.memory.due.ripen(now) {
-            if claim.jobs.len() >= limit {
+            if claim.left == 0 {
                 break;
             }
             let Some(endpoint) = step.memory.due.take_turn() else {
@@ -69,7 +70,7 @@ pub fn claim(step: &mut Step<'_, '_>, limit: usize, now: Timestamp) -> Result<Cl
             };
             claim.turn(step, endpoint)?;
         }
-        if claim.jobs.len() >= limit || claim.jobs.len() == before {
+        if claim.left == 0 || claim.left == before {
             break;
         }
     }
@@ -99,7 +100,7 @@ impl Claim {
         if step.room.reserve(endpoint, 0, Origin::Claimed).is_none() {
             return Ok(Turn::More);
         }
-        let wanted = TURN.min(self.limit.saturating_sub(self.jobs.len()));
+        let wanted = TURN.min(self.left);
         let rows = due_rows(step, endpoint, wanted)?;
         let all = rows.len() < wanted;
         for row in rows {
@@ -110,6 +111,7 @@ impl Claim {
                 Ok(data) => data,
                 Err(reason) => {
                     give_up(step, &row, endpoint, reason)?;
+                    self.left -= 1;
                     continue;
                 }
             };
@@ -123,6 +125,7 @@ impl Claim {
                 .query_row(params![event.raw(), endpoint.raw(), epoch], |row| {
                     row.get(0)
                 })?;
+            self.left -= 1;
             self.jobs.push(Job {
                 delivery: DeliveryId { event, endpoint },
                 organization: row.organization,

@@ -3,13 +3,14 @@
 //! A step looks at a bounded number of events, with one look-up each on the deliveries' key. Running replays
 //! take turns.
 
-use super::super::log::{CANCELLED, DELIVERED, EXHAUSTED, MISSING};
+use super::super::log::include_of;
 use super::super::queue::{Made, Posted, Recipient, Start, make};
 use super::super::step::Step;
 use super::super::tables::NameId;
 use super::list_if_late;
 use crate::store::StoreError;
 use crate::store::directory::Sending;
+use crate::store::log::ReplayInclude;
 use crate::store::queue::Upkeep;
 use rusqlite::{OptionalExtension, Row, params};
 use tidings_core::delivery::{Resting, Round, State};
@@ -24,7 +25,7 @@ struct Replay {
     id: i64,
     organization: OrganizationId,
     endpoint: EndpointId,
-    include: u8,
+    include: ReplayInclude,
     next: i64,
     end: i64,
 }
@@ -75,7 +76,7 @@ fn running(step: &Step<'_, '_>, after: i64) -> Result<Option<Replay>, StoreError
             id: row.get(0)?,
             organization: organization(row, 1)?,
             endpoint: EndpointId::from_raw(row.get(2)?),
-            include: row.get(3)?,
+            include: include_of(row.get(3)?),
             next: row.get(4)?,
             end: row.get(5)?,
         })
@@ -132,19 +133,19 @@ fn again(
     event: &Examined,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let wanted = |bit: u8| replay.include & bit != 0;
+    let include = replay.include;
     let resting = match event.delivery {
         Some(code) => match State::from_code(code).and_then(State::resting) {
             Some(resting) => resting,
             None => return Ok(false),
         },
-        None if wanted(MISSING) => return missed(step, replay, &event.posted),
+        None if include.missing => return missed(step, replay, &event.posted),
         None => return Ok(false),
     };
     let included = match resting {
-        Resting::Exhausted => wanted(EXHAUSTED),
-        Resting::Cancelled(_) => wanted(CANCELLED),
-        Resting::Delivered => wanted(DELIVERED),
+        Resting::Exhausted => include.exhausted,
+        Resting::Cancelled(_) => include.cancelled,
+        Resting::Delivered => include.delivered,
     };
     if !included || !has_body(step, event.posted.id)? {
         return Ok(false);

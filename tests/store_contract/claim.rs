@@ -1,0 +1,159 @@
+//! Claiming: round the endpoints, never what may not be sent, never a damaged body.
+
+use crate::verbs::{UPDATED, event};
+use crate::world::{LARKSPUR, RIVERSIDE, World, organization};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tidings::store::directory::{Directory, Endpoint, SwitchChange};
+use tidings::store::queue::Queue;
+use tidings_core::delivery::{CancelReason, State};
+use tidings_core::id::EndpointId;
+use tidings_core::organization::Switch;
+
+/// Two endpoints, the first with a long backlog in the store, the second with a short one behind it.
+async fn backlogs(room: usize) -> (World, Arc<Endpoint>, Arc<Endpoint>) {
+    let mut world = World::with_room(room).organized().await;
+    let busy = world.endpoint(LARKSPUR, &[UPDATED]).await;
+    let calm = world.endpoint(RIVERSIDE, &[UPDATED]).await;
+    for (owner, events) in [(LARKSPUR, 300), (RIVERSIDE, 5)] {
+        let group = (0..events).map(|_| event(owner)).collect();
+        world.store.accept(group).await.unwrap();
+        world.pass(Duration::from_secs(1));
+    }
+    for job in world.jobs() {
+        world.hand_back(job).await;
+    }
+    (world, busy, calm)
+}
+
+fn by_endpoint(jobs: &[tidings::store::queue::Job]) -> HashMap<EndpointId, usize> {
+    let mut counted = HashMap::new();
+    for job in jobs {
+        *counted.entry(job.delivery.endpoint).or_insert(0) += 1;
+    }
+    counted
+}
+
+#[tokio::test]
+async fn w22_a_long_backlog_does_not_stand_before_a_short_one() {
+    let (world, busy, calm) = backlogs(1_000).await;
+    let claimed = world.claim(100).await;
+    let counted = by_endpoint(&claimed.jobs);
+    assert_eq!((counted[&busy.id], counted[&calm.id]), (95, 5));
+    assert!(claimed.more);
+}
+
+#[tokio::test]
+async fn w22_a_saturated_endpoint_leaves_room_for_the_others() {
+    let (world, busy, calm) = backlogs(20).await;
+    let claimed = world.claim(100).await;
+    let counted = by_endpoint(&claimed.jobs);
+    assert_eq!((counted[&busy.id], counted[&calm.id]), (10, 5));
+    assert!(claimed.more);
+}
+
+#[tokio::test]
+async fn the_oldest_of_an_endpoint_come_first_and_each_once() {
+    let (world, ..) = backlogs(1_000).await;
+    let mut seen = HashMap::new();
+    loop {
+        let claimed = world.claim(64).await;
+        for job in &claimed.jobs {
+            let before = seen.insert(job.delivery.endpoint, job.delivery.event);
+            assert!(before.is_none_or(|before| before < job.delivery.event));
+        }
+        if !claimed.more {
+            break;
+        }
+    }
+    assert_eq!(
+        world.count("SELECT count(*) FROM deliveries WHERE state = 0"),
+        0
+    );
+    assert_eq!(
+        world.count("SELECT count(*) FROM deliveries WHERE fence > 2"),
+        0
+    );
+}
+
+#[tokio::test]
+async fn switched_off_they_are_held_and_on_again_announced() {
+    let (mut world, busy, _) = backlogs(1_000).await;
+    world.switch(&busy, SwitchChange::Off).await;
+    let claimed = world.claim(1_000).await;
+    assert_eq!(
+        (claimed.jobs.len(), claimed.more, claimed.next_due),
+        (5, false, None)
+    );
+    drop(claimed);
+    assert!(world.claim(1_000).await.jobs.is_empty());
+    world.engine.due.take();
+    world.switch(&busy, SwitchChange::OnSendHeld).await;
+    assert!(
+        world
+            .engine
+            .due
+            .take()
+            .is_some_and(|due| due <= world.clock.now())
+    );
+    assert_eq!(world.claim(1_000).await.jobs.len(), 300);
+    assert!(world.jobs().is_empty());
+}
+
+#[tokio::test]
+async fn w3_the_organizations_switch_holds_all_of_its_endpoints() {
+    let (world, ..) = backlogs(1_000).await;
+    let owner = organization(LARKSPUR);
+    let actor = crate::world::actor;
+    world
+        .store
+        .set_webhooks(owner, Switch::Off, actor())
+        .await
+        .unwrap();
+    assert_eq!(world.claim(1_000).await.jobs.len(), 5);
+    world
+        .store
+        .set_webhooks(owner, Switch::On, actor())
+        .await
+        .unwrap();
+    assert_eq!(world.claim(1_000).await.jobs.len(), 300);
+}
+
+#[tokio::test]
+async fn a_damaged_body_is_never_sent() {
+    let (world, _, calm) = backlogs(1_000).await;
+    let id = world
+        .claim(1_000)
+        .await
+        .jobs
+        .into_iter()
+        .find(|job| job.delivery.endpoint == calm.id);
+    let job = id.unwrap();
+    let (id, good) = (
+        job.delivery,
+        world.count("SELECT count(*) FROM deliveries") - 1,
+    );
+    let world = world.reopen();
+    world.store.recover(world.clock.now()).await.unwrap();
+    world
+        .sql()
+        .execute(
+            "UPDATE bodies SET data = x'7b7d' WHERE event_id = ?1",
+            [id.event.raw()],
+        )
+        .unwrap();
+    assert_eq!(world.claim(1_000).await.jobs.len() as i64, good);
+    assert_eq!(world.state(id), State::Cancelled(CancelReason::Damaged));
+}
+
+#[tokio::test]
+async fn a_body_that_retention_removed_is_never_sent() {
+    let (world, ..) = backlogs(1_000).await;
+    world.sql().execute("DELETE FROM bodies", []).unwrap();
+    assert!(world.claim(1_000).await.jobs.is_empty());
+    assert_eq!(
+        world.count("SELECT count(*) FROM deliveries WHERE state = 7"),
+        305
+    );
+}

@@ -1,0 +1,102 @@
+//! Fan-out: the first deliveries with the accept, the rest in parts that no crash can lose or repeat.
+
+use crate::verbs::{PUBLIC, UPDATED, event, public_event};
+use crate::world::{LARKSPUR, RIVERSIDE, World, one_add_on};
+use std::time::Duration;
+use tidings::store::directory::SwitchChange;
+use tidings::store::queue::{Queue, Upkeep};
+use tidings_core::limits::FIRST_FAN_OUT;
+
+/// Organizations of a thousand endpoints each that want what others publish.
+async fn subscribers(world: &World, organizations: i64) {
+    for number in 0..organizations {
+        let owner = 20_000 + number;
+        world.put_organization(owner, one_add_on()).await;
+        for _ in 0..1_000 {
+            world.endpoint(owner, &[PUBLIC]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_event_reaches_every_subscriber_once_with_a_crash_between_the_parts() {
+    let mut world = World::with_room(500).organized().await;
+    subscribers(&world, 2).await;
+    let event = world.post(public_event(LARKSPUR)).await;
+    assert_eq!(world.deliveries(), FIRST_FAN_OUT as i64);
+    assert_eq!(world.store.expand(700).await.unwrap(), Upkeep::More);
+    assert_eq!(world.deliveries(), FIRST_FAN_OUT as i64 + 700);
+    let handed = world.jobs().len();
+    assert!(handed <= 500);
+    let mut world = world.reopen();
+    world.store.recover(world.clock.now()).await.unwrap();
+    world.rest().await;
+    assert_eq!(world.deliveries(), 2_000);
+    assert_eq!(world.store.expand(700).await.unwrap(), Upkeep::Idle);
+    let mut sent = std::collections::HashSet::new();
+    loop {
+        let mut jobs = world.jobs();
+        jobs.extend(world.claim(256).await.jobs);
+        if jobs.is_empty() {
+            break;
+        }
+        for job in jobs {
+            assert_eq!(job.delivery.event, event);
+            assert!(sent.insert(job.delivery.endpoint), "sent once");
+            world.end(job, crate::verbs::OK).await;
+        }
+    }
+    assert_eq!(sent.len(), 2_000);
+    assert_eq!(
+        world.count("SELECT count(*) FROM deliveries WHERE state <> 2"),
+        0
+    );
+}
+
+#[tokio::test]
+async fn own_and_public_recipients_share_one_cursor() {
+    let world = World::with_organizations().await;
+    for _ in 0..50 {
+        world.endpoint(LARKSPUR, &[UPDATED]).await;
+        world.endpoint(RIVERSIDE, &[PUBLIC]).await;
+    }
+    world.post(public_event(LARKSPUR)).await;
+    while world.store.expand(7).await.unwrap() == Upkeep::More {}
+    for audience in [0, 1] {
+        let sql = format!("SELECT count(*) FROM deliveries WHERE audience = {audience}");
+        assert_eq!(world.count(&sql), 50);
+    }
+    assert_eq!(world.count("SELECT count(*) FROM fan_outs"), 0);
+}
+
+#[tokio::test]
+async fn endpoints_made_or_switched_off_meanwhile_get_nothing() {
+    let world = World::with_organizations().await;
+    let mut all = Vec::new();
+    for _ in 0..FIRST_FAN_OUT + 3 {
+        all.push(world.endpoint(RIVERSIDE, &[PUBLIC]).await);
+    }
+    world.pass(Duration::from_secs(1));
+    world.post(public_event(LARKSPUR)).await;
+    let last = all.last().unwrap();
+    world.switch(last, SwitchChange::Off).await;
+    world.endpoint(RIVERSIDE, &[PUBLIC]).await;
+    world.rest().await;
+    assert_eq!(world.deliveries(), FIRST_FAN_OUT as i64 + 2);
+}
+
+#[tokio::test]
+async fn a_fan_out_is_announced_and_an_ordinary_event_is_not() {
+    let world = World::with_organizations().await;
+    for _ in 0..FIRST_FAN_OUT + 1 {
+        world.endpoint(RIVERSIDE, &[PUBLIC]).await;
+    }
+    let told = async |world: &World| {
+        let wait = tokio::time::timeout(Duration::ZERO, world.engine.upkeep.notified());
+        wait.await.is_ok()
+    };
+    world.post(event(LARKSPUR)).await;
+    assert!(!told(&world).await);
+    world.post(public_event(LARKSPUR)).await;
+    assert!(told(&world).await);
+}

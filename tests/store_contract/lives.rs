@@ -1,0 +1,110 @@
+//! One life after another: what a crash leaves, what a second process is told, what is listed late.
+
+use crate::verbs::{OK, UPDATED, event};
+use crate::world::{LARKSPUR, World};
+use std::time::Duration;
+use tidings::store::StoreError;
+use tidings::store::queue::{Queue, Upkeep};
+use tidings_core::delivery::State;
+
+#[tokio::test]
+async fn w23_what_a_crashed_life_had_in_flight_is_due_again() {
+    let mut world = World::with_organizations().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world
+        .store
+        .accept((0..30).map(|_| event(LARKSPUR)).collect())
+        .await
+        .unwrap();
+    let mut jobs = world.jobs();
+    let settled = jobs.remove(0);
+    let (done, open) = (settled.delivery, jobs[0].delivery);
+    world.end(settled, OK).await;
+    drop(jobs);
+    let world = world.reopen();
+    world.pass(Duration::from_secs(5));
+    assert!(world.claim(100).await.jobs.is_empty());
+    assert_eq!(world.store.recover(world.clock.now()).await.unwrap(), 29);
+    assert_eq!(world.store.recover(world.clock.now()).await.unwrap(), 0);
+    assert_eq!(
+        (world.state(done), world.state(open)),
+        (State::Delivered, State::Due)
+    );
+    assert_eq!(world.engine.due.take(), Some(world.clock.now()));
+    assert_eq!(world.claim(100).await.jobs.len(), 29);
+}
+
+#[tokio::test]
+async fn recovery_leaves_what_this_life_leased() {
+    let mut world = World::with_organizations().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.post(event(LARKSPUR)).await;
+    assert_eq!(world.store.recover(world.clock.now()).await.unwrap(), 0);
+    let job = world.job();
+    assert_eq!(world.state(job.delivery), State::InFlight);
+}
+
+#[tokio::test]
+async fn what_is_due_is_known_in_the_next_life() {
+    let mut world = World::with_organizations().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.post(event(LARKSPUR)).await;
+    let job = world.job();
+    world.end(job, crate::verbs::FAILED).await;
+    let due = world.clock.now().plus(Duration::from_secs(10));
+    let world = world.reopen();
+    assert_eq!(world.claim(10).await.next_due, Some(due));
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.claim(10).await.jobs.len(), 1);
+}
+
+#[tokio::test]
+async fn one_process_at_a_time_and_the_other_is_named() {
+    let world = World::new();
+    let (handover, _engine) =
+        tidings::store::handover::channel(tidings::store::room::Room::new(1, 1));
+    let second = tidings::store::sqlite::SqliteStore::open(tidings::store::sqlite::Options {
+        directory: world.folder.path().to_owned(),
+        clock: world.clock.clone(),
+        handover,
+        key: tidings::store::sqlite::seal::MasterKey::from_bytes([7; 32]),
+    });
+    let wanted = StoreError::Locked {
+        path: world.folder.path().to_owned(),
+        pid: Some(std::process::id()),
+    };
+    assert_eq!(second.unwrap_err(), wanted);
+}
+
+#[tokio::test]
+async fn lists_are_written_late_and_whole() {
+    let mut world = World::with_organizations().await;
+    for _ in 0..3 {
+        world.endpoint(LARKSPUR, &[UPDATED]).await;
+    }
+    for _ in 0..4 {
+        world
+            .store
+            .accept((0..700).map(|_| event(LARKSPUR)).collect())
+            .await
+            .unwrap();
+        drop(world.jobs());
+    }
+    assert_eq!(world.count("SELECT count(*) FROM deliveries_listed"), 0);
+    // Cut short in the middle of a batch, it is written all the same.
+    for _ in 0..2 {
+        assert_eq!(
+            world.store.upkeep(world.clock.now()).await.unwrap(),
+            Upkeep::More
+        );
+    }
+    let world = world.reopen();
+    world.rest().await;
+    assert_eq!(world.count("SELECT count(*) FROM events_listed"), 2_800);
+    assert_eq!(world.count("SELECT count(*) FROM deliveries_listed"), 8_400);
+    let last = world.count("SELECT max(id) FROM events");
+    assert_eq!(
+        world.count("SELECT value FROM meta WHERE key = 'listed_to'"),
+        last
+    );
+}
