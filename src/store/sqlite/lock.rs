@@ -21,16 +21,7 @@ pub(super) struct DirectoryLock {
 /// [`StoreError::Locked`] when another process holds it; the file system's refusal.
 pub(super) fn take(directory: &Path) -> Result<DirectoryLock, StoreError> {
     let failed = |error| StoreError::file(directory, &error);
-    if !directory.is_dir() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(failed)?;
-        if let Some(parent) = directory.parent().filter(|path| path.is_dir()) {
-            sync_directory(parent)?;
-        }
-    }
+    make_directory(directory)?;
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -56,6 +47,25 @@ pub(super) fn take(directory: &Path) -> Result<DirectoryLock, StoreError> {
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .map_err(failed)?;
     Ok(DirectoryLock { _file: file })
+}
+
+/// Makes the directory for its owner only, if it is missing.
+///
+/// # Errors
+/// The file system's refusal.
+pub fn make_directory(directory: &Path) -> Result<(), StoreError> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| StoreError::file(directory, &error))?;
+    match directory.parent().filter(|path| path.is_dir()) {
+        Some(parent) => sync_directory(parent),
+        None => Ok(()),
+    }
 }
 
 /// Makes new names in a directory durable.

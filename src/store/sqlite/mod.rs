@@ -7,6 +7,7 @@ mod directory;
 mod due;
 mod error;
 mod expand;
+mod inspect;
 mod lock;
 mod log;
 mod queue;
@@ -19,6 +20,10 @@ mod step;
 pub mod tables;
 mod upkeep;
 mod writer;
+
+pub use inspect::{Inspection, inspect};
+pub use lock::make_directory;
+pub use schema::FILE as DATABASE_FILE;
 
 use super::StoreError;
 use super::handover::Handover;

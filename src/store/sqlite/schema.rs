@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The database's name in the data directory.
-pub(super) const FILE: &str = "tidings.db";
+pub const FILE: &str = "tidings.db";
 /// What every SQLite file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// `TDNG`: tells our files from other databases.
@@ -77,7 +77,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// Refuses a file that is no database before SQLite touches it; makes an empty one for the owner only.
-fn check_header(path: &Path) -> Result<(), StoreError> {
+pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
     let failed = |error| StoreError::file(path, &error);
     let mut file = OpenOptions::new()
         .read(true)
