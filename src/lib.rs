@@ -3,8 +3,12 @@
 //! Layers: `store` knows the core crate; `engine` and `http` know `store` and core, not each other; only
 //! `app` and `cli` know all. `tests/tidy.rs` holds that order.
 
+pub mod app;
 pub mod catalogue;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod engine;
 pub mod http;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,298 @@
+//! The composition root: the only place that knows every part, and the order in which they start and stop.
+//!
+//! Start: store, recovery, engine, keys, listener. Stop: the listener first, so that nothing new is
+//! accepted; then the engine drains; then the store writes out what is left and closes.
+
+use crate::clock::{self, Clock};
+use crate::config::{KeySource, Settings};
+use crate::engine::resolver::{LookupError, Resolver};
+use crate::engine::sender::{Sender, SenderError, SenderParts};
+use crate::engine::{Engine, EngineParts};
+use crate::http::{self, Api, ApiParts, BodyPace, ConnectionLimits};
+use crate::store::directory::{Directory, NewKey, PageRequest, Scope};
+use crate::store::queue::Queue as _;
+use crate::store::room::Room;
+use crate::store::sqlite::seal::{MASTER_KEY_FILE, MasterKey, MasterKeyError};
+use crate::store::sqlite::{self, Options, SqliteStore};
+use crate::store::{Actor, Reach, Store, StoreError, handover};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tidings_core::api_key::{KeyKind, KeyText};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
+
+/// Connections to receivers that are kept open for the next delivery.
+const IDLE_CONNECTIONS: usize = 1_000;
+/// How long a stop may take: in-flight attempts finish, the rest is handed back.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The master key cannot be had.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// The sender cannot be built.
+    #[error(transparent)]
+    Sender(#[from] SenderError),
+    /// The system's resolver settings cannot be read.
+    #[error("the system's resolver settings cannot be read: {0}")]
+    Resolver(#[from] LookupError),
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen on {address}: {problem}; stop what listens there or choose another address with `listen`"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's words.
+        problem: std::io::Error,
+    },
+    /// A file that a setting names cannot be read.
+    #[error("{setting}: cannot read {path}: {problem}", path = path.display())]
+    File {
+        /// The setting.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        problem: std::io::Error,
+    },
+    /// The preset operator key is no key.
+    #[error(
+        "operator_key: this is not a well-formed operator key; make one with `tidings key generate --scope operator`"
+    )]
+    OperatorKey,
+    /// The system has no random bytes.
+    #[error("no random bytes from the system: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// A running server.
+pub struct App {
+    address: SocketAddr,
+    first_key: Option<KeyText>,
+    store: Arc<SqliteStore>,
+    engine: Engine,
+    server: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+impl App {
+    /// Starts everything; when this returns, the server answers.
+    ///
+    /// # Errors
+    /// What is wrong and what to do; nothing is left running.
+    pub async fn start(settings: Settings, clock: Clock) -> Result<Self, AppError> {
+        let listener = TcpListener::bind(settings.listen)
+            .await
+            .map_err(|problem| AppError::Listen {
+                address: settings.listen,
+                problem,
+            })?;
+        let address = listener.local_addr().map_err(|problem| AppError::Listen {
+            address: settings.listen,
+            problem,
+        })?;
+        let room = Room::new(settings.memory_deliveries, settings.memory_bytes);
+        let (to_engine, handover) = handover::channel(room);
+        let store = open_store(&settings, &clock, to_engine)?;
+        let recovered = store.recover(clock.now()).await?;
+        if recovered > 0 {
+            tracing::info!(
+                deliveries = recovered,
+                "taken back from the last run, which did not stop cleanly"
+            );
+        }
+        let first_key = operator_key(&settings, &store).await?;
+        let rules = Arc::new(settings.egress);
+        let sender = Sender::new(SenderParts {
+            directory: Arc::clone(&store) as Arc<dyn Directory>,
+            clock: clock.clone(),
+            resolver: Arc::new(Resolver::system()?),
+            rules: Arc::clone(&rules),
+            signature_header: settings.signature_header.clone(),
+            extra_ca: settings
+                .extra_ca
+                .as_deref()
+                .map(read_certificates)
+                .transpose()?
+                .unwrap_or_default(),
+            idle_connections: IDLE_CONNECTIONS,
+        })?;
+        let engine = Engine::start(EngineParts {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            handover,
+            transport: Arc::new(sender),
+            clock: clock.clone(),
+            slots: settings.attempts,
+        });
+        let api = Api::new(ApiParts {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            clock,
+            rules,
+            signature_header: settings.signature_header,
+            pace: BodyPace::default(),
+            version: env!("CARGO_PKG_VERSION"),
+        })?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let limits = ConnectionLimits {
+            total: settings.connections,
+            per_address: settings.connections_per_address,
+            ..ConnectionLimits::default()
+        };
+        let server = tokio::spawn(http::serve(listener, api, limits, async {
+            let _app_gone = stopped.await;
+        }));
+        Ok(Self {
+            address,
+            first_key,
+            store,
+            engine,
+            server,
+            stop,
+        })
+    }
+
+    /// Where the API listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The operator key made at the very first start; shown once.
+    pub const fn first_key(&self) -> Option<&KeyText> {
+        self.first_key.as_ref()
+    }
+
+    /// Waits until the store can no longer promise anything; the process must end.
+    pub async fn failed(&self) -> StoreError {
+        self.store.failed().await
+    }
+
+    /// Stops: finishes what is in flight, hands back the rest, closes the store.
+    pub async fn stop(self) {
+        let _server_gone = self.stop.send(());
+        let _panicked = self.server.await;
+        self.engine.drain(DRAIN).await;
+        self.store.close().await;
+    }
+}
+
+fn open_store(
+    settings: &Settings,
+    clock: &Clock,
+    handover: handover::Handover,
+) -> Result<Arc<SqliteStore>, AppError> {
+    let master_key = match &settings.master_key {
+        KeySource::Text(text) => MasterKey::parse(text)?,
+        KeySource::File(path) => MasterKey::read(path)?,
+        KeySource::Absent => own_master_key(&settings.data)?,
+    };
+    Ok(SqliteStore::open(Options {
+        directory: settings.data.clone(),
+        clock: clock.clone(),
+        handover,
+        key: master_key,
+    })?)
+}
+
+/// The key beside the data; made when there is no data yet, never for data that another key has sealed.
+fn own_master_key(data: &Path) -> Result<MasterKey, AppError> {
+    let path = data.join(MASTER_KEY_FILE);
+    if path.exists() || data.join(sqlite::DATABASE_FILE).exists() {
+        return Ok(MasterKey::read(&path)?);
+    }
+    sqlite::make_directory(data)?;
+    Ok(MasterKey::make(&path)?)
+}
+
+/// Makes sure that there is a way in: the preset key, or on an empty store a new one, answered to be shown once.
+async fn operator_key(
+    settings: &Settings,
+    store: &SqliteStore,
+) -> Result<Option<KeyText>, AppError> {
+    let preset = match &settings.operator_key {
+        KeySource::Text(text) => Some(Zeroizing::new(text.trim().to_owned())),
+        KeySource::File(path) => Some(read_text("operator_key_file", path)?),
+        KeySource::Absent => None,
+    };
+    let (key, description, show) = match preset {
+        Some(text) => (
+            KeyText::parse(&text).map_err(|_| AppError::OperatorKey)?,
+            "preset by the operator_key setting",
+            false,
+        ),
+        None if store
+            .keys(
+                Reach::All,
+                &PageRequest {
+                    limit: 1,
+                    after: None,
+                },
+            )
+            .items
+            .is_empty() =>
+        {
+            (
+                KeyText::generated(KeyKind::Operator, &clock::random_bytes()?),
+                "made at the first start",
+                true,
+            )
+        }
+        None => return Ok(None),
+    };
+    if key.kind() != KeyKind::Operator {
+        return Err(AppError::OperatorKey);
+    }
+    if store.key(&key.hash()).is_none() {
+        let new = NewKey {
+            hash: key.hash(),
+            scope: Scope::Operator,
+            description: description.to_owned(),
+            expires_at: None,
+        };
+        store.create_key(new, Actor::server()).await?;
+    }
+    Ok(show.then_some(key))
+}
+
+fn read_text(setting: &'static str, path: &Path) -> Result<Zeroizing<String>, AppError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let text = Zeroizing::new(text);
+            Ok(Zeroizing::new(text.trim().to_owned()))
+        }
+        Err(problem) => Err(AppError::File {
+            setting,
+            path: path.to_owned(),
+            problem,
+        }),
+    }
+}
+
+fn read_certificates(
+    path: &Path,
+) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, AppError> {
+    use rustls::pki_types::pem::PemObject as _;
+    let fail = |problem: std::io::Error| AppError::File {
+        setting: "egress.extra_ca",
+        path: path.to_owned(),
+        problem,
+    };
+    let pem = std::fs::read(path).map_err(fail)?;
+    rustls::pki_types::CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| {
+            fail(std::io::Error::new(
+                std::io::ErrorKind::InvalidData,
+                error.to_string(),
+            ))
+        })
+}

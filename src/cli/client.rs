@@ -1,0 +1,223 @@
+//! A small client of our own API, for the command line and the demo.
+//!
+//! Deliberately absent: connection reuse across commands, redirects, proxies.
+
+use super::output::Failure;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+/// How long one call may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the server is, and the key to it.
+#[derive(Debug, clap::Args)]
+pub struct ServerArgs {
+    /// The server's address
+    #[arg(
+        long,
+        env = "TIDINGS_SERVER",
+        default_value = "http://127.0.0.1:8420",
+        value_name = "URL"
+    )]
+    pub server: url::Url,
+    /// An API key
+    #[arg(long, env = "TIDINGS_KEY", hide_env_values = true, value_name = "KEY")]
+    pub key: String,
+}
+
+/// A connection to the API.
+pub struct Client {
+    server: url::Url,
+    key: String,
+    connection: Option<SendRequest<Full<Bytes>>>,
+}
+
+/// An answer of the API.
+pub struct Reply {
+    /// Its status.
+    pub status: u16,
+    /// Its body; `null` when it is no JSON.
+    pub body: Value,
+}
+
+impl Reply {
+    /// The body of a 2xx, or the problem's own words.
+    pub fn ok(self) -> Result<Value, Failure> {
+        if (200..300).contains(&self.status) {
+            Ok(self.body)
+        } else {
+            Err(Failure::Failed(self.problem()))
+        }
+    }
+
+    /// A problem document in one line.
+    pub fn problem(&self) -> String {
+        let text = |value: &Value, key: &str| {
+            value
+                .get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let mut line = format!(
+            "{} {}: {}",
+            self.status,
+            text(&self.body, "code"),
+            text(&self.body, "detail")
+        );
+        for error in self
+            .body
+            .get("errors")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            line.push_str(&format!(
+                "\n  {}: {}",
+                text(error, "pointer"),
+                text(error, "detail")
+            ));
+        }
+        line
+    }
+}
+
+impl Client {
+    /// A client; nothing is dialled yet.
+    pub fn new(server: &ServerArgs) -> Self {
+        Self::of(server.server.clone(), server.key.clone())
+    }
+
+    /// A client of a server known by URL and key.
+    pub const fn of(server: url::Url, key: String) -> Self {
+        Self {
+            server,
+            key,
+            connection: None,
+        }
+    }
+
+    /// One call. `path` starts with a slash.
+    pub async fn call(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&[u8]>,
+    ) -> Result<Reply, Failure> {
+        match tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await {
+            Ok(result) => {
+                result.map_err(|problem| Failure::Failed(format!("{}: {problem}", self.server)))
+            }
+            Err(_) => Err(Failure::Failed(format!(
+                "{}: no answer within {} s",
+                self.server,
+                PATIENCE.as_secs()
+            ))),
+        }
+    }
+
+    async fn exchange(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&[u8]>,
+    ) -> Result<Reply, String> {
+        let mut connection = match self
+            .connection
+            .take()
+            .filter(|connection| !connection.is_closed())
+        {
+            Some(connection) => connection,
+            None => connect(&self.server).await?,
+        };
+        connection
+            .ready()
+            .await
+            .map_err(|error| error.to_string())?;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", self.server.authority())
+            .header("authorization", format!("Bearer {}", self.key))
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::copy_from_slice(body.unwrap_or_default())))
+            .map_err(|error| error.to_string())?;
+        let response = connection
+            .send_request(request)
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = response.status().as_u16();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?
+            .to_bytes();
+        self.connection = Some(connection);
+        Ok(Reply {
+            status,
+            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        })
+    }
+}
+
+async fn connect(server: &url::Url) -> Result<SendRequest<Full<Bytes>>, String> {
+    let host = server.host_str().ok_or("the server's URL has no host")?;
+    let port = server
+        .port_or_known_default()
+        .ok_or("the server's URL has no port")?;
+    let stream = TcpStream::connect((host.trim_matches(['[', ']']), port))
+        .await
+        .map_err(|error| format!("cannot connect ({error}); is the server running?"))?;
+    stream
+        .set_nodelay(true)
+        .map_err(|error| error.to_string())?;
+    match server.scheme() {
+        "http" => handshake(stream).await,
+        "https" => {
+            let name = rustls::pki_types::ServerName::try_from(host.to_owned())
+                .map_err(|error| error.to_string())?;
+            let stream = tokio_rustls::TlsConnector::from(Arc::new(tls()?))
+                .connect(name, stream)
+                .await
+                .map_err(|error| error.to_string())?;
+            handshake(stream).await
+        }
+        other => Err(format!(
+            "the server's URL starts with {other}:, not http: or https:"
+        )),
+    }
+}
+
+fn tls() -> Result<rustls::ClientConfig, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+async fn handshake(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<SendRequest<Full<Bytes>>, String> {
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    tokio::spawn(async move {
+        let _ended = connection.await;
+    });
+    Ok(sender)
+}

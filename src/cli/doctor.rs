@@ -1,0 +1,209 @@
+//! `tidings doctor`: checks what a server needs and says what to do. It changes nothing that a server uses.
+
+use super::SettingFlags;
+use super::output::{Failure, say};
+use super::serve::settings_text;
+use super::small_runtime;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::engine::resolver::Resolver;
+use crate::store::sqlite::{self, Inspection};
+use std::path::Path;
+use tidings_core::time::Timestamp;
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    flags: SettingFlags,
+    /// A receiver's host name to look up
+    #[arg(long, value_name = "HOST")]
+    resolve: Option<String>,
+    /// Print one JSON object a check
+    #[arg(long)]
+    json: bool,
+}
+
+/// How one check ended.
+enum Finding {
+    Good(String),
+    /// Works, but look at it.
+    Note(String),
+    /// Does not work; the text says what to do.
+    Bad(String),
+}
+
+/// A clock before this is wrong: the first version was not made yet. 2026-01-01.
+const NOT_BEFORE: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+/// Less free space than this is a warning.
+const SPACE: u64 = 1 << 30;
+
+/// Runs `tidings doctor`.
+pub fn run(args: DoctorArgs) -> Result<(), Failure> {
+    let settings = Settings::parse(&settings_text(&args.flags)?)?;
+    let checks = [
+        (
+            "settings",
+            Finding::Good(String::from(
+                "every value is allowed (see `tidings serve --print-config`)",
+            )),
+        ),
+        ("clock", clock()),
+        ("disk", disk(&settings.data)),
+        ("database", database(&settings.data)),
+        ("listen", listen(&settings)),
+        (
+            "names",
+            small_runtime()?.block_on(names(args.resolve.as_deref())),
+        ),
+        ("egress", egress(&settings)),
+    ];
+    let mut bad = 0;
+    for (name, finding) in checks {
+        let (word, text) = match finding {
+            Finding::Good(text) => ("ok", text),
+            Finding::Note(text) => ("note", text),
+            Finding::Bad(text) => {
+                bad += 1;
+                ("BAD", text)
+            }
+        };
+        let line = if args.json {
+            serde_json::json!({ "check": name, "result": word.to_lowercase(), "detail": text })
+                .to_string()
+        } else {
+            format!("{word:<5}{name:<10}{text}")
+        };
+        say(&line)?;
+    }
+    if bad == 0 {
+        Ok(())
+    } else {
+        Err(Failure::Failed(format!("{bad} of the checks failed")))
+    }
+}
+
+fn clock() -> Finding {
+    let now = Clock::system().now();
+    if now < NOT_BEFORE {
+        Finding::Bad(format!(
+            "it is {now} here, which cannot be: set the clock, or signatures will be refused as too old"
+        ))
+    } else {
+        Finding::Good(format!("it is {now} here"))
+    }
+}
+
+fn disk(data: &Path) -> Finding {
+    let existing = data
+        .ancestors()
+        .find(|path| path.exists() || path.as_os_str().is_empty())
+        .filter(|path| !path.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let probe = existing.join(format!(".tidings-doctor-{}", std::process::id()));
+    if let Err(error) =
+        std::fs::write(&probe, b"probe").and_then(|()| std::fs::File::open(&probe)?.sync_all())
+    {
+        return Finding::Bad(format!(
+            "{} cannot be written ({error}): give this user the right to, or choose another directory with `data`",
+            existing.display()
+        ));
+    }
+    let removed = std::fs::remove_file(&probe);
+    match (rustix::fs::statvfs(existing), removed) {
+        (Err(error), _) => Finding::Bad(format!("{}: {error}", existing.display())),
+        (_, Err(error)) => Finding::Bad(format!(
+            "{}: the probe file cannot be removed: {error}",
+            existing.display()
+        )),
+        (Ok(space), Ok(())) => {
+            let free = space.f_bavail.saturating_mul(space.f_frsize);
+            let text = format!(
+                "{} can be written, {} MiB are free",
+                existing.display(),
+                free >> 20
+            );
+            if free < SPACE {
+                Finding::Note(text)
+            } else {
+                Finding::Good(text)
+            }
+        }
+    }
+}
+
+fn database(data: &Path) -> Finding {
+    match sqlite::inspect(data) {
+        Ok(Inspection::Absent) => {
+            Finding::Good(String::from("none yet; the first `tidings serve` makes it"))
+        }
+        Ok(Inspection::InUse { pid }) => Finding::Good(format!(
+            "in use by a running server{}",
+            pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
+        )),
+        Ok(Inspection::Sound { format, bytes }) => {
+            Finding::Good(format!("sound: format {format}, {} MiB", bytes >> 20))
+        }
+        Err(error) => Finding::Bad(error.to_string()),
+    }
+}
+
+fn listen(settings: &Settings) -> Finding {
+    match std::net::TcpListener::bind(settings.listen) {
+        Ok(_) => Finding::Good(format!("{} is free", settings.listen)),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::Note(format!(
+            "{} is in use: by a running server, or choose another with `listen`",
+            settings.listen
+        )),
+        Err(error) => Finding::Bad(format!(
+            "{}: {error}; choose another address with `listen`",
+            settings.listen
+        )),
+    }
+}
+
+async fn names(host: Option<&str>) -> Finding {
+    let resolver = match Resolver::system() {
+        Ok(resolver) => resolver,
+        Err(error) => {
+            return Finding::Bad(format!(
+                "the system's resolver settings cannot be read: {error}"
+            ));
+        }
+    };
+    let Some(host) = host else {
+        return Finding::Good(String::from(
+            "the system's resolver settings are read (try a host with --resolve HOST)",
+        ));
+    };
+    match resolver.lookup(host).await {
+        Ok(addresses) => Finding::Good(format!(
+            "{host} is {}",
+            addresses
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        )),
+        Err(error) => Finding::Bad(format!("{host}: {error}")),
+    }
+}
+
+fn egress(settings: &Settings) -> Finding {
+    let rules = &settings.egress;
+    let opened: Vec<String> = rules.opened_metadata().map(ToString::to_string).collect();
+    if !opened.is_empty() {
+        return Finding::Note(format!(
+            "egress.allow opens cloud metadata addresses ({}): whoever sets a target URL can read what they serve",
+            opened.join(", ")
+        ));
+    }
+    let allow: Vec<String> = rules.allow.iter().map(ToString::to_string).collect();
+    if allow.is_empty() {
+        Finding::Good(String::from(
+            "public addresses only; open private ones with egress.allow",
+        ))
+    } else {
+        Finding::Good(format!("public addresses and {}", allow.join(", ")))
+    }
+}

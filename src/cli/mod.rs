@@ -1,0 +1,161 @@
+//! The command line: what was asked for, parsed by clap, and one exit code for each way to end.
+//!
+//! Exit codes: 0 done; 1 it did not work (the message says why); 2 the command line is wrong; 74 the disk
+//! failed; 78 a setting or the data directory is wrong.
+
+mod client;
+mod demo;
+mod doctor;
+mod events;
+mod keys;
+mod listen;
+mod output;
+mod receiver;
+mod serve;
+mod verify;
+mod view;
+
+use crate::config::{Form, SETTINGS, Setting};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
+use output::{Failure, say_error};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A self-hosted server that sends webhooks: signed, retried, and found in the log.
+#[derive(Debug, Parser)]
+#[command(name = "tidings", version, about, after_help = AFTER)]
+struct Cli {
+    #[command(subcommand)]
+    command: Action,
+}
+
+const AFTER: &str = "Start here: tidings demo\n\nExit codes: 0 done, 1 failed (the message says why), 2 wrong command line, 74 disk failure, 78 wrong setting or data directory";
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Run the server
+    #[command(
+        after_help = "Example: tidings serve --data /var/lib/tidings --egress-allow 10.1.2.0/24"
+    )]
+    Serve(serve::ServeArgs),
+    /// Show the whole product in one terminal: server, receivers, events, retries
+    #[command(after_help = "Example: tidings demo")]
+    Demo(demo::DemoArgs),
+    /// Post one event, or many from NDJSON
+    #[command(after_help = events::EXAMPLES)]
+    Send(events::SendArgs),
+    /// A local receiver that verifies and prints what it gets, and can fail on purpose
+    #[command(after_help = "Example: tidings listen --secret whsec_… --status 500 --times 2")]
+    Listen(listen::ListenArgs),
+    /// Check a signature, offline
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::VerifyArgs),
+    /// API keys
+    #[command(subcommand, after_help = keys::EXAMPLES)]
+    Key(keys::KeyAction),
+    /// Check settings, disk, clock, database, name resolution and egress, and say what to do
+    #[command(after_help = "Example: tidings doctor --data /var/lib/tidings")]
+    Doctor(doctor::DoctorArgs),
+    /// Print the OpenAPI document
+    #[command(after_help = "Example: tidings openapi > openapi.json")]
+    Openapi,
+}
+
+/// The settings that flags gave, by name: one flag for every row of the table.
+#[derive(Debug, Clone, Default)]
+pub struct SettingFlags {
+    /// Values by setting name.
+    pub values: BTreeMap<&'static str, String>,
+    /// A settings file named by flag.
+    pub file: Option<PathBuf>,
+}
+
+fn flag_name(setting: &str) -> String {
+    setting.replace(['.', '_'], "-")
+}
+
+/// Secrets have no flag: every user of the machine can read a process's arguments.
+fn on_the_command_line() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS
+        .iter()
+        .filter(|setting| setting.form != Form::Secret)
+}
+
+impl Args for SettingFlags {
+    fn augment_args(command: Command) -> Command {
+        let file = Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .help("Settings file [default: ./tidings.toml, when it exists]");
+        on_the_command_line().fold(command.arg(file), |command, setting| {
+            let default = if setting.default.is_empty() {
+                String::new()
+            } else {
+                format!(" [default: {}]", setting.default)
+            };
+            let help = format!(
+                "{}: {}{default} [env: {}]",
+                setting.help, setting.allowed, setting.env
+            );
+            command.arg(
+                Arg::new(setting.name)
+                    .long(flag_name(setting.name))
+                    .value_name("VALUE")
+                    .help(help)
+                    .help_heading("Settings"),
+            )
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SettingFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut flags = Self::default();
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for setting in on_the_command_line() {
+            if let Some(value) = matches.get_one::<String>(setting.name) {
+                self.values.insert(setting.name, value.clone());
+            }
+        }
+        self.file = matches.get_one::<String>("config").map(PathBuf::from);
+        Ok(())
+    }
+}
+
+/// Runs the command line to its end.
+pub fn run() -> ExitCode {
+    let result = match Cli::parse().command {
+        Action::Serve(args) => serve::run(args),
+        Action::Demo(args) => demo::run(args),
+        Action::Send(args) => events::run(args),
+        Action::Listen(args) => listen::run(args),
+        Action::Verify(args) => verify::run(args),
+        Action::Key(action) => keys::run(action),
+        Action::Doctor(args) => doctor::run(args),
+        Action::Openapi => output::say(crate::http::openapi()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say_error(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// A runtime for commands that talk to a server for a moment.
+fn small_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot start: {error}")))
+}

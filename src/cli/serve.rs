@@ -1,0 +1,118 @@
+//! `tidings serve`: the server, until a signal stops it.
+
+use super::output::{Failure, note, say};
+use super::{SettingFlags, output};
+use crate::app::{App, AppError};
+use crate::clock::Clock;
+use crate::config::{Layers, Resolved, Settings, load};
+use crate::telemetry;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How to serve.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    flags: SettingFlags,
+    /// Print every setting with the origin of its value, and end
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// The settings file that is read when none is named.
+const FILE: &str = "tidings.toml";
+
+/// All settings as text, from this process's flags, environment and file.
+pub fn settings_text(flags: &SettingFlags) -> Result<BTreeMap<&'static str, Resolved>, Failure> {
+    let environment = |name: &str| std::env::var(name).ok();
+    let named: Option<PathBuf> = flags
+        .file
+        .clone()
+        .or_else(|| environment("TIDINGS_CONFIG").map(PathBuf::from));
+    let file = named.or_else(|| Some(PathBuf::from(FILE)).filter(|path| path.exists()));
+    Ok(load(&Layers {
+        flags: flags.values.clone(),
+        environment: &environment,
+        file: file.as_deref().map(Path::new),
+    })?)
+}
+
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::Store(error) => Self::Store(error),
+            other => Self::Environment(other.to_string()),
+        }
+    }
+}
+
+/// The runtime of the server: one worker a core.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot start: {error}")))
+}
+
+/// Runs `tidings serve`.
+pub fn run(args: ServeArgs) -> Result<(), Failure> {
+    let text = settings_text(&args.flags)?;
+    let settings = Settings::parse(&text)?;
+    if args.print_config {
+        return say(Settings::print(&text).trim_end());
+    }
+    telemetry::start(&settings.telemetry);
+    runtime()?.block_on(serve(settings))
+}
+
+async fn serve(settings: Settings) -> Result<(), Failure> {
+    let stop = Stop::listen()?;
+    let data = settings.data.display().to_string();
+    let app = App::start(settings, Clock::system()).await?;
+    note(&format!(
+        "Tidings {} serves http://{} (data in {data})",
+        env!("CARGO_PKG_VERSION"),
+        app.address()
+    ));
+    if let Some(key) = app.first_key() {
+        note("The operator's API key, shown this once:");
+        output::say(key.expose())?;
+    }
+    tokio::select! {
+        () = stop.wait() => {
+            tracing::info!("stopping: finishing what is in flight");
+            app.stop().await;
+            Ok(())
+        }
+        error = app.failed() => Err(Failure::Store(error)),
+    }
+}
+
+/// The signals that stop a server cleanly.
+pub struct Stop {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    /// Listens from now on.
+    pub fn listen() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for one.
+    pub async fn wait(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
