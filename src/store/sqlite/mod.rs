@@ -245,3 +245,6 @@ fn start(connection: &Connection, clock: &Clock) -> Result<Started, StoreError> 
         ids: IdSource::above(last),
     })
 }
+
+#[cfg(test)]
+mod tests;

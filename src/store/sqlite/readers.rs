@@ -71,6 +71,12 @@ impl Readers {
         done.await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// The clock that ends reads.
+    #[cfg(test)]
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
     /// Refuses new reads, waits for running ones, and closes the connections.
     pub(super) async fn close(&self) {
         let all = self.0.turns.acquire_many(CONNECTIONS as u32).await;

@@ -41,6 +41,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(BUSY)?;
+    let found = identify(&connection, path)?;
     // Page size and vacuum mode are chosen here for good: they only work on an empty file.
     connection.execute_batch(
         "PRAGMA page_size = 16384;
@@ -54,7 +55,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
          PRAGMA temp_store = MEMORY;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);
-    migrate(&connection, path)?;
+    migrate(&connection, found)?;
     if let Some(directory) = path.parent() {
         sync_directory(directory)?;
     }
@@ -101,7 +102,8 @@ pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
     })
 }
 
-fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// The format of a database of ours; 0 for a new one. Writes nothing.
+fn identify(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 =
         connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
@@ -122,6 +124,10 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
             written_by: written_by(connection)?,
         });
     }
+    Ok(found)
+}
+
+fn migrate(connection: &Connection, found: u32) -> Result<(), StoreError> {
     for (step, sql) in (1_u32..).zip(MIGRATIONS).skip(found as usize) {
         let transaction = connection.unchecked_transaction()?;
         transaction.execute_batch(sql)?;

@@ -1,0 +1,267 @@
+//! What only the inside can bring about: a full disk, a file that is not ours, a defect in the middle of a group.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use super::*;
+use crate::store::Actor;
+use crate::store::directory::{Directory, OrganizationChange};
+use crate::store::handover::{self, Receiver};
+use crate::store::queue::{Accept, Accepted, Queue};
+use crate::store::room::Room;
+use bytes::Bytes;
+use std::time::Duration;
+use tempfile::TempDir;
+use tidings_core::event::{NewEvent, Publicity};
+use tidings_core::event_type::EventTypeName;
+use tidings_core::id::OrganizationId;
+use tidings_core::organization::AddOns;
+use tidings_core::time::Timestamp;
+
+fn try_open(folder: &TempDir) -> Result<(Arc<SqliteStore>, Receiver), StoreError> {
+    let (handover, engine) = handover::channel(Room::new(100, 1 << 20));
+    let store = SqliteStore::open(Options {
+        directory: folder.path().join("data"),
+        clock: Clock::manual(Timestamp::from_millis(1_772_357_400_000)),
+        handover,
+        key: MasterKey::from_bytes([7; 32]),
+    })?;
+    Ok((store, engine))
+}
+
+async fn open() -> (TempDir, Arc<SqliteStore>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = try_open(&folder).unwrap();
+    let change = OrganizationChange {
+        name: String::from("Larkspur Commons"),
+        slug: None,
+        add_ons: AddOns::NONE,
+    };
+    let id = OrganizationId::new(1).unwrap();
+    store
+        .put_organization(id, change, Actor::server())
+        .await
+        .unwrap();
+    (folder, store)
+}
+
+fn event(bytes: usize) -> Accept {
+    Accept {
+        event: NewEvent {
+            organization: OrganizationId::new(1).unwrap(),
+            event_type: EventTypeName::parse("project.updated").unwrap(),
+            publicity: Publicity::Private,
+            data: Bytes::from(vec![b' '; bytes]),
+            reference: None,
+        },
+        idempotency: None,
+    }
+}
+
+/// Bounds the file, as a full disk would.
+async fn bound(store: &SqliteStore, more: i64) {
+    let bounded = store.change(move |step| {
+        let pages: i64 = step
+            .connection()
+            .pragma_query_value(None, "page_count", |row| row.get(0))?;
+        let bound = format!("PRAGMA max_page_count = {}", pages + more);
+        step.connection().query_row(&bound, [], |_| Ok(()))?;
+        Ok(())
+    });
+    bounded.await.unwrap();
+}
+
+async fn events(store: &SqliteStore) -> i64 {
+    store
+        .read(|sql| Ok(sql.query_row("SELECT count(*) FROM events", [], |row| row.get(0))?))
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn on_a_full_disk_nothing_is_half_stored_and_it_heals() {
+    let (folder, store) = open().await;
+    bound(&store, 40).await;
+    let mut taken = 0;
+    let refused = loop {
+        match store.accept(vec![event(60_000), event(60_000)]).await {
+            Ok(answers) => {
+                assert!(
+                    answers
+                        .iter()
+                        .all(|answer| matches!(answer, Accepted::Stored(_)))
+                );
+                taken += 2;
+            }
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused, StoreError::Full);
+    assert!(taken > 0);
+    assert_eq!(events(&store).await, taken);
+    assert_eq!(
+        store.accept(vec![event(60_000)]).await,
+        Err(StoreError::Full)
+    );
+    bound(&store, 1_000).await;
+    store.accept(vec![event(60_000)]).await.unwrap();
+    drop(store);
+    let (store, _) = try_open(&folder).unwrap();
+    assert_eq!(events(&store).await, taken + 1);
+}
+
+#[tokio::test]
+async fn a_failed_change_is_undone_and_harms_no_other() {
+    let (_folder, store) = open().await;
+    let failing = store.change(|step| {
+        step.connection().execute("DELETE FROM organizations", [])?;
+        step.apply(|_| panic!("applied"));
+        step.connection().execute("no statement", [])?;
+        Ok(())
+    });
+    let (failed, accepted) = tokio::join!(failing, store.accept(vec![event(1)]));
+    assert!(matches!(failed, Err(StoreError::Internal { .. })));
+    assert!(matches!(accepted.unwrap()[0], Accepted::Stored(_)));
+}
+
+#[tokio::test]
+async fn shared_work_is_stored_together_or_not_at_all() {
+    let (_folder, store) = open().await;
+    // The writer is held until both are queued, so that they share a group.
+    let (release, held) = std::sync::mpsc::sync_channel::<()>(0);
+    let hold = store.change(move |_| {
+        let _released = held.recv();
+        Ok(())
+    });
+    let broken = store.share(1, |step| {
+        step.connection().execute("no statement", [])?;
+        Ok(())
+    });
+    let good = store.accept(vec![event(1)]);
+    let released = async { release.send(()).unwrap() };
+    let (_, good, broken, ()) = tokio::join!(hold, good, broken, released);
+    assert_eq!(good.unwrap_err(), broken.unwrap_err());
+    assert_eq!(events(&store).await, 0);
+    store.accept(vec![event(1)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_system_that_fails_ends_all_writing() {
+    let (_folder, store) = open().await;
+    let failure = StoreError::Io {
+        what: String::from("fsync"),
+    };
+    let failing = failure.clone();
+    let answer = store.change::<(), _>(move |_| Err(failing)).await;
+    assert_eq!(answer, Err(failure.clone()));
+    assert_eq!(store.failed().await, failure);
+    assert_eq!(store.accept(vec![event(1)]).await, Err(failure));
+}
+
+#[tokio::test]
+async fn a_writer_that_panics_is_a_failure_and_no_silence() {
+    let (_folder, store) = open().await;
+    let answer = store.change::<(), _>(|_| panic!("a defect")).await;
+    assert_eq!(answer, Err(StoreError::Closed));
+    assert!(matches!(store.failed().await, StoreError::Internal { .. }));
+}
+
+#[tokio::test]
+async fn a_read_that_takes_too_long_is_ended() {
+    let (_folder, store) = open().await;
+    let clock = store.readers.clock().clone();
+    let endless = store.read(move |sql| {
+        clock.set(clock.now().plus(Duration::from_secs(3)));
+        let sql = sql.query_row(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+            [],
+            |row| row.get::<_, i64>(0),
+        )?;
+        Ok(sql)
+    });
+    assert_eq!(endless.await, Err(StoreError::Overloaded));
+    assert_eq!(events(&store).await, 0);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_ours_is_refused_untouched() {
+    let (folder, store) = open().await;
+    drop(store);
+    let file = folder.path().join("data").join(schema::FILE);
+    let good = std::fs::read(&file).unwrap();
+    let foreign = || {
+        std::fs::remove_file(&file).unwrap();
+        let other = Connection::open(&file).unwrap();
+        other
+            .execute_batch("CREATE TABLE theirs (id INTEGER)")
+            .unwrap();
+    };
+    let newer = || {
+        std::fs::write(&file, &good).unwrap();
+        let ours = Connection::open(&file).unwrap();
+        ours.pragma_update(None, "user_version", 99).unwrap();
+    };
+    let cases: [(&str, &dyn Fn()); 5] = [
+        ("no database", &|| {
+            std::fs::write(&file, b"PK\x03\x04 something else").unwrap()
+        }),
+        ("cut short", &|| {
+            std::fs::write(&file, &good[..good.len() / 2]).unwrap()
+        }),
+        ("torn", &|| {
+            let mut torn = good.clone();
+            torn[100..16_384].fill(0x5a);
+            std::fs::write(&file, torn).unwrap();
+        }),
+        ("foreign", &foreign),
+        ("newer", &newer),
+    ];
+    for (case, make) in cases {
+        make();
+        let before = std::fs::read(&file).unwrap();
+        match try_open(&folder).unwrap_err() {
+            StoreError::Damaged { path, .. } if case != "newer" => assert_eq!(path, file, "{case}"),
+            StoreError::TooNew {
+                found: 99,
+                written_by,
+                ..
+            } if case == "newer" => {
+                assert_eq!(written_by, env!("CARGO_PKG_VERSION"));
+            }
+            other => panic!("{case}: {other:?}"),
+        }
+        assert!(
+            std::fs::read(&file).unwrap() == before,
+            "{case} is untouched"
+        );
+    }
+    std::fs::write(&file, good).unwrap();
+    try_open(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn the_file_is_set_up_as_decided() {
+    let (folder, store) = open().await;
+    let pragmas = store.change(|step| {
+        let mut found = Vec::new();
+        for pragma in ["page_size", "auto_vacuum", "synchronous", "foreign_keys"] {
+            found.push(
+                step.connection()
+                    .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))?,
+            );
+        }
+        Ok(found)
+    });
+    assert_eq!(pragmas.await.unwrap(), [16_384, 2, 2, 1]);
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let data = folder.path().join("data");
+    assert_eq!(
+        (mode(data.clone()), mode(data.join(schema::FILE))),
+        (0o700, 0o600)
+    );
+}
