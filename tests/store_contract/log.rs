@@ -45,6 +45,26 @@ async fn an_event_is_seen_by_its_owner_and_by_those_it_went_to() {
         see(LARKSPUR, public).await,
         Some(vec![(rests(Resting::Exhausted), 1)])
     );
+    let reference_to = |owner| {
+        let (world, delivery) = (&world, if owner == LARKSPUR { &mine } else { &other });
+        let id = DeliveryId {
+            event: public,
+            endpoint: delivery.id,
+        };
+        async move {
+            let reach = Reach::One(organization(owner));
+            let event = world.store.event(reach, public).await.unwrap().unwrap();
+            let delivery = world.store.delivery(reach, id).await.unwrap().unwrap();
+            assert_eq!(event.summary.reference, delivery.summary.reference);
+            event.summary.reference
+        }
+    };
+    assert_eq!(reference_to(LARKSPUR).await, Reference::parse("r"));
+    assert_eq!(
+        reference_to(RIVERSIDE).await,
+        None,
+        "a reference is its owner's"
+    );
     let whole = world
         .store
         .event(Reach::All, public)

@@ -45,14 +45,19 @@ impl Server {
 
     /// The same with more environment variables.
     pub fn start_with(data: &Path, key: &str, environment: &[(&str, &str)]) -> Self {
-        let mut child = tidings()
-            .arg("serve")
+        let mut command = tidings();
+        command.arg("serve").envs(environment.iter().copied());
+        Self::run(command, data, key)
+    }
+
+    /// Runs a prepared `tidings serve` and waits until it says that it serves.
+    pub fn run(mut command: Command, data: &Path, key: &str) -> Self {
+        let mut child = command
             .env("TIDINGS_LISTEN", "127.0.0.1:0")
             .env("TIDINGS_DATA", data)
             .env("TIDINGS_OPERATOR_KEY", key)
             .env("TIDINGS_EGRESS_ALLOW", "127.0.0.1/32")
             .env("TIDINGS_TELEMETRY_LOG", "warn")
-            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -19,12 +19,16 @@ pub fn find(
     reach: Reach,
     id: EventId,
 ) -> Result<Option<EventDetail>, StoreError> {
-    let Some(summary) = summary(connection, tables, id)? else {
+    let Some(mut summary) = summary(connection, tables, id)? else {
         return Ok(None);
     };
     let deliveries = states(connection, tables, reach, id)?;
-    if !reach.covers(summary.organization) && deliveries.is_empty() {
-        return Ok(None);
+    if !reach.covers(summary.organization) {
+        if deliveries.is_empty() {
+            return Ok(None);
+        }
+        // The owner's word, for the owner's eyes.
+        summary.reference = None;
     }
     let expanding = connection
         .prepare_cached(sql::EXPANDING)?

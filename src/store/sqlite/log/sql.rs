@@ -31,10 +31,11 @@ pub const EVENTS_LISTED: &str = "SELECT event_id FROM events_listed
 pub const REFERENCES_LISTED: &str = "SELECT event_id FROM references_listed
     WHERE organization_id = ?1 AND reference = ?2 AND event_id < ?3 ORDER BY event_id DESC";
 
-/// One delivery with what it takes from its event.
+/// One delivery with what it takes from its event. The reference is the owner's word, for the owner's eyes.
 pub const DELIVERY: &str =
     "SELECT d.event_id, d.endpoint_id, d.organization_id, d.name_id, d.audience, d.state,
-        d.round, d.attempts, d.failures, d.due_at, d.rested_at, e.accepted_at, e.reference
+        d.round, d.attempts, d.failures, d.due_at, d.rested_at, e.accepted_at,
+        CASE WHEN e.organization_id = d.organization_id THEN e.reference END
     FROM deliveries d CROSS JOIN events e ON e.id = d.event_id
     WHERE d.event_id = ?1 AND d.endpoint_id = ?2";
 /// Its attempts, each with the endpoint as it was.
