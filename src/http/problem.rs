@@ -8,7 +8,7 @@ use super::reply::{Reply, RequestId};
 use crate::store::StoreError;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use std::borrow::Cow;
 use tidings_core::json::JsonError;
@@ -44,6 +44,7 @@ enum RetryAfter {
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
     code: Code,
+    status: StatusCode,
     detail: Cow<'static, str>,
     faults: Vec<Fault>,
     retry: RetryAfter,
@@ -103,6 +104,7 @@ impl Problem {
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
+            status: code.status(),
             detail: detail.into(),
             faults: Vec::new(),
             retry: RetryAfter::Never,
@@ -133,6 +135,10 @@ impl Problem {
                 format!("{} problems; see errors.", several.len()),
             ),
         };
+        // A code may also have a meaning for the whole request (`too_many_headers`); in a field it is 422.
+        if problem.status != StatusCode::BAD_REQUEST {
+            problem.status = StatusCode::UNPROCESSABLE_ENTITY;
+        }
         problem.faults = faults;
         problem
     }
@@ -181,7 +187,7 @@ impl Problem {
         ProblemShown {
             r#type: format!("urn:tidings:problem:{}", self.code.name()),
             title: self.code.title(),
-            status: self.code.status().as_u16(),
+            status: self.status.as_u16(),
             code: self.code.name(),
             detail: self.detail,
             errors: self
@@ -210,8 +216,8 @@ impl Problem {
         if self.closes {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let status = self.code.status();
-        if status == http::StatusCode::UNAUTHORIZED {
+        let status = self.status;
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         let shown = self.shown(Some(request_id.to_string()));

@@ -34,8 +34,14 @@ impl Schemas {
     /// Checks the data of an event of a type that enforces its schema. Pointers start at `/data`.
     pub fn check(&self, entry: &EventType, schema: &Arc<str>, data: &[u8]) -> Result<(), Problem> {
         let validator = self.validator(entry, schema)?;
-        let data: serde_json::Value =
-            serde_json::from_slice(data).map_err(|error| Problem::internal(&error))?;
+        // The text is JSON; only a number beyond 64-bit floats has no value a schema could be held against.
+        let Ok(data) = serde_json::from_slice::<serde_json::Value>(data) else {
+            return Err(Problem::field(
+                "/data",
+                Code::SchemaMismatch,
+                "A number is too large to be held against the type's schema.",
+            ));
+        };
         let faults: Vec<Fault> = validator
             .iter_errors(&data)
             .take(FAULTS_MAX)

@@ -150,3 +150,56 @@ fn codes_that_core_names_are_in_the_catalogue() {
         assert_eq!(Code::named(name).name(), *name);
     }
 }
+
+#[test]
+fn what_the_store_cannot_do_is_told_without_what_is_inside() {
+    use super::problem::Problem;
+    use super::reply::RequestId;
+    use crate::store::StoreError;
+    let inside = String::from("/var/lib/secret.db: SELECT");
+    let path = std::path::PathBuf::from(&inside);
+    for (error, status, code) in [
+        (StoreError::Full, 503, "storage_full"),
+        (StoreError::Overloaded, 503, "overloaded"),
+        (StoreError::Closed, 503, "stopping"),
+        (
+            StoreError::Damaged {
+                path,
+                what: inside.clone(),
+            },
+            503,
+            "damaged",
+        ),
+        (
+            StoreError::Io {
+                what: inside.clone(),
+            },
+            503,
+            "damaged",
+        ),
+        (
+            StoreError::Internal {
+                what: inside.clone(),
+            },
+            500,
+            "internal",
+        ),
+    ] {
+        for random in 0..10 {
+            let reply = Problem::from(error.clone()).reply(RequestId::new([1, 2]), random);
+            let text = String::from_utf8(reply.body.to_vec()).unwrap();
+            assert_eq!(reply.status, status, "{text}");
+            assert!(text.contains(&format!("\"code\":\"{code}\"")), "{text}");
+            assert!(
+                !text.contains("secret") && !text.contains("SELECT"),
+                "{text}"
+            );
+            let wait = reply
+                .headers
+                .get("retry-after")
+                .map(|wait| wait.to_str().unwrap().to_owned());
+            let wanted = (status == 503).then(|| (1 + random % 5).to_string());
+            assert_eq!(wait, wanted, "{code}");
+        }
+    }
+}

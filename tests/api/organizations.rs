@@ -1,0 +1,114 @@
+//! Organizations: made, changed, listed, switched, deleted.
+
+use super::world::{LARKSPUR, World};
+
+#[tokio::test]
+async fn an_organization_is_made_changed_and_deleted() {
+    let world = World::new().await;
+    let path = "/v1/organizations/7";
+    world.get(path).await.refused(404, "no_such_organization");
+    let made = world
+        .send(
+            "PUT",
+            path,
+            r#"{"name":"Ä","slug":"a-1","add_ons":["crm_integrations"]}"#,
+        )
+        .await
+        .expect(201);
+    assert_eq!(
+        (&made["id"], &made["slug"], &made["webhooks_enabled"]),
+        (&7.into(), &"a-1".into(), &false.into())
+    );
+    let changed = world
+        .send("PUT", path, r#"{"name":"B","add_ons":[]}"#)
+        .await
+        .expect(200);
+    assert_eq!(
+        (&changed["slug"], &changed["webhooks_available"]),
+        (&"a-1".into(), &false.into())
+    );
+    world.send("DELETE", path, "").await.expect(204);
+    world.get(path).await.refused(404, "no_such_organization");
+    world
+        .send("DELETE", path, "")
+        .await
+        .refused(404, "no_such_organization");
+}
+
+#[tokio::test]
+async fn w1_without_an_add_on_the_switch_and_endpoints_are_refused() {
+    let world = World::new().await;
+    world
+        .send("PUT", "/v1/organizations/7", r#"{"name":"B","add_ons":[]}"#)
+        .await
+        .expect(201);
+    let switch = world
+        .send("PUT", "/v1/organizations/7/webhooks", r#"{"enabled":true}"#)
+        .await;
+    switch.refused(403, "add_on_required");
+    let endpoint = r#"{"url":"https://a.example/","event_types":["project.updated"]}"#;
+    let made = world
+        .send("POST", "/v1/organizations/7/endpoints", endpoint)
+        .await;
+    made.refused(403, "add_on_required");
+    world.event(7).await;
+}
+
+#[tokio::test]
+async fn w3_the_first_endpoint_turns_the_switch_on_and_it_can_be_turned_off() {
+    let world = World::with_organizations().await;
+    let endpoint = world.endpoint(LARKSPUR, &["project.updated"]).await;
+    assert_eq!(endpoint["status"], "active");
+    let off = world
+        .send(
+            "PUT",
+            "/v1/organizations/4417/webhooks",
+            r#"{"enabled":false}"#,
+        )
+        .await
+        .expect(200);
+    assert_eq!(off["webhooks_enabled"], false);
+    let path = format!(
+        "/v1/organizations/4417/endpoints/{}",
+        endpoint["id"].as_str().unwrap()
+    );
+    let shown = world.get(&path).await.expect(200);
+    assert_eq!(
+        (&shown["enabled"], &shown["status"]),
+        (&true.into(), &"off".into())
+    );
+}
+
+#[tokio::test]
+async fn a_list_is_walked_page_by_page_without_gaps() {
+    let world = World::new().await;
+    for id in 1..=7 {
+        let path = format!("/v1/organizations/{id}");
+        world
+            .send("PUT", &path, r#"{"name":"A","add_ons":[]}"#)
+            .await
+            .expect(201);
+    }
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = world
+            .get(&format!("/v1/organizations?limit=3{cursor}"))
+            .await
+            .expect(200);
+        seen.extend(
+            page["data"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["id"].as_i64().unwrap()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
+    let foreign = format!("/v1/keys?limit=3{cursor}");
+    world.get(&foreign).await.refused(400, "invalid_cursor");
+}

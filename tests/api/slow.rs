@@ -1,0 +1,121 @@
+//! S14: slow and greedy clients cannot hold the door; a stop answers what is in flight. Limits are short here.
+
+use super::world::{World, status_of};
+use std::time::Duration;
+use tidings::clock::Clock;
+use tidings::http::{BodyPace, ConnectionLimits, PhaseLimits};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const SHORT: Duration = Duration::from_millis(100);
+
+async fn hasty() -> World {
+    let pace = BodyPace {
+        total: 4 * SHORT,
+        grace: SHORT,
+        rate: 1_024,
+    };
+    let limits = ConnectionLimits {
+        total: 3,
+        phases: PhaseLimits {
+            first_byte: SHORT,
+            head: SHORT,
+            answer: SHORT,
+            idle: SHORT,
+            linger: SHORT,
+        },
+        ..ConnectionLimits::default()
+    };
+    World::with(Clock::system(), pace, limits).await
+}
+
+/// What comes back until the server ends the connection; that it ends at all is what is asked.
+async fn until_end(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer));
+    let _end = read.await.expect("the server must cut the connection");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn s14_a_silent_client_and_a_head_that_stops_are_cut() {
+    let world = hasty().await;
+    for sent in [
+        "",
+        "GET /healthz HT",
+        "GET /healthz HTTP/1.1\r\nhost: a\r\nx-slow: ",
+    ] {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        assert_eq!(until_end(&mut stream).await, "", "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn s14_an_idle_connection_is_closed_after_its_answer() {
+    let world = hasty().await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let answer = until_end(&mut stream).await;
+    assert_eq!(status_of(&answer).unwrap(), 200);
+}
+
+#[tokio::test]
+async fn s14_a_body_that_stops_is_answered_408() {
+    let world = hasty().await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: 5\r\n\r\n{{}}{{",
+        world.operator
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = until_end(&mut stream).await;
+    assert_eq!(status_of(&answer).unwrap(), 408, "{answer}");
+    assert!(answer.contains("request_timeout"), "{answer}");
+}
+
+#[tokio::test]
+async fn s14_no_more_connections_than_the_limit_and_their_places_come_back() {
+    let world = hasty().await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(TcpStream::connect(world.address).await.unwrap());
+    }
+    // The fourth waits until silent ones are cut, and is then served.
+    let answer = world
+        .raw(b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await;
+    assert_eq!(status_of(&answer).unwrap(), 200);
+}
+
+#[tokio::test]
+async fn a_stop_answers_what_is_in_flight_and_closes_what_is_idle() {
+    let mut world = World::new().await;
+    let mut idle = TcpStream::connect(world.address).await.unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let mut first = [0_u8; 12];
+    idle.read_exact(&mut first).await.unwrap();
+    let mut busy = TcpStream::connect(world.address).await.unwrap();
+    let body = r#"{"name":"A","add_ons":[]}"#;
+    let head = format!(
+        "PUT /v1/organizations/1 HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        world.operator,
+        body.len()
+    );
+    busy.write_all(head.as_bytes()).await.unwrap();
+    let mut interim = [0_u8; 25];
+    busy.read_exact(&mut interim).await.unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    world.stop();
+    until_end(&mut idle).await;
+    busy.write_all(body.as_bytes()).await.unwrap();
+    let answer = until_end(&mut busy).await;
+    assert_eq!(status_of(&answer).unwrap(), 201, "{answer}");
+    (&mut world.server).await.unwrap();
+    assert!(TcpStream::connect(world.address).await.is_err());
+}
