@@ -17,6 +17,7 @@ mod framing;
 mod keys;
 mod organizations;
 mod refusals;
+mod refusals_of_endpoints;
 mod slow;
 mod tenancy;
 mod types_of_events;
