@@ -147,6 +147,12 @@ impl Watched {
         }
     }
 
+    /// Whether this is the start of an answer to a request that never reached the API.
+    fn is_hypers_own(&self, bytes: &[u8]) -> bool {
+        let unasked = self.watch.is(Phase::Head) || self.watch.is(Phase::Silent);
+        unasked && bytes.starts_with(b"HTTP/1.")
+    }
+
     /// Writes our words in place of `theirs`, all of them before it says that theirs are written.
     fn poll_replace(&mut self, cx: &mut Context<'_>, theirs: &[u8]) -> Poll<io::Result<usize>> {
         let (ours, written) = self
@@ -211,7 +217,7 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.watch.is(Phase::Head) || self.watch.is(Phase::Silent) {
+        if self.is_hypers_own(bytes) {
             return self.poll_replace(cx, bytes);
         }
         Pin::new(&mut self.stream).poll_write(cx, bytes)
@@ -222,9 +228,10 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.watch.is(Phase::Head) || self.watch.is(Phase::Silent) {
-            let first = parts.iter().find(|part| !part.is_empty());
-            return self.poll_replace(cx, first.map_or(&[][..], |part| part));
+        let first = parts.iter().find(|part| !part.is_empty());
+        let first = first.map_or(&[][..], |part| part);
+        if self.is_hypers_own(first) {
+            return self.poll_replace(cx, first);
         }
         Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
     }

@@ -88,6 +88,23 @@ async fn keys_in_a_batch_are_per_item_and_repeats_are_resolved() {
 }
 
 #[tokio::test]
+async fn a_batch_has_no_key_of_its_own() {
+    let world = World::with_organizations().await;
+    let bearer = format!("Bearer {}", world.operator);
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+        ("idempotency-key", "k"),
+    ];
+    let body = batch(&[item("")]);
+    let answer = world
+        .request("POST", BATCH, &headers, body.as_bytes())
+        .await;
+    answer.refused(400, "invalid_idempotency_key");
+    assert_eq!(world.events(LARKSPUR).await, 0);
+}
+
+#[tokio::test]
 async fn text_that_is_no_json_fails_the_whole_batch_at_its_place() {
     let world = World::with_organizations().await;
     let good = item("");

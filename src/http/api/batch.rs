@@ -10,7 +10,7 @@ use super::super::fields::{Fields, Value, known};
 use super::super::problem::{Problem, ProblemShown};
 use super::super::reply::Reply;
 use super::super::route::Call;
-use super::events::conflict;
+use super::events::{IDEMPOTENCY_KEY_HEADER, conflict};
 use super::intake::{EventInput, KeyPlace, accept, type_is_gone, unknown_organization};
 use crate::store::queue::{Accept, Accepted};
 use bytes::Bytes;
@@ -55,6 +55,12 @@ pub(in crate::http) enum ResultShown {
 pub(in crate::http) async fn post_events(call: Call) -> Result<Reply, Problem> {
     call.caller()?.may_post()?;
     call.no_query()?;
+    if call.head.headers.contains_key(IDEMPOTENCY_KEY_HEADER) {
+        return Err(Problem::new(
+            Code::InvalidIdempotencyKey,
+            "A batch has no key of its own: give each event its `idempotency_key`.",
+        ));
+    }
     let items = items(&call.body)?;
     let mut read: Vec<Result<(), Problem>> = Vec::with_capacity(items.len());
     let mut events: Vec<Accept> = Vec::with_capacity(items.len());
