@@ -130,3 +130,25 @@ fn too_large(detail: String) -> Problem {
 fn late(detail: String) -> Problem {
     Problem::new(Code::RequestTimeout, detail).closing()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s14_a_body_has_thirty_seconds_and_a_kibibyte_a_second_after_five() {
+        for (seconds, read, fits) in [
+            (4, 0, true),
+            (5, 0, true),
+            (6, 1_023, false),
+            (6, 1_024, true),
+            (25, 20 * 1_024 - 1, false),
+            (25, 20 * 1_024, true),
+            (29, 1 << 20, true),
+            (30, 1 << 20, false),
+        ] {
+            let checked = check_pace(Duration::from_secs(seconds), read, BodyPace::default());
+            assert_eq!(checked.is_ok(), fits, "{seconds} s, {read} bytes");
+        }
+    }
+}
