@@ -38,7 +38,7 @@ fn wait_for_attempts(server: &Server, path: &str, count: usize, patience: Durati
     let end = Instant::now() + patience;
     loop {
         let delivery = server.ok("GET", path, "");
-        if delivery["attempts"].as_array().unwrap().len() >= count {
+        if delivery["attempt_log"].as_array().unwrap().len() >= count {
             return delivery;
         }
         assert!(Instant::now() < end, "{delivery}");
@@ -63,7 +63,7 @@ fn w19_three_tries_10_and_100_seconds_apart_then_exhausted_then_a_retry_with_the
     let path = format!("/v1/deliveries/{id}");
 
     let delivery = wait_for_attempts(&server, &path, 3, Duration::from_secs(125));
-    let attempts = delivery["attempts"].as_array().unwrap();
+    let attempts = delivery["attempt_log"].as_array().unwrap();
     assert_eq!(
         (delivery["state"].as_str(), attempts.len()),
         (Some("exhausted"), 3),
@@ -71,7 +71,7 @@ fn w19_three_tries_10_and_100_seconds_apart_then_exhausted_then_a_retry_with_the
     );
     for (pair, wait) in attempts.windows(2).zip([10_000_000, 100_000_000]) {
         let failed = micros(&pair[0]["started_at"])
-            + (pair[0]["duration_ms"].as_f64().unwrap() * 1_000.0) as i64;
+            + (pair[0]["timing"]["total_ms"].as_f64().unwrap() * 1_000.0) as i64;
         let waited = micros(&pair[1]["started_at"]) - failed;
         let lateness = pair[1]["lateness_ms"].as_f64().unwrap();
         eprintln!("waited {waited} µs, {lateness} ms late");
