@@ -134,6 +134,11 @@ impl<'c> Step<'_, 'c> {
         self.after.wake_at(at);
     }
 
+    /// Has the engine claim again now.
+    pub(super) fn look_again(&mut self) {
+        self.after.wake_at(self.now);
+    }
+
     /// Hands a delivery over after the commit.
     pub(super) fn hand_over(&mut self, job: Job) {
         self.after.jobs.push(job);

@@ -19,6 +19,8 @@ use tidings_core::time::Timestamp;
 
 /// Deliveries of one endpoint and turn.
 const TURN: usize = 64;
+/// Deliveries put to rest in one claim because their bodies cannot be sent.
+const RESTED: usize = 256;
 
 /// A due row.
 struct Row {
@@ -33,9 +35,9 @@ struct Row {
 /// What is being claimed.
 struct Claim {
     now: Timestamp,
-    /// How many rows may still be dealt with: leased, or put to rest.
-    left: usize,
+    limit: usize,
     jobs: Vec<Job>,
+    rested: usize,
     /// Bodies read so far: many deliveries may share one.
     bodies: HashMap<EventId, Bytes>,
 }
@@ -53,16 +55,17 @@ pub fn claim(step: &mut Step<'_, '_>, limit: usize, now: Timestamp) -> Result<Cl
     step.memory.trust(step.statements.connection)?;
     let mut claim = Claim {
         now,
-        left: limit,
+        limit,
         jobs: Vec::new(),
+        rested: 0,
         bodies: HashMap::new(),
     };
     // Rounds go on while they bring something: an endpoint may have several turns, and never two in a row
     // while another waits for its first.
     loop {
-        let before = claim.left;
+        let before = claim.handled();
         for _ in 0..step.memory.due.ripen(now) {
-            if claim.left == 0 {
+            if claim.is_full() {
                 break;
             }
             let Some(endpoint) = step.memory.due.take_turn() else {
@@ -70,9 +73,13 @@ pub fn claim(step: &mut Step<'_, '_>, limit: usize, now: Timestamp) -> Result<Cl
             };
             claim.turn(step, endpoint)?;
         }
-        if claim.left == 0 || claim.left == before {
+        if claim.is_full() || claim.handled() == before {
             break;
         }
+    }
+    if claim.rested >= RESTED {
+        // Fewer jobs than wanted would mean that room was short; so the engine is told to look again.
+        step.look_again();
     }
     Ok(Claimed {
         jobs: claim.jobs,
@@ -82,6 +89,14 @@ pub fn claim(step: &mut Step<'_, '_>, limit: usize, now: Timestamp) -> Result<Cl
 }
 
 impl Claim {
+    const fn handled(&self) -> usize {
+        self.jobs.len() + self.rested
+    }
+
+    const fn is_full(&self) -> bool {
+        self.jobs.len() >= self.limit || self.rested >= RESTED
+    }
+
     fn turn(&mut self, step: &mut Step<'_, '_>, endpoint: EndpointId) -> Result<(), StoreError> {
         let open = step.tables.sending(endpoint) == Some(Sending::Open);
         if !open || step.memory.sweeping.contains(&endpoint) {
@@ -100,7 +115,7 @@ impl Claim {
         if step.room.reserve(endpoint, 0, Origin::Claimed).is_none() {
             return Ok(Turn::More);
         }
-        let wanted = TURN.min(self.left);
+        let wanted = TURN.min(self.limit.saturating_sub(self.jobs.len()));
         let rows = due_rows(step, endpoint, wanted)?;
         let all = rows.len() < wanted;
         for row in rows {
@@ -111,7 +126,7 @@ impl Claim {
                 Ok(data) => data,
                 Err(reason) => {
                     give_up(step, &row, endpoint, reason)?;
-                    self.left -= 1;
+                    self.rested += 1;
                     continue;
                 }
             };
@@ -125,7 +140,6 @@ impl Claim {
                 .query_row(params![event.raw(), endpoint.raw(), epoch], |row| {
                     row.get(0)
                 })?;
-            self.left -= 1;
             self.jobs.push(Job {
                 delivery: DeliveryId { event, endpoint },
                 organization: row.organization,
