@@ -7,7 +7,7 @@ use crate::clock::{self, Clock};
 use crate::config::{KeySource, Settings};
 use crate::engine::resolver::{LookupError, Resolver};
 use crate::engine::sender::{Sender, SenderError, SenderParts};
-use crate::engine::{Engine, EngineParts};
+use crate::engine::{Drained, Engine, EngineParts};
 use crate::http::{self, Api, ApiParts, BodyPace, ConnectionLimits};
 use crate::store::directory::{Directory, NewKey, PageRequest, Scope};
 use crate::store::queue::Queue as _;
@@ -27,8 +27,10 @@ use zeroize::Zeroizing;
 
 /// Connections to receivers that are kept open for the next delivery.
 const IDLE_CONNECTIONS: usize = 1_000;
-/// How long a stop may take: in-flight attempts finish, the rest is handed back.
-const DRAIN: Duration = Duration::from_secs(25);
+/// How long requests in flight may take once a stop began; with [`DRAIN`] a stop takes 25 s at most.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long attempts in flight may take then; what waits is handed back at once.
+const DRAIN: Duration = Duration::from_secs(20);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +148,7 @@ impl App {
         let limits = ConnectionLimits {
             total: settings.connections,
             per_address: settings.connections_per_address,
+            drain: ANSWER,
             ..ConnectionLimits::default()
         };
         let server = tokio::spawn(http::serve(listener, api, limits, async {
@@ -180,7 +183,12 @@ impl App {
     pub async fn stop(self) {
         let _server_gone = self.stop.send(());
         let _panicked = self.server.await;
-        self.engine.drain(DRAIN).await;
+        if let Drained::CutOff { in_flight } = self.engine.drain(DRAIN).await {
+            tracing::warn!(
+                in_flight,
+                "attempts were cut off; they are made again at the next start"
+            );
+        }
         self.store.close().await;
     }
 }
