@@ -93,16 +93,7 @@ impl App {
     /// # Errors
     /// What is wrong and what to do; nothing is left running.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, AppError> {
-        let listener = TcpListener::bind(settings.listen)
-            .await
-            .map_err(|problem| AppError::Listen {
-                address: settings.listen,
-                problem,
-            })?;
-        let address = listener.local_addr().map_err(|problem| AppError::Listen {
-            address: settings.listen,
-            problem,
-        })?;
+        let (listener, address) = listen(settings.listen).await?;
         let room = Room::new(settings.memory_deliveries, settings.memory_bytes);
         let (to_engine, handover) = handover::channel(room);
         let store = open_store(&settings, &clock, to_engine)?;
@@ -114,21 +105,7 @@ impl App {
             );
         }
         let first_key = operator_key(&settings, &store).await?;
-        let rules = Arc::new(settings.egress);
-        let sender = Sender::new(SenderParts {
-            directory: Arc::clone(&store) as Arc<dyn Directory>,
-            clock: clock.clone(),
-            resolver: Arc::new(Resolver::system()?),
-            rules: Arc::clone(&rules),
-            signature_header: settings.signature_header.clone(),
-            extra_ca: settings
-                .extra_ca
-                .as_deref()
-                .map(read_certificates)
-                .transpose()?
-                .unwrap_or_default(),
-            idle_connections: IDLE_CONNECTIONS,
-        })?;
+        let sender = sender(&settings, &clock, &store)?;
         let engine = Engine::start(EngineParts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             handover,
@@ -139,7 +116,7 @@ impl App {
         let api = Api::new(ApiParts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock,
-            rules,
+            rules: Arc::new(settings.egress),
             signature_header: settings.signature_header,
             pace: BodyPace::default(),
             version: env!("CARGO_PKG_VERSION"),
@@ -191,6 +168,37 @@ impl App {
         }
         self.store.close().await;
     }
+}
+
+async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
+    let failed = |problem| AppError::Listen {
+        address: wanted,
+        problem,
+    };
+    let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+fn sender(
+    settings: &Settings,
+    clock: &Clock,
+    store: &Arc<SqliteStore>,
+) -> Result<Sender, AppError> {
+    let extra_ca = settings
+        .extra_ca
+        .as_deref()
+        .map(read_certificates)
+        .transpose()?;
+    Ok(Sender::new(SenderParts {
+        directory: Arc::clone(store) as Arc<dyn Directory>,
+        clock: clock.clone(),
+        resolver: Arc::new(Resolver::system()?),
+        rules: Arc::new(settings.egress.clone()),
+        signature_header: settings.signature_header.clone(),
+        extra_ca: extra_ca.unwrap_or_default(),
+        idle_connections: IDLE_CONNECTIONS,
+    })?)
 }
 
 fn open_store(

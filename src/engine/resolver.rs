@@ -1,7 +1,7 @@
 //! Names to addresses: the system's name servers and hosts file, asked as rarely as their answers allow.
 //!
 //! Invariants: names are absolute (no search list is tried, so a name means one thing); answers are kept as
-//! long as their time to live says, refusals never longer than [`NEGATIVE`], so that a name that was
+//! long as their time to live says, refusals never longer than `NEGATIVE`, so that a name that was
 //! mended is found again before a delivery's tries are used up; a look-up ends well within an attempt.
 //!
 //! Deliberately absent: whether an address may be dialled.

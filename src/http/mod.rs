@@ -2,7 +2,7 @@
 //!
 //! A request passes, in this order: sizes and framing of its head, its route, its key, its media types, its
 //! body, its handler. Whatever refuses it answers `application/problem+json`. The routes stand in a table
-//! ([`route`]) from which dispatch, 404 and 405 answers are made, and which a test holds against the OpenAPI
+//! (`route`) from which dispatch, 404 and 405 answers are made, and which a test holds against the OpenAPI
 //! document. Deliberately absent: a web framework's router and extractors; they would answer errors in
 //! their own words, and cost more than the work they wrap on the path that accepts events.
 

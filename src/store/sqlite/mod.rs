@@ -1,6 +1,6 @@
 //! The store in one SQLite file: one writer, a few readers, the directory in memory.
 //!
-//! Writing goes through [`writer`], reading through [`readers`] or the tables in memory. Every answer is given
+//! Writing goes through `writer`, reading through `readers` or the tables in memory. Every answer is given
 //! after the commit that makes it true.
 
 mod directory;

@@ -26,12 +26,8 @@ fn plan(connection: &Connection, question: &str) -> Vec<String> {
     let mut statement = connection
         .prepare(&format!("EXPLAIN QUERY PLAN {question}"))
         .unwrap();
-    let steps = statement
-        .raw_query()
-        .mapped(|row| row.get::<_, String>(3))
-        .map(Result::unwrap)
-        .collect();
-    steps
+    let rows = statement.raw_query().mapped(|row| row.get::<_, String>(3));
+    rows.map(Result::unwrap).collect()
 }
 
 #[test]
