@@ -18,7 +18,7 @@ use http::StatusCode;
 use serde::Serialize;
 use std::ops::Range;
 use tidings_core::json::{self, Kind, Limits};
-use tidings_core::limits::{BATCH_EVENTS, EVENT_BYTES};
+use tidings_core::limits::{BATCH_EVENTS, EVENT_BYTES, JSON_DEPTH};
 use utoipa::ToSchema;
 
 /// Events to post.
@@ -108,7 +108,6 @@ fn items(body: &[u8]) -> Result<Vec<Range<usize>>, Problem> {
             .collect(),
         None => Vec::new(),
     };
-    check_frame(body, &spans)?;
     if spans.len() > BATCH_EVENTS {
         return Err(Problem::field(
             "/events",
@@ -119,6 +118,7 @@ fn items(body: &[u8]) -> Result<Vec<Range<usize>>, Problem> {
             ),
         ));
     }
+    check_frame(body, &spans)?;
     Ok(spans)
 }
 
@@ -133,8 +133,8 @@ fn check_frame(body: &[u8], spans: &[Range<usize>]) -> Result<(), Problem> {
     }
     frame.extend_from_slice(body.get(at..).unwrap_or_default());
     // The wrong place in the frame is another in the body: the body itself is asked where it breaks.
-    let frame = json::compact(&frame, UNBOUNDED).or_else(|in_frame| {
-        json::compact(body, UNBOUNDED)
+    let frame = json::compact(&frame, Limits::default()).or_else(|in_frame| {
+        json::compact(body, WHOLE)
             .and(Err(in_frame))
             .map_err(Problem::from)
     })?;
@@ -145,9 +145,9 @@ fn check_frame(body: &[u8], spans: &[Range<usize>]) -> Result<(), Problem> {
     fields.finish(count).map(drop)
 }
 
-/// Structure is limited item by item; the whole is limited in bytes.
-const UNBOUNDED: Limits = Limits {
-    depth: usize::MAX,
+/// The body as a whole: its items stand two levels deep; how many values they hold is their own affair.
+const WHOLE: Limits = Limits {
+    depth: JSON_DEPTH + 2,
     values: usize::MAX,
 };
 
@@ -165,7 +165,7 @@ fn item(text: &[u8], call: &Call) -> Result<Result<Accept, Problem>, Problem> {
     }
     match json::compact(text, Limits::default()) {
         Ok(compact) => Ok(accept(&Bytes::from(compact), KeyPlace::Field, api)),
-        Err(error) if error.kind.is_unreadable() => json::compact(&call.body, UNBOUNDED)
+        Err(error) if error.kind.is_unreadable() => json::compact(&call.body, WHOLE)
             .and(Err(error))
             .map_err(Problem::from),
         Err(error) => Ok(Err(error.into())),
