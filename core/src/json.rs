@@ -15,7 +15,7 @@ mod tests;
 use crate::limits;
 
 pub use error::{JsonError, JsonErrorKind};
-pub use scan::{Kind, Member, decode_string, elements, kind, members};
+pub use scan::{Kind, Member, decode_string, elements, first_elements, kind, members};
 
 /// How large a text may be in structure; its bytes are limited where it is received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

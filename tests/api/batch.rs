@@ -147,6 +147,16 @@ async fn a_batch_has_a_thousand_events_at_most_and_no_other_fields() {
             "batch_too_large",
             "/events",
         ),
+        (
+            // Brackets outside the events are not followed without end: 8 MiB of them took 400 MB once.
+            format!(
+                r#"{{"events":[],"x":{}{}}}"#,
+                "[".repeat(70),
+                "]".repeat(70)
+            ),
+            "too_deep",
+            "/x",
+        ),
         (String::from(r#"{"events":{}}"#), "wrong_type", "/events"),
         (String::from("{}"), "required", "/events"),
         (

@@ -78,11 +78,19 @@ pub fn members(valid: &[u8]) -> Vec<Member> {
 /// Where the elements stand of the array that a valid text holds; none if it is no array.
 #[must_use]
 pub fn elements(valid: &[u8]) -> Vec<Range<usize>> {
+    first_elements(valid, usize::MAX)
+}
+
+/// The same for at most `limit` elements: what follows is not looked at, so a long array costs no memory.
+#[must_use]
+pub fn first_elements(valid: &[u8], limit: usize) -> Vec<Range<usize>> {
     let mut scan = Scan { text: valid, at: 0 };
     if !scan.enters(b'[') {
         return Vec::new();
     }
-    std::iter::from_fn(|| scan.next_value()).collect()
+    std::iter::from_fn(|| scan.next_value())
+        .take(limit)
+        .collect()
 }
 
 /// What the string means that a valid text holds, its quotes removed and its escapes decoded.

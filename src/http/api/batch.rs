@@ -102,20 +102,19 @@ fn items(body: &[u8]) -> Result<Vec<Range<usize>>, Problem> {
         .into_iter()
         .find(|member| member.key == "events" && member.kind == Kind::Array);
     let spans: Vec<Range<usize>> = match &events {
-        Some(member) => json::elements(body.get(member.span.clone()).unwrap_or_default())
-            .into_iter()
-            .map(|span| span.start + member.span.start..span.end + member.span.start)
-            .collect(),
+        Some(member) => {
+            let list = body.get(member.span.clone()).unwrap_or_default();
+            let at = member.span.start;
+            let found = json::first_elements(list, BATCH_EVENTS + 1).into_iter();
+            found.map(|span| span.start + at..span.end + at).collect()
+        }
         None => Vec::new(),
     };
     if spans.len() > BATCH_EVENTS {
         return Err(Problem::field(
             "/events",
             Code::BatchTooLarge,
-            format!(
-                "At most {BATCH_EVENTS} events in a batch (got {}).",
-                spans.len()
-            ),
+            format!("At most {BATCH_EVENTS} events in a batch: send the rest in another."),
         ));
     }
     check_frame(body, &spans)?;

@@ -58,7 +58,6 @@ pub fn start(
             step.now.as_micros(),
         ],
     )?;
-    step.leaves_upkeep();
     let after = json!({
         "endpoint": new.endpoint.to_string(),
         "from": new.from.rfc3339(),
