@@ -41,6 +41,23 @@ pub enum AppError {
     /// The master key cannot be had.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
+    /// There is data, and the key that sealed it is not where it was made.
+    #[error(
+        "{database} is there, its master key {key} is not: put it back, or name it with `master_key_file`",
+        database = database.display(), key = key.display()
+    )]
+    MasterKeyMissing {
+        /// The database.
+        database: PathBuf,
+        /// Where the key should lie.
+        key: PathBuf,
+    },
+    /// The data directory cannot be made.
+    #[error("cannot make the data directory {what}; choose another with `data`")]
+    DataDirectory {
+        /// The directory, and the system's words.
+        what: String,
+    },
     /// The sender cannot be built.
     #[error(transparent)]
     Sender(#[from] SenderError),
@@ -206,6 +223,10 @@ fn open_store(
     clock: &Clock,
     handover: handover::Handover,
 ) -> Result<Arc<SqliteStore>, AppError> {
+    sqlite::make_directory(&settings.data).map_err(|error| match error {
+        StoreError::Io { what } => AppError::DataDirectory { what },
+        other => AppError::Store(other),
+    })?;
     let master_key = match &settings.master_key {
         KeySource::Text(text) => MasterKey::parse(text)?,
         KeySource::File(path) => MasterKey::read(path)?,
@@ -222,11 +243,17 @@ fn open_store(
 /// The key beside the data; made when there is no data yet, never for data that another key has sealed.
 fn own_master_key(data: &Path) -> Result<MasterKey, AppError> {
     let path = data.join(MASTER_KEY_FILE);
-    if path.exists() || data.join(sqlite::DATABASE_FILE).exists() {
-        return Ok(MasterKey::read(&path)?);
+    let database = data.join(sqlite::DATABASE_FILE);
+    if path.exists() {
+        Ok(MasterKey::read(&path)?)
+    } else if database.exists() {
+        Err(AppError::MasterKeyMissing {
+            database,
+            key: path,
+        })
+    } else {
+        Ok(MasterKey::make(&path)?)
     }
-    sqlite::make_directory(data)?;
-    Ok(MasterKey::make(&path)?)
 }
 
 /// Makes sure that there is a way in: the preset key, or on an empty store a new one, answered to be shown once.
