@@ -114,6 +114,26 @@ fn bad_inputs_j_settings_are_refused_with_their_name_value_and_origin() {
 }
 
 #[test]
+fn a_data_directory_that_cannot_be_made_and_a_lost_master_key_are_named() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    check_refused(&file.join("below"), &[], 78, &["below", "`data`"]);
+    drop(Server::start(data.path(), &operator_key()));
+    std::fs::remove_file(data.path().join("master.key")).unwrap();
+    check_refused(
+        data.path(),
+        &[],
+        78,
+        &["tidings.db", "master.key", "`master_key_file`"],
+    );
+    assert!(
+        !data.path().join("master.key").exists(),
+        "no second key is made"
+    );
+}
+
+#[test]
 fn bad_input_122_a_data_directory_in_use_names_the_process() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &operator_key());
@@ -286,6 +306,22 @@ fn verify_judges_the_contract_vectors_and_names_the_likely_mistake() {
         &"0".repeat(64),
     ]);
     assert_eq!(output.status.code(), Some(1));
+    std::fs::write(&file, first["body"].as_str().unwrap()).unwrap();
+    let output = run(&[
+        "verify",
+        "--secret",
+        bare.strip_prefix("whsec_").unwrap(),
+        "--body",
+        path,
+        "--signature",
+        first["vomo-signature"].as_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("whsec_ is missing"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
@@ -325,6 +361,18 @@ fn send_posts_one_event_and_many_and_names_refused_lines() {
         errors.contains("line 151:") && errors.contains("151 accepted, 1 refused"),
         "{errors}"
     );
+    // A line that is no JSON is named by its own place, and the lines around it are posted.
+    let lines = format!("{good}\n{good}{{nonsense}}\n{good}");
+    let output = run_with(&["send", "--ndjson", "-"], &environment, &lines);
+    let errors = text(&output.stderr);
+    assert!(
+        errors.contains("at line 4, column 2") && errors.contains("3 accepted, 1 refused"),
+        "{errors}"
+    );
+    let mut one = one;
+    one[6] = "{";
+    let errors = text(&run_with(&one, &environment, "").stderr);
+    assert!(errors.contains("--data: JSON ends too early"), "{errors}");
 }
 
 #[test]
@@ -358,6 +406,10 @@ fn keys_are_created_and_revoked_and_every_command_has_help_with_an_example() {
         "",
     );
     assert!(revoked.status.success(), "{}", text(&revoked.stderr));
+    let help = text(&run(&["serve", "--help"]).stdout);
+    for setting in tidings::config::SETTINGS {
+        assert!(help.contains(setting.env), "{}: {help}", setting.env);
+    }
     for command in [
         "serve", "demo", "send", "listen", "verify", "key", "doctor", "openapi",
     ] {

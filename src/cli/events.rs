@@ -7,6 +7,7 @@ use hyper::Method;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, IsTerminal as _, Read};
 use std::path::PathBuf;
+use tidings_core::json::{self, JsonError, Limits};
 
 /// Shown by `tidings send --help`.
 pub const EXAMPLES: &str = "Examples:\n  tidings send --key $KEY --type project.updated --organization 4417 --data '{\"id\":\"318842\"}'\n  tidings send --key $KEY --ndjson events.ndjson\n\nA line of NDJSON is one event: {\"type\":…,\"organization_id\":…,\"data\":{…},\"public\":…,\"reference\":…,\"idempotency_key\":…}";
@@ -88,6 +89,9 @@ async fn send_one(client: &mut Client, args: &SendArgs) -> Result<(), Failure> {
             None => text.to_owned(),
         },
     };
+    not_json(&data).map_or(Ok(()), |error| {
+        Err(Failure::Failed(format!("--data: {error}")))
+    })?;
     let quoted = |text: &str| Value::from(text).to_string();
     // `data` is put in as text, so that numbers and escapes reach the server byte for byte (W13).
     let mut body = format!(
@@ -110,6 +114,14 @@ async fn send_one(client: &mut Client, args: &SendArgs) -> Result<(), Failure> {
         .unwrap_or_default()
         .to_owned();
     say(&if args.json { answer.to_string() } else { id })
+}
+
+/// Why a text is no JSON at all. Checked here, since it would fail what it is put into, at a place nobody wrote;
+/// what else the server may refuse, it says itself.
+fn not_json(text: &str) -> Option<JsonError> {
+    json::compact(text.as_bytes(), Limits::default())
+        .err()
+        .filter(|error| error.kind.is_unreadable())
 }
 
 #[derive(Default)]
@@ -136,6 +148,15 @@ async fn send_lines(
         let line = line
             .map_err(|error| Failure::Failed(format!("cannot read line {}: {error}", index + 1)))?;
         if line.trim().is_empty() {
+            continue;
+        }
+        if let Some(mut error) = not_json(&line) {
+            error.line = index + 1;
+            // What came before it is answered first, so that answers keep the order of the lines.
+            post(client, &batch, json, &mut tally).await?;
+            batch.clear();
+            bytes = 0;
+            refuse_line(&error, json, &mut tally)?;
             continue;
         }
         bytes += line.len();
@@ -168,6 +189,16 @@ async fn send_lines(
             tally.refused
         )))
     }
+}
+
+fn refuse_line(error: &JsonError, json: bool, tally: &mut Tally) -> Result<(), Failure> {
+    tally.refused += 1;
+    note(&format!("line {}: {error}", error.line));
+    if json {
+        let problem = serde_json::json!({"code": error.kind.code(), "detail": error.to_string()});
+        say(&serde_json::json!({"error": problem}).to_string())?;
+    }
+    Ok(())
 }
 
 async fn post(

@@ -108,7 +108,7 @@ fn verdict(signatures: &Signatures) -> String {
     match signatures {
         Signatures::Valid => String::from("valid"),
         Signatures::Unchecked => String::from("not checked (give --secret)"),
-        Signatures::Wrong(why) => format!("WRONG: {why}"),
+        Signatures::Wrong(why) => format!("WRONG ({why})"),
     }
 }
 

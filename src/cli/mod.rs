@@ -36,7 +36,7 @@ const AFTER: &str = "Start here: tidings demo\n\nExit codes: 0 done, 1 failed (t
 enum Action {
     /// Run the server
     #[command(
-        after_help = "Example: tidings serve --data /var/lib/tidings --egress-allow 10.1.2.0/24"
+        after_help = "In environment or file only, since arguments can be read by every user of the machine:\n  master_key    [env: TIDINGS_MASTER_KEY]    32 bytes as 64 hex digits or base64\n  operator_key  [env: TIDINGS_OPERATOR_KEY]  a key made by `tidings key generate --scope operator`\n\nExample: tidings serve --data /var/lib/tidings --egress-allow 10.1.2.0/24"
     )]
     Serve(serve::ServeArgs),
     /// Show the whole product in one terminal: server, receivers, events, retries
@@ -87,7 +87,7 @@ impl Args for SettingFlags {
         let file = Arg::new("config")
             .long("config")
             .value_name("FILE")
-            .help("Settings file [default: ./tidings.toml, when it exists]");
+            .help("Settings file [default: ./tidings.toml, when it exists] [env: TIDINGS_CONFIG]");
         on_the_command_line().fold(command.arg(file), |command, setting| {
             let default = if setting.default.is_empty() {
                 String::new()

@@ -111,7 +111,8 @@ fn likely_cause(body: &[u8], matches: impl Fn(&[u8], &[u8]) -> bool, secret: &[u
     let bare_secret = trimmed_secret
         .strip_prefix(b"whsec_")
         .unwrap_or(trimmed_secret);
-    let candidates: [(&[u8], &[u8], &str); 5] = [
+    let prefixed_secret = [b"whsec_", trimmed_secret].concat();
+    let candidates: [(&[u8], &[u8], &str); 6] = [
         (
             trimmed_body,
             secret,
@@ -130,6 +131,11 @@ fn likely_cause(body: &[u8], matches: impl Fn(&[u8], &[u8]) -> bool, secret: &[u
         (body, trimmed_secret, "the secret has white space at an end"),
         (
             body,
+            &prefixed_secret,
+            "whsec_ is missing in front of the secret: the key is the whole secret as shown",
+        ),
+        (
+            body,
             bare_secret,
             "it was signed without the whsec_ prefix: the key is the whole secret as shown",
         ),
@@ -137,5 +143,5 @@ fn likely_cause(body: &[u8], matches: impl Fn(&[u8], &[u8]) -> bool, secret: &[u
     candidates
         .iter()
         .find(|(body, secret, _)| matches(body, secret))
-        .map_or_else(String::new, |(_, _, cause)| format!("; {cause}"))
+        .map_or_else(String::new, |(_, _, cause)| format!(" Likely: {cause}."))
 }
