@@ -399,12 +399,21 @@ async fn print_arrivals(arrivals: &mut mpsc::Receiver<Arrival>) {
     }
 }
 
+/// What starts this program in another terminal: the word that was typed, or under `cargo run` where it lies.
+fn program() -> String {
+    match (std::env::args_os().next(), std::env::current_exe()) {
+        (Some(typed), Ok(path)) if typed != "tidings" => path.display().to_string(),
+        _ => String::from("tidings"),
+    }
+}
+
 fn finish(server: SocketAddr, receiver: SocketAddr, key: &str) -> Result<(), Failure> {
     let key_name = "$TIDINGS_KEY";
+    let program = program();
     say(&format!(
         "\nEverything rests. The server stays up: API http://{server}/v1, document http://{server}/openapi.json, receiver http://{receiver}\n\
          Three commands to try, in another terminal:\n\n  export TIDINGS_KEY={key} TIDINGS_SERVER=http://{server}\n\n\
-         1. tidings send --type project.updated --organization {LARKSPUR} --data '{{\"id\":\"318842\"}}' --public\n\
+         1. {program} send --type project.updated --organization {LARKSPUR} --data '{{\"id\":\"318842\"}}' --public\n\
          2. curl -s -H \"Authorization: Bearer {key_name}\" 'http://{server}/v1/organizations/{LARKSPUR}/deliveries?state=exhausted'\n\
          3. curl -s -X POST -H \"Authorization: Bearer {key_name}\" http://{server}/v1/deliveries/DELIVERY_ID/retry   # an id from 2.\n\nCtrl-C ends it."
     ))
