@@ -306,11 +306,22 @@ fn verify_judges_the_contract_vectors_and_names_the_likely_mistake() {
         &"0".repeat(64),
     ]);
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn verify_names_a_secret_that_lost_its_prefix() {
+    let vectors: serde_json::Value =
+        serde_json::from_str(include_str!("../core/tests/vectors.json")).unwrap();
+    let first = &vectors[0];
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("body");
+    let path = file.to_str().unwrap();
+    let whole = first["secret"].as_str().unwrap();
     std::fs::write(&file, first["body"].as_str().unwrap()).unwrap();
     let output = run(&[
         "verify",
         "--secret",
-        bare.strip_prefix("whsec_").unwrap(),
+        whole.strip_prefix("whsec_").unwrap(),
         "--body",
         path,
         "--signature",
