@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use tidings_core::outcome::{Outcome, OwnFault};
+use tidings_core::outcome::{Outcome, OwnFault, Verdict};
 use tidings_core::time::Timestamp;
 use tokio::sync::mpsc;
 
@@ -104,27 +104,38 @@ fn ours(job: &Job, endpoint: &Endpoint, started_at: Timestamp, panic: &Panic) ->
     }
 }
 
-/// The one wide line per attempt.
+/// The one wide line per attempt: a success is for `tidings::attempt=debug`, since there may be tens of
+/// thousands a second; anything else is news.
 fn log(job: &Job, endpoint: &Endpoint, record: &AttemptRecord) {
-    let millis = |part: std::time::Duration| part.as_secs_f64() * 1_000.0;
-    tracing::info!(
-        target: "tidings::attempt",
-        delivery = %job.delivery,
-        organization = job.organization.get(),
-        endpoint = %job.delivery.endpoint,
-        r#type = &*job.wire_type,
-        number = record.number,
-        outcome = record.outcome.class(),
-        status = record.outcome.status(),
-        detail = record.detail,
-        host = endpoint.url.authority(),
-        peer = record.peer.map(tracing::field::display),
-        late_ms = millis(record.lateness),
-        dns_ms = record.timing.dns.map(millis),
-        connect_ms = record.timing.connect.map(millis),
-        tls_ms = record.timing.tls.map(millis),
-        first_byte_ms = record.timing.first_byte.map(millis),
-        total_ms = millis(record.timing.total),
-        "attempt"
-    );
+    // Milliseconds with three places.
+    let millis = |part: std::time::Duration| part.as_micros() as f64 / 1_000.0;
+    macro_rules! line {
+        ($level:expr) => {
+            tracing::event!(
+                target: "tidings::attempt",
+                $level,
+                delivery = %job.delivery,
+                organization = job.organization.get(),
+                endpoint = %job.delivery.endpoint,
+                r#type = &*job.wire_type,
+                number = record.number,
+                outcome = record.outcome.class(),
+                status = record.outcome.status(),
+                detail = record.detail,
+                host = endpoint.url.authority(),
+                peer = record.peer.map(tracing::field::display),
+                late_ms = millis(record.lateness),
+                dns_ms = record.timing.dns.map(millis),
+                connect_ms = record.timing.connect.map(millis),
+                tls_ms = record.timing.tls.map(millis),
+                first_byte_ms = record.timing.first_byte.map(millis),
+                total_ms = millis(record.timing.total),
+                "attempt"
+            )
+        };
+    }
+    match record.outcome.verdict() {
+        Verdict::Success => line!(tracing::Level::DEBUG),
+        Verdict::Failure | Verdict::NotCounted => line!(tracing::Level::INFO),
+    }
 }
