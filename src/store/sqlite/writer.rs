@@ -1,7 +1,7 @@
 //! The one writer: a thread of its own, one connection, group commit.
 //!
-//! What is queued when the writer comes round is run in one transaction and answered after its commit. An
-//! idle writer commits at once: nothing waits for company. Two kinds of work:
+//! What is queued when the writer comes round, and what is queued while it runs that, goes into one transaction and
+//! is answered after its commit. An idle writer commits at once: nothing waits for company. Two kinds of work:
 //! - *shared* work (accept, settle, claim) goes together; it refuses bad input by itself, so that an error is
 //!   the database's, and then the whole group is answered with it and nothing of it is stored;
 //! - *lone* work (changes of the directory, upkeep) has a transaction of its own. Whatever comes after it sees
@@ -115,6 +115,42 @@ pub(super) async fn send(queue: &mpsc::Sender<Message>, company: Company, work: 
     }
 }
 
+/// Work that is committed together, and what came after it.
+#[derive(Default)]
+struct Group {
+    work: Vec<Box<dyn Work>>,
+    company: Option<usize>,
+    next: Option<Message>,
+}
+
+impl Group {
+    /// Starts with this piece.
+    fn open(&mut self, company: Company, work: Box<dyn Work>) {
+        self.company = match company {
+            Company::Shared(size) => Some(size),
+            Company::Lone => None,
+        };
+        self.work.push(work);
+    }
+
+    /// Takes in what is queued by now, as long as it may be shared and the group is not full.
+    fn join(&mut self, queue: &mut mpsc::Receiver<Message>) {
+        while let Some(size) = self.company.filter(|size| *size < GROUP) {
+            match queue.try_recv() {
+                Ok(Message::Work(Company::Shared(more), work)) => {
+                    self.company = Some(size.saturating_add(more));
+                    self.work.push(work);
+                }
+                Ok(message) => {
+                    self.next = Some(message);
+                    self.company = None;
+                }
+                Err(_) => return,
+            }
+        }
+    }
+}
+
 /// What the writer works with, beside its connection.
 pub(super) struct Writer {
     /// Where work comes from.
@@ -154,28 +190,17 @@ impl Writer {
     }
 
     fn work(&mut self, statements: &mut Statements<'_>) -> Option<oneshot::Sender<()>> {
-        let mut next = self.queue.blocking_recv();
-        let mut group = Vec::new();
+        let mut group = Group::default();
         loop {
-            let (mut company, work) = match next.take().or_else(|| self.queue.blocking_recv())? {
-                Message::Work(company, work) => (company, work),
+            let next = match group.next.take() {
+                Some(message) => message,
+                None => self.queue.blocking_recv()?,
+            };
+            match next {
+                Message::Work(company, work) => group.open(company, work),
                 Message::Close(closed) => {
                     self.refuse_rest();
                     return Some(closed);
-                }
-            };
-            group.push(work);
-            while let Company::Shared(size) = company {
-                match self.queue.try_recv() {
-                    Ok(Message::Work(Company::Shared(more), work)) if size < GROUP => {
-                        company = Company::Shared(size.saturating_add(more));
-                        group.push(work);
-                    }
-                    Ok(message) => {
-                        next = Some(message);
-                        break;
-                    }
-                    Err(_) => break,
                 }
             }
             self.commit(statements, &mut group);
@@ -192,7 +217,7 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, statements: &mut Statements<'_>, group: &mut Vec<Box<dyn Work>>) {
+    fn commit(&mut self, statements: &mut Statements<'_>, group: &mut Group) {
         let outcome = match self.failed.borrow().as_ref() {
             Some(failure) => Err(failure.clone()),
             None => Ok(()),
@@ -207,24 +232,25 @@ impl Writer {
                     }
                 }
                 after.announce(&self.handover);
-                for work in group.drain(..) {
+                for work in group.work.drain(..) {
                     work.answer(Ok(()));
                 }
             }
             Err(error) => {
                 let error = error.located(&self.file);
                 self.undo(statements, &error);
-                for work in group.drain(..) {
+                for work in group.work.drain(..) {
                     work.answer(Err(&error));
                 }
             }
         }
     }
 
+    /// Runs the group in one transaction, and with it what is queued meanwhile.
     fn transact(
         &mut self,
         statements: &mut Statements<'_>,
-        group: &mut [Box<dyn Work>],
+        group: &mut Group,
     ) -> Result<After, StoreError> {
         let mut after = After::default();
         let tables = self.tables.read();
@@ -239,8 +265,14 @@ impl Writer {
             after: &mut after,
             statements,
         };
-        for work in group {
+        let mut done = 0;
+        loop {
+            group.join(&mut self.queue);
+            let Some(work) = group.work.get_mut(done) else {
+                break;
+            };
             work.run(&mut step)?;
+            done += 1;
         }
         statements.commit.execute([])?;
         Ok(after)

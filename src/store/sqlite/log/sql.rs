@@ -64,7 +64,7 @@ pub const LISTED: &str = "SELECT event_id FROM deliveries_listed
     WHERE endpoint_id = ?1 AND event_id >= ?2 AND event_id < ?3 ORDER BY event_id DESC LIMIT ?4";
 /// An endpoint's deliveries in one state out of the ordinary, newest first; the index is always complete.
 pub const UNUSUAL: &str = "SELECT event_id FROM deliveries INDEXED BY deliveries_unusual
-    WHERE endpoint_id = ?1 AND event_id >= ?2 AND event_id < ?3 AND state = ?5 AND state IN (0, 3, 4, 5, 6, 7, 8)
+    WHERE endpoint_id = ?1 AND event_id >= ?2 AND event_id < ?3 AND state = ?5 AND state <> 1 AND state <> 2
     ORDER BY event_id DESC LIMIT ?4";
 /// What this node holds, newest first: below (event, endpoint).
 pub const IN_FLIGHT: &str = "SELECT event_id, endpoint_id FROM deliveries INDEXED BY deliveries_in_flight
