@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings_core::api_key::{KeyKind, KeyText};
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
@@ -89,6 +90,9 @@ pub enum AppError {
         "operator_key: this is not a well-formed operator key; make one with `tidings key generate --scope operator`"
     )]
     OperatorKey,
+    /// The system gives no threads.
+    #[error("cannot start: {0}")]
+    Runtime(std::io::Error),
     /// The system has no random bytes.
     #[error("no random bytes from the system: {0}")]
     Random(#[from] getrandom::Error),
@@ -100,6 +104,7 @@ pub struct App {
     first_key: Option<KeyText>,
     store: Arc<SqliteStore>,
     engine: Engine,
+    delivering: Runtime,
     server: JoinHandle<()>,
     stop: oneshot::Sender<()>,
 }
@@ -123,13 +128,17 @@ impl App {
         }
         let first_key = operator_key(&settings, &store).await?;
         let sender = sender(&settings, &clock, &store)?;
-        let engine = Engine::start(EngineParts {
-            store: Arc::clone(&store) as Arc<dyn Store>,
-            handover,
-            transport: Arc::new(sender),
-            clock: clock.clone(),
-            slots: settings.attempts,
-        });
+        let delivering = runtime("deliver").map_err(AppError::Runtime)?;
+        let engine = {
+            let _spawns_there = delivering.enter();
+            Engine::start(EngineParts {
+                store: Arc::clone(&store) as Arc<dyn Store>,
+                handover,
+                transport: Arc::new(sender),
+                clock: clock.clone(),
+                slots: settings.attempts,
+            })
+        };
         let api = Api::new(ApiParts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock,
@@ -153,6 +162,7 @@ impl App {
             first_key,
             store,
             engine,
+            delivering,
             server,
             stop,
         })
@@ -184,7 +194,22 @@ impl App {
             );
         }
         self.store.close().await;
+        self.delivering.shutdown_background();
     }
+}
+
+/// A runtime with its share of the cores. The server has two: one takes events in and answers, the other delivers.
+/// So neither waits for the other's turn, and both work on what a commit brings at the same time.
+///
+/// # Errors
+/// The system gives no threads.
+pub fn runtime(name: &str) -> std::io::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.div_ceil(2))
+        .thread_name(name)
+        .enable_all()
+        .build()
 }
 
 async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {

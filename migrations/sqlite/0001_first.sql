@@ -158,7 +158,7 @@ CREATE INDEX deliveries_in_flight ON deliveries (event_id, endpoint_id) WHERE st
 -- What waits in the store, by endpoint and time: claims go round it.
 CREATE INDEX deliveries_due ON deliveries (endpoint_id, due_at, event_id) WHERE state = 0;
 -- What is out of the ordinary, for lists by state.
-CREATE INDEX deliveries_unusual ON deliveries (endpoint_id, state, event_id) WHERE state <> 1 AND state <> 2;
+CREATE INDEX deliveries_unusual ON deliveries (endpoint_id, state, event_id) WHERE state IN (0, 3, 4, 5, 6, 7, 8);
 
 CREATE TABLE attempts (
     event_id INTEGER NOT NULL,

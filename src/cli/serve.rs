@@ -2,7 +2,7 @@
 
 use super::output::{Failure, note, say};
 use super::{SettingFlags, output};
-use crate::app::{App, AppError};
+use crate::app::{self, App, AppError};
 use crate::clock::Clock;
 use crate::config::{Layers, Resolved, Settings, load};
 use crate::telemetry;
@@ -47,12 +47,9 @@ impl From<AppError> for Failure {
     }
 }
 
-/// The runtime of the server: one worker a core.
+/// The runtime that takes events in.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Failed(format!("cannot start: {error}")))
+    app::runtime("intake").map_err(|error| Failure::Failed(format!("cannot start: {error}")))
 }
 
 /// Runs `tidings serve`.

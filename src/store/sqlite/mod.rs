@@ -3,6 +3,7 @@
 //! Writing goes through `writer`, reading through `readers` or the tables in memory. Every answer is given
 //! after the commit that makes it true.
 
+mod checkpointer;
 mod directory;
 mod due;
 mod error;
@@ -28,6 +29,7 @@ pub use schema::FILE as DATABASE_FILE;
 use super::StoreError;
 use super::handover::Handover;
 use crate::clock::{Clock, RandomBits};
+use checkpointer::Checkpointer;
 use lock::DirectoryLock;
 use queue::Waiting;
 use readers::Readers;
@@ -41,6 +43,7 @@ use std::thread::JoinHandle;
 use step::{Memory, Step};
 use tables::{Shared, Tables};
 use tidings_core::id::IdSource;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use writer::{Company, Message, Work, Writer};
 
@@ -105,6 +108,8 @@ impl SqliteStore {
             tables: Arc::clone(&tables),
             memory: started.memory,
             handover: options.handover,
+            callers: Handle::try_current().ok(),
+            checkpointer: Checkpointer::start(&file)?,
             failed: announce,
         };
         let thread = std::thread::Builder::new()

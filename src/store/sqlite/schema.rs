@@ -3,6 +3,7 @@
 //! The layout's rules and their reasons: docs/decisions/0001-storage.md. A file of a newer format is refused
 //! untouched; an older one is brought forward, one transaction per step.
 
+use super::checkpointer::LOG_PAGES;
 use super::lock::sync_directory;
 use crate::store::StoreError;
 use rusqlite::{Connection, OpenFlags};
@@ -21,7 +22,10 @@ const APPLICATION_ID: i32 = 0x5444_4E47;
 /// Older ones can corrupt a write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Every format there was: the steps from nothing to now.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_first.sql")];
+pub(super) const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/0001_first.sql"),
+    include_str!("../../../migrations/sqlite/0002_unusual.sql"),
+];
 /// How long another program's write lock is waited for, such as that of the `sqlite3` shell.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -43,22 +47,37 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY)?;
     let found = identify(&connection, path)?;
     // Page size and vacuum mode are chosen here for good: they only work on an empty file.
-    connection.execute_batch(
+    connection.execute_batch(&format!(
         "PRAGMA page_size = 16384;
          PRAGMA auto_vacuum = INCREMENTAL;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
-         PRAGMA wal_autocheckpoint = 1000;
+         PRAGMA wal_autocheckpoint = {LOG_PAGES};
          PRAGMA journal_size_limit = 67108864;
          PRAGMA cache_size = -12288;
          PRAGMA temp_store = MEMORY;",
-    )?;
+    ))?;
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&connection, found)?;
     if let Some(directory) = path.parent() {
         sync_directory(directory)?;
     }
+    Ok(connection)
+}
+
+/// Opens the file for copying the log into it, and for nothing else.
+///
+/// # Errors
+/// The database's refusal.
+pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -64;",
+    )?;
     Ok(connection)
 }
 

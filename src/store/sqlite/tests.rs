@@ -265,3 +265,70 @@ async fn the_file_is_set_up_as_decided() {
         (0o700, 0o600)
     );
 }
+
+#[tokio::test]
+async fn the_log_is_copied_beside_the_writer() {
+    let (folder, store) = open().await;
+    let file = folder.path().join("data").join(schema::FILE);
+    let before = std::fs::metadata(&file).unwrap().len();
+    let mut checkpointer = checkpointer::Checkpointer::start(&file).unwrap();
+    for _ in 0..200 {
+        store.accept(vec![event(50_000)]).await.unwrap();
+        checkpointer.committed();
+    }
+    // Waits for the call under way.
+    drop(checkpointer);
+    let after = std::fs::metadata(&file).unwrap().len();
+    assert!(after > before + 5_000_000, "{before} to {after}");
+    store.close().await;
+}
+
+#[test]
+fn no_statement_of_the_hot_path_builds_a_table_of_its_own() {
+    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    connection
+        .execute_batch(&schema::MIGRATIONS.concat())
+        .unwrap();
+    for sql in statements::HOT {
+        let mut explained = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();
+        let mut rows = explained.raw_query();
+        while let Some(row) = rows.next().unwrap() {
+            let instruction: String = row.get(1).unwrap();
+            assert_ne!(instruction, "OpenEphemeral", "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_format_is_brought_forward() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    make_directory(&data).unwrap();
+    let old = rusqlite::Connection::open(data.join(schema::FILE)).unwrap();
+    let first = schema::MIGRATIONS[0];
+    old.execute_batch(&format!(
+        "PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;
+         {first}
+         PRAGMA user_version = 1; PRAGMA application_id = 0x54444E47;"
+    ))
+    .unwrap();
+    old.close().unwrap();
+    let (store, _engine) = try_open(&folder).unwrap();
+    let (format, index): (u32, String) = store
+        .change(|step| {
+            let sql = step.connection();
+            let index = sql.query_row(
+                "SELECT sql FROM sqlite_schema WHERE name = 'deliveries_unusual'",
+                [],
+                |row| row.get(0),
+            )?;
+            Ok((
+                sql.pragma_query_value(None, "user_version", |row| row.get(0))?,
+                index,
+            ))
+        })
+        .await
+        .unwrap();
+    assert_eq!(format as usize, schema::MIGRATIONS.len());
+    assert!(index.contains("state <> 1"), "{index}");
+}

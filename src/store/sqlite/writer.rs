@@ -1,7 +1,7 @@
 //! The one writer: a thread of its own, one connection, group commit.
 //!
 //! What is queued when the writer comes round, and what is queued while it runs that, goes into one transaction and
-//! is answered after its commit. An idle writer commits at once: nothing waits for company. Two kinds of work:
+//! is answered when that is on disk. An idle writer commits at once: nothing waits for company. Two kinds of work:
 //! - *shared* work (accept, settle, claim) goes together; it refuses bad input by itself, so that an error is
 //!   the database's, and then the whole group is answered with it and nothing of it is stored;
 //! - *lone* work (changes of the directory, upkeep) has a transaction of its own. Whatever comes after it sees
@@ -10,6 +10,7 @@
 //! After a commit, in this order: memory, handed-over deliveries, answers. A failure of the file system or
 //! damage is final: every later call is answered with it, until the process ends.
 
+use super::checkpointer::Checkpointer;
 use super::statements::Statements;
 use super::step::{After, Memory, Step};
 use super::tables::Shared;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_core::id::IdSource;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -119,6 +121,9 @@ pub(super) async fn send(queue: &mpsc::Sender<Message>, company: Company, work: 
 #[derive(Default)]
 struct Group {
     work: Vec<Box<dyn Work>>,
+    /// How many pieces were run.
+    run: usize,
+    /// How many events and results there are; `None` when nothing may join.
     company: Option<usize>,
     next: Option<Message>,
 }
@@ -130,7 +135,24 @@ impl Group {
             Company::Shared(size) => Some(size),
             Company::Lone => None,
         };
+        self.run = 0;
         self.work.push(work);
+    }
+
+    /// Runs what was not run yet, and what is queued meanwhile.
+    fn run(
+        &mut self,
+        step: &mut Step<'_, '_>,
+        queue: &mut mpsc::Receiver<Message>,
+    ) -> Result<(), StoreError> {
+        loop {
+            self.join(queue);
+            let Some(work) = self.work.get_mut(self.run) else {
+                return Ok(());
+            };
+            work.run(step)?;
+            self.run += 1;
+        }
     }
 
     /// Takes in what is queued by now, as long as it may be shared and the group is not full.
@@ -169,6 +191,10 @@ pub(super) struct Writer {
     pub memory: Memory,
     /// The engine.
     pub handover: Handover,
+    /// Copies the log while we write.
+    pub checkpointer: Checkpointer,
+    /// Where callers run, if that is a runtime.
+    pub callers: Option<Handle>,
     /// The failure after which nothing is written, once there is one.
     pub failed: watch::Sender<Option<StoreError>>,
 }
@@ -183,6 +209,8 @@ impl Writer {
                 None
             }
         };
+        // The last connection to close copies the rest of the log and removes it.
+        drop(self);
         let _nothing_left_to_do = connection.close();
         if let Some(closed) = closed {
             let _caller_gone = closed.send(());
@@ -232,9 +260,7 @@ impl Writer {
                     }
                 }
                 after.announce(&self.handover);
-                for work in group.work.drain(..) {
-                    work.answer(Ok(()));
-                }
+                self.answer(std::mem::take(&mut group.work));
             }
             Err(error) => {
                 let error = error.located(&self.file);
@@ -243,6 +269,20 @@ impl Writer {
                     work.answer(Err(&error));
                 }
             }
+        }
+    }
+
+    /// Answers work that is on disk: in one go, where the callers run. One by one from here, each answer would
+    /// wake a worker that sleeps again before the next one comes.
+    fn answer(&self, group: Vec<Box<dyn Work>>) {
+        let answer = move || {
+            for work in group {
+                work.answer(Ok(()));
+            }
+        };
+        match &self.callers {
+            Some(callers) => drop(callers.spawn(async move { answer() })),
+            None => answer(),
         }
     }
 
@@ -265,16 +305,15 @@ impl Writer {
             after: &mut after,
             statements,
         };
-        let mut done = 0;
-        loop {
-            group.join(&mut self.queue);
-            let Some(work) = group.work.get_mut(done) else {
-                break;
-            };
-            work.run(&mut step)?;
-            done += 1;
+        group.run(&mut step, &mut self.queue)?;
+        if group.work.len() > 1 {
+            // There is traffic. If others want this core, they run now, and what they bring goes along; else this
+            // takes no time.
+            std::thread::yield_now();
+            group.run(&mut step, &mut self.queue)?;
         }
         statements.commit.execute([])?;
+        self.checkpointer.committed();
         Ok(after)
     }
 

@@ -34,7 +34,7 @@ fn plan(connection: &Connection, question: &str) -> Vec<String> {
 fn no_question_reads_a_growing_table_from_end_to_end() {
     let connection = Connection::open_in_memory().unwrap();
     connection
-        .execute_batch(include_str!("../../../../migrations/sqlite/0001_first.sql"))
+        .execute_batch(&super::super::schema::MIGRATIONS.concat())
         .unwrap();
     for question in sql::ALL {
         for step in plan(&connection, question) {

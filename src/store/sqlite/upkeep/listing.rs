@@ -16,7 +16,7 @@ use tidings_core::time::Timestamp;
 /// Events, and about as many deliveries, of one batch.
 const BATCH: usize = 10_000;
 /// Rows written in one step: a few milliseconds.
-const PART: usize = 2_000;
+const PART: usize = 1_000;
 /// Between two batches, so that a few busy moments of upkeep do not make many small ones.
 const PAUSE: Duration = Duration::from_millis(200);
 
