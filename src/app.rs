@@ -9,6 +9,7 @@ use crate::engine::resolver::{LookupError, Resolver};
 use crate::engine::sender::{Sender, SenderError, SenderParts};
 use crate::engine::{Drained, Engine, EngineParts};
 use crate::http::{self, Api, ApiParts, BodyPace, ConnectionLimits};
+use crate::runtime::Delivering;
 use crate::store::directory::{Directory, NewKey, PageRequest, Scope};
 use crate::store::queue::Queue as _;
 use crate::store::room::Room;
@@ -21,7 +22,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings_core::api_key::{KeyKind, KeyText};
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
@@ -104,7 +104,8 @@ pub struct App {
     first_key: Option<KeyText>,
     store: Arc<SqliteStore>,
     engine: Engine,
-    delivering: Runtime,
+    /// Where the engine runs; ends with this.
+    _delivering: Delivering,
     server: JoinHandle<()>,
     stop: oneshot::Sender<()>,
 }
@@ -128,7 +129,7 @@ impl App {
         }
         let first_key = operator_key(&settings, &store).await?;
         let sender = sender(&settings, &clock, &store)?;
-        let delivering = runtime("deliver").map_err(AppError::Runtime)?;
+        let delivering = Delivering::start().map_err(AppError::Runtime)?;
         let engine = {
             let _spawns_there = delivering.enter();
             Engine::start(EngineParts {
@@ -162,7 +163,7 @@ impl App {
             first_key,
             store,
             engine,
-            delivering,
+            _delivering: delivering,
             server,
             stop,
         })
@@ -194,22 +195,7 @@ impl App {
             );
         }
         self.store.close().await;
-        self.delivering.shutdown_background();
     }
-}
-
-/// A runtime with its share of the cores. The server has two: one takes events in and answers, the other delivers.
-/// So neither waits for the other's turn, and both work on what a commit brings at the same time.
-///
-/// # Errors
-/// The system gives no threads.
-pub fn runtime(name: &str) -> std::io::Result<Runtime> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores.div_ceil(2))
-        .thread_name(name)
-        .enable_all()
-        .build()
 }
 
 async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {

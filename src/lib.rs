@@ -10,5 +10,6 @@ pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod http;
+pub mod runtime;
 pub mod store;
 pub mod telemetry;

@@ -2,7 +2,7 @@
 
 use super::output::{Failure, note, say};
 use super::{SettingFlags, output};
-use crate::app::{self, App, AppError};
+use crate::app::{App, AppError};
 use crate::clock::Clock;
 use crate::config::{Layers, Resolved, Settings, load};
 use crate::telemetry;
@@ -49,7 +49,8 @@ impl From<AppError> for Failure {
 
 /// The runtime that takes events in.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    app::runtime("intake").map_err(|error| Failure::Failed(format!("cannot start: {error}")))
+    crate::runtime::build("intake")
+        .map_err(|error| Failure::Failed(format!("cannot start: {error}")))
 }
 
 /// Runs `tidings serve`.
