@@ -15,7 +15,7 @@ use crate::server::{Server, find_binary, log_of, operator_key};
 use crate::{Options, Part};
 
 /// The fixed rates of the latency phase, in events per second.
-const RATES: [u32; 3] = [200, 1_000, 5_000];
+const RATES: [u32; 4] = [200, 1_000, 5_000, 10_000];
 /// How long the server is left alone before its idle memory is read.
 const IDLE: Duration = Duration::from_secs(1);
 
