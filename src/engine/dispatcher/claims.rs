@@ -103,7 +103,8 @@ impl Claims {
         self.outstanding = false;
         self.answered_at = now;
         self.not_before = now.plus(AFTER_FAILURE);
-        self.announce(now);
+        // Due since ever, not since now: were the clock set back, it would wait for that moment once more.
+        self.announce(Timestamp::default());
     }
 
     /// Whether to claim now; if so, the claim counts as issued. `waiting` is what waits in memory for a slot.
@@ -140,5 +141,22 @@ impl Claims {
             (again, due) => again.or(due)?,
         };
         Some(moment.max(self.not_before))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r12_a_clock_set_back_after_a_failed_claim_costs_no_more_than_the_pause() {
+        let hour = Duration::from_secs(3_600);
+        let now = Timestamp::from_millis(1_772_357_400_000);
+        let mut claims = Claims::new(now);
+        assert!(claims.ask(now, 0));
+        claims.failed(now);
+        let earlier = now.minus(hour);
+        claims.set_back(earlier);
+        assert!(claims.ask(earlier.plus(AFTER_FAILURE), 0));
     }
 }
