@@ -12,17 +12,20 @@
     reason = "tests"
 )]
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 const SECRET: &str = "whsec_DTJXfKHG6xA1Wn+kye4TOF2Cp8zxFjtgharP9Bk+Y4g=";
 
+/// A child that leads a process group; all of it ends with this, workers of its own too.
 struct Killed(Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
-        let _ended_already = self.0.kill();
+        let _ended_already = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
         let _reaped_already = self.0.wait();
     }
 }
@@ -43,6 +46,7 @@ fn php_receiver() -> (Killed, String) {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("WEBHOOK_SECRET", SECRET)
         .env("PHP_CLI_SERVER_WORKERS", "4")
+        .process_group(0)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
