@@ -2,17 +2,15 @@
 
 use crate::plan::SECOND;
 use crate::rules::{Check, rule};
-use crate::world::{Event, World};
+use crate::world::{Event, LOOK, World};
 use std::time::Duration;
 use tidings::engine::dispatcher::{Actions, Dispatcher, Input};
 use tidings::store::directory::Sending;
 use tidings::store::queue::{Answer, AttemptRecord, Job, Settlement, Timing};
-use tidings_core::delivery::{Progress, Round, State};
-use tidings_core::id::{DeliveryId, EndpointId, EventId};
-use tidings_core::time::Timestamp;
+use tidings_core::delivery::Round;
 
 /// The longest sleep of the driver, in microseconds.
-const LONGEST_SLEEP: u64 = 5 * SECOND;
+pub(crate) const LONGEST_SLEEP: u64 = 5 * SECOND;
 /// Attempts in flight take three seconds at most, results a moment more.
 const DRAINED_WITHIN: u64 = 3_200_000;
 
@@ -25,14 +23,24 @@ pub(crate) struct Node {
     turn: bool,
     /// When the alarm rings, in simulated time.
     pub(crate) alarm: Option<u64>,
+    /// When the janitor takes its next step.
+    pub(crate) janitor: Option<u64>,
     pub(crate) draining_since: Option<u64>,
     claims: usize,
     settles: usize,
 }
 
+impl Node {
+    /// Whether deliveries wait in memory for a slot.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.dispatcher.waiting() > 0
+    }
+}
+
 impl World {
     pub(crate) fn start_node(&mut self) {
         self.store.recover();
+        self.ledger.refresh(&self.store);
         self.rules.restart();
         self.node = Some(Node {
             dispatcher: Dispatcher::new(self.sabotage.slots(self.plan.slots), self.clock()),
@@ -40,11 +48,13 @@ impl World {
             inbox: Vec::new(),
             turn: false,
             alarm: None,
+            janitor: None,
             draining_since: None,
             claims: 0,
             settles: 0,
         });
         self.turn_soon();
+        self.janitor_within(10, 2_000);
     }
 
     /// Whether the node is up and takes events.
@@ -152,6 +162,7 @@ impl World {
                 break;
             }
             for job in &node.actions.start {
+                self.note(6, job.delivery.endpoint.raw());
                 self.rules.started(job)?;
             }
             for job in std::mem::take(&mut node.actions.start) {
@@ -167,7 +178,12 @@ impl World {
                 }
             }
         }
-        let in_memory = node.dispatcher.waiting() + node.dispatcher.in_flight();
+        let in_flight = node.dispatcher.in_flight();
+        rule(in_flight == self.rules.in_flight(), || {
+            let known = self.rules.in_flight();
+            format!("the dispatcher counts {in_flight} slots taken, {known} are")
+        })?;
+        let in_memory = node.dispatcher.waiting() + in_flight;
         let capacity = self.store.room.capacity();
         rule(in_memory <= capacity, || {
             format!("{in_memory} in memory, room for {capacity}")
@@ -176,6 +192,7 @@ impl World {
             self.rules.no_slot_is_idle()?;
         }
         self.set_alarm(node);
+        self.look_by(self.now + LOOK);
         Ok(())
     }
 
@@ -195,8 +212,14 @@ impl World {
 
     fn send(&mut self, job: Job) -> Check {
         let now = self.clock();
-        self.rules
-            .sent(&self.plan, &job, &self.store.rows[&job.delivery], now)?;
+        let row = self.store.rows[&job.delivery];
+        self.rules.sent(&self.plan, &job, &row, now)?;
+        let clock_set = row.clock_set < self.store.clock_set;
+        rule(clock_set || now >= row.not_before, || {
+            let id = job.delivery;
+            format!("{id} is sent earlier than the plan of tries allows: {row:?}")
+        })?;
+        self.store.sent(job.delivery);
         self.requests += 1;
         self.note(1, job.delivery.event.raw());
         let (takes, outcome) = self
@@ -226,8 +249,7 @@ impl World {
 
     pub(crate) fn ended(&mut self, job: Job, record: Box<AttemptRecord>) -> Check {
         self.note(2, i64::from(record.outcome.code()));
-        self.rules
-            .answered(&self.plan, job.delivery, record.outcome)?;
+        self.rules.answered(job.delivery, record.outcome)?;
         self.tell(Input::Finished { job, record });
         Ok(())
     }
@@ -248,37 +270,6 @@ impl World {
         Ok(())
     }
 
-    /// Makes the deliveries of one event and hands over what found room.
-    pub(crate) fn accept(&mut self, to: &[EndpointId], progress: Progress) {
-        self.events += 1;
-        let event = EventId::from_raw(self.events);
-        let now = self.clock();
-        let (mut jobs, mut due) = (Vec::new(), None::<Timestamp>);
-        for endpoint in to.iter().copied() {
-            let may = match self.store.sending(endpoint) {
-                Some(Sending::Open) => true,
-                Some(Sending::Off) => progress.round == Round::Test,
-                Some(Sending::Suspended) | None => false,
-            };
-            let id = DeliveryId { event, endpoint };
-            let bytes = self.chance.magnitude(2, 2_000) as usize;
-            match may
-                .then(|| self.store.make(id, progress, bytes, now))
-                .flatten()
-            {
-                Some(Ok(job)) => jobs.push(job),
-                Some(Err(moment)) => due = Some(moment),
-                None => {}
-            }
-        }
-        if !jobs.is_empty() {
-            self.tell(Input::Arrived(jobs));
-        }
-        if let Some(moment) = due {
-            self.tell(Input::Due(moment));
-        }
-    }
-
     /// The node has ended in good order.
     fn drained(&mut self, since: u64) -> Check {
         let took = self.now - since;
@@ -286,14 +277,9 @@ impl World {
             format!("draining took {took} µs")
         })?;
         // What was accepted during the last moments is recovered at the next start.
-        let left = self
-            .store
-            .rows
-            .values()
-            .filter(|row| row.state == State::InFlight)
-            .count();
-        rule(left == 0 || !self.healed, || {
-            format!("{left} deliveries are still leased")
+        let left = self.store.in_flight().next();
+        rule(left.is_none() || !self.healed, || {
+            format!("{left:?} is still leased")
         })?;
         self.life += 1;
         self.plan_in(SECOND / 10, 3 * SECOND, Event::Restart);

@@ -1,11 +1,14 @@
-//! The rules every history has to keep, checked against a bookkeeping of their own.
+//! The rules every history has to keep, checked against a bookkeeping of their own: slots and shares at every
+//! start, what goes on the wire, when the store is asked. Round robin is in `fairness`, waiting in `starvation`,
+//! who gets what in `ledger`.
 
+use crate::fairness::Turns;
 use crate::plan::Plan;
-use crate::store::{ModelStore, Row};
+use crate::store::Row;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use tidings::store::queue::Job;
-use tidings_core::delivery::{Round, State};
+use tidings_core::delivery::{Resting, Round, State};
 use tidings_core::id::{DeliveryId, EndpointId};
 use tidings_core::outcome::{Outcome, Verdict};
 use tidings_core::time::Timestamp;
@@ -18,25 +21,29 @@ pub(crate) fn rule(kept: bool, words: impl FnOnce() -> String) -> Check {
     if kept { Ok(()) } else { Err(words()) }
 }
 
-/// With nothing in the way, a try starts this much after it is due at most.
+/// With nothing in the way, a try starts this much after it is due at most,
 const PUNCTUAL: Duration = Duration::from_millis(40);
-/// What is due and has room is claimed within this time, whatever was announced or not.
-const CLAIMED_WITHIN: u64 = 2_600_000;
+/// and this much later when so many others may be due at the same moment: a claim brings no more of them.
+const CLAIM: usize = 512;
+const CLAIM_TAKES: Duration = Duration::from_millis(7);
 
 /// What the rules need to know of one life of the node.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
     slots: usize,
     lanes: BTreeMap<EndpointId, Lane>,
+    waiting: usize,
     in_flight: usize,
     in_flight_slow: usize,
+    turns: Turns,
     on_the_wire: BTreeSet<DeliveryId>,
-    received: BTreeSet<DeliveryId>,
+    /// What was received, and how many crashes there had been.
+    received: BTreeMap<DeliveryId, u32>,
+    crashes: u32,
     empty_claims: VecDeque<u64>,
-    overdue_since: BTreeMap<EndpointId, (u64, Timestamp)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Lane {
     waiting: usize,
     in_flight: usize,
@@ -56,17 +63,61 @@ impl Rules {
         let received = std::mem::take(&mut self.received);
         *self = Self {
             received,
+            crashes: self.crashes,
             ..Self::new(self.slots)
         };
     }
 
+    /// What was sent and not stored may be sent again.
+    pub(crate) fn crashed(&mut self) {
+        self.crashes += 1;
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
     pub(crate) fn arrived(&mut self, job: &Job) {
-        self.lanes.entry(job.delivery.endpoint).or_default().waiting += 1;
+        let endpoint = job.delivery.endpoint;
+        let lane = self.lanes.entry(endpoint).or_default();
+        lane.waiting += 1;
+        self.waiting += 1;
+        if lane.waiting == 1 {
+            self.turns.fill(job.organization, endpoint);
+        }
+        self.queue(endpoint);
     }
 
     /// Whatever waits is handed back.
     pub(crate) fn drained(&mut self) {
-        self.lanes.values_mut().for_each(|lane| lane.waiting = 0);
+        self.waiting = 0;
+        for (endpoint, lane) in &mut self.lanes {
+            if std::mem::take(&mut lane.waiting) > 0 {
+                self.turns.empty(*endpoint);
+            }
+        }
+    }
+
+    fn queue(&mut self, endpoint: EndpointId) {
+        if let Some(lane) = self.lanes.get(&endpoint)
+            && lane.waiting > 0
+            && lane.in_flight == 0
+            && !lane.slow
+        {
+            self.turns.queue(endpoint);
+        }
+    }
+
+    /// What all endpoints whose last try timed out may hold together.
+    fn slow_share(&self) -> usize {
+        (self.slots * 3 / 4).max(1)
+    }
+
+    /// Whether an endpoint may take a slot now.
+    pub(crate) fn may_start(&self, endpoint: EndpointId) -> bool {
+        let lane = self.lanes.get(&endpoint).copied().unwrap_or_default();
+        lane.in_flight < self.slots.saturating_sub(self.in_flight)
+            && !(lane.slow && self.in_flight_slow >= self.slow_share())
     }
 
     /// The dispatcher gave a delivery a slot.
@@ -74,21 +125,26 @@ impl Rules {
         let id = job.delivery;
         let free = self.slots.saturating_sub(self.in_flight);
         rule(free > 0, || format!("{id} took a slot and none is free"))?;
-        let share = (self.slots * 3 / 4).max(1);
-        let slow_full = self.in_flight_slow >= share;
+        let (share, slow) = (self.slow_share(), self.in_flight_slow);
         let lane = self.lanes.entry(id.endpoint).or_default();
         rule(lane.in_flight < free, || {
             format!(
-                "{id} started while its endpoint holds {} slots and {free} are free",
+                "{id} started above its share: its endpoint holds {} slots and {free} are free",
                 lane.in_flight
             )
         })?;
-        rule(!(lane.slow && slow_full), || {
+        rule(!(lane.slow && slow >= share), || {
             format!("{id} started while endpoints that time out hold all of their {share} slots")
         })?;
         rule(lane.waiting > 0, || format!("{id} came from nowhere"))?;
+        self.turns
+            .start(id.endpoint, job.progress.round == Round::Test)?;
         lane.waiting -= 1;
         lane.in_flight += 1;
+        if lane.waiting == 0 {
+            self.turns.empty(id.endpoint);
+        }
+        self.waiting -= 1;
         self.in_flight += 1;
         self.in_flight_slow += usize::from(lane.slow);
         Ok(())
@@ -110,16 +166,20 @@ impl Rules {
         if lane.slow {
             self.in_flight_slow += lane.in_flight;
         }
+        self.queue(endpoint);
     }
 
     /// No slot stays free while an endpoint that may take it has something waiting.
     pub(crate) fn no_slot_is_idle(&self) -> Check {
-        let free = self.slots - self.in_flight;
-        let slow_full = self.in_flight_slow >= (self.slots * 3 / 4).max(1);
-        let idle = self.lanes.iter().find(|(_, lane)| {
-            lane.waiting > 0 && lane.in_flight < free && !(lane.slow && slow_full)
-        });
+        if self.waiting == 0 || self.in_flight == self.slots {
+            return Ok(());
+        }
+        let idle = self
+            .lanes
+            .iter()
+            .find(|(endpoint, lane)| lane.waiting > 0 && self.may_start(**endpoint));
         rule(idle.is_none(), || {
+            let free = self.slots - self.in_flight;
             format!("{free} slots are free and {idle:?} waits")
         })
     }
@@ -134,18 +194,13 @@ impl Rules {
         rule(plan.clock_steps > 0 || now >= row.due_at, || {
             format!("{id} is sent before it is due: {row:?}")
         })?;
-        rule(plan.clock_steps > 0 || now >= row.not_before, || {
-            format!("{id} is sent earlier than the plan of tries allows: {row:?}")
-        })?;
-        let tries = match row.progress.round {
-            Round::Plan | Round::Replay(_) => 3,
-            Round::Retry(_) | Round::Test => 1,
-        };
-        rule(row.failures < tries, || {
+        rule(row.failures < tries(row), || {
             format!("{id} is tried once too often: {row:?}")
         })?;
-        let late = now.since(row.due_at);
-        rule(!plan.is_calm() || late <= PUNCTUAL, || {
+        let late = now.since(row.due_at.max(row.made_at));
+        let others = (self.received.len() + self.waiting + self.in_flight) / CLAIM;
+        let punctual = PUNCTUAL + CLAIM_TAKES * others as u32;
+        rule(!plan.is_calm() || late <= punctual, || {
             format!("{id} is {late:?} late and nothing stood in its way")
         })?;
         rule(self.on_the_wire.insert(id), || {
@@ -154,19 +209,19 @@ impl Rules {
     }
 
     /// A request ended.
-    pub(crate) fn answered(&mut self, plan: &Plan, id: DeliveryId, outcome: Outcome) -> Check {
+    pub(crate) fn answered(&mut self, id: DeliveryId, outcome: Outcome) -> Check {
         self.on_the_wire.remove(&id);
         if outcome.verdict() != Verdict::Success {
             return Ok(());
         }
-        let first = self.received.insert(id);
-        rule(first || plan.crashes > 0, || {
-            format!("{id} was received twice and nothing crashed")
+        let before = self.received.insert(id, self.crashes);
+        rule(before.is_none_or(|crashes| crashes < self.crashes), || {
+            format!("{id} was received twice and nothing crashed in between")
         })
     }
 
     pub(crate) fn has_received(&self, id: DeliveryId) -> bool {
-        self.received.contains(&id)
+        self.received.contains_key(&id)
     }
 
     /// One more round was asked for: it may be received again.
@@ -188,38 +243,35 @@ impl Rules {
             "the store is asked in a busy loop".to_owned()
         })
     }
+}
 
-    /// What is due and has room does not stay in the store. Called a few times a second while nothing is broken.
-    pub(crate) fn nothing_is_stuck(
-        &mut self,
-        store: &ModelStore,
-        now: u64,
-        wall: Timestamp,
-    ) -> Check {
-        use tidings::store::directory::Sending;
-        use tidings::store::room::Origin;
-        for endpoint in store.endpoints.keys().copied() {
-            let oldest = store.oldest_due(endpoint).filter(|due| *due <= wall);
-            let claimable = store.sending(endpoint) == Some(Sending::Open)
-                && store.room.reserve(endpoint, 100, Origin::Claimed).is_some();
-            let Some(oldest) = oldest.filter(|_| claimable) else {
-                self.overdue_since.remove(&endpoint);
-                continue;
-            };
-            let (since, what) = *self.overdue_since.entry(endpoint).or_insert((now, oldest));
-            if what != oldest {
-                self.overdue_since.insert(endpoint, (now, oldest));
-            } else {
-                rule(now - since < CLAIMED_WITHIN, || {
-                    format!("{endpoint} has something due since {oldest} and room for it")
-                })?;
-            }
-        }
-        Ok(())
+/// Counted failures that end a round.
+fn tries(row: &Row) -> u8 {
+    match row.progress.round {
+        Round::Plan | Round::Replay(_) => 3,
+        Round::Retry(_) | Round::Test => 1,
     }
+}
 
-    /// Something is broken that may delay claims: patience starts anew afterwards.
-    pub(crate) fn excuse(&mut self) {
-        self.overdue_since.clear();
-    }
+/// A delivery rests, and as it may.
+pub(crate) fn rests(id: DeliveryId, row: &Row, received: bool) -> Check {
+    let (Some(resting), round) = (row.state.resting(), row.progress.round) else {
+        return Err(format!("{id} does not rest at the end: {row:?}"));
+    };
+    let before = match round {
+        Round::Retry(before) | Round::Replay(before) => Some(before),
+        Round::Plan | Round::Test => None,
+    };
+    rule(
+        resting != Resting::Exhausted || row.failures == tries(row),
+        || format!("{id} is exhausted before its tries: {row:?}"),
+    )?;
+    rule(
+        before != Some(Resting::Delivered) || resting == Resting::Delivered,
+        || format!("{id} was delivered and is not any more: {row:?}"),
+    )?;
+    let delivered = resting == Resting::Delivered && before.is_none();
+    rule(!delivered || received, || {
+        format!("{id} is said to be delivered and was never received")
+    })
 }

@@ -1,35 +1,54 @@
-//! A store in plain Rust with the queue's semantics: accept with room, claim round the endpoints, settle under a
-//! lease, recover. What is not synced yet can be lost in a crash.
+//! A store in plain Rust with the queue's semantics: accept with room, settle under a lease, recover.
+//!
+//! Invariants: a delivery is unique by (event, endpoint); what is leased in this life holds room. What is not
+//! synced yet can be lost in a crash, by whole commits. Claims are in `claims`, fan-outs in `fan_out`.
 
+use crate::plan::Plan;
+use crate::sabotage::Sabotage;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tidings::store::directory::Sending;
-use tidings::store::queue::{Change, Claimed, Job, Lease, Settlement};
+use tidings::store::queue::{Change, Job, Lease, Settlement};
 use tidings::store::room::{Origin, Reservation, Room};
 use tidings_core::delivery::{CancelReason, Next, Progress, Resting, Round, State};
-use tidings_core::id::{DeliveryId, EndpointId, OrganizationId};
+use tidings_core::id::{DeliveryId, EndpointId, EventId, OrganizationId};
 use tidings_core::outcome::Verdict;
 use tidings_core::time::Timestamp;
 
 /// A delivery as it is on disk.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) organization: OrganizationId,
     pub(crate) progress: Progress,
     pub(crate) state: State,
     pub(crate) due_at: Timestamp,
     pub(crate) lease: Lease,
+    pub(crate) made_at: Timestamp,
     /// Counted failures of this round, told from the attempts' records and nothing else.
     pub(crate) failures: u8,
-    /// The earliest moment the contract allows the next try.
+    /// The earliest moment the contract allows the next try,
     pub(crate) not_before: Timestamp,
+    /// on the clock as it was set when the last one began.
+    pub(crate) clock_set: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventRow {
+    pub(crate) owner: OrganizationId,
+    pub(crate) public: bool,
+    /// Which event type, as a bit.
+    pub(crate) kind: u8,
+    pub(crate) bytes: usize,
+    pub(crate) accepted_at: Timestamp,
 }
 
 #[derive(Debug)]
 pub(crate) struct EndpointRow {
     pub(crate) organization: OrganizationId,
+    /// The event types it chose, as bits.
+    pub(crate) kinds: u8,
     pub(crate) on: bool,
     pub(crate) deleted: bool,
 }
@@ -40,34 +59,76 @@ pub(crate) struct OrganizationRow {
     pub(crate) add_on: bool,
 }
 
+/// What one commit that is not synced replaced.
+#[derive(Debug, Default)]
+pub(crate) struct Commit {
+    pub(crate) rows: Vec<(DeliveryId, Option<Row>)>,
+    pub(crate) cursor: Option<(EventId, EndpointId)>,
+}
+
+/// What became of a delivery that was to be made.
+#[derive(Debug)]
+pub(crate) enum Made {
+    InMemory(Job),
+    Waits,
+    /// There was one of this event to this endpoint, or it was a test that found no room.
+    Not,
+}
+
 /// What the disk holds, and the room of the present life.
 #[derive(Debug)]
 pub(crate) struct ModelStore {
     pub(crate) rows: BTreeMap<DeliveryId, Row>,
+    pub(crate) events: BTreeMap<EventId, EventRow>,
     pub(crate) endpoints: BTreeMap<EndpointId, EndpointRow>,
     pub(crate) organizations: BTreeMap<OrganizationId, OrganizationRow>,
+    /// Unfinished fan-outs, each with the last endpoint that was reached.
+    pub(crate) fan_outs: BTreeMap<EventId, EndpointId>,
     pub(crate) room: Arc<Room>,
     /// Deliveries that do not rest.
     pub(crate) unfinished: usize,
-    due: BTreeMap<EndpointId, BTreeSet<(Timestamp, DeliveryId)>>,
-    unsynced: Vec<(DeliveryId, Row)>,
+    pub(crate) now: Timestamp,
+    /// How often the clock was set.
+    pub(crate) clock_set: u32,
+    /// The first rule about room that was broken.
+    pub(crate) broken: Option<String>,
+    pub(crate) due: BTreeMap<EndpointId, BTreeSet<(Timestamp, DeliveryId)>>,
+    /// Endpoints with something due, in the order of their turns.
+    pub(crate) turns: VecDeque<EndpointId>,
+    pub(crate) sabotage: Sabotage,
+    held: BTreeMap<EndpointId, usize>,
+    held_in_all: usize,
+    bytes_held: usize,
+    capacity: usize,
+    bytes: usize,
+    pub(crate) unsynced: Vec<Commit>,
     epoch: i64,
-    turn: usize,
     wire_type: Arc<str>,
 }
 
 impl ModelStore {
-    pub(crate) fn new(room: usize) -> Self {
+    pub(crate) fn new(plan: &Plan, sabotage: Sabotage) -> Self {
         Self {
             rows: BTreeMap::new(),
+            events: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             organizations: BTreeMap::new(),
-            room: Room::new(room, usize::MAX),
+            fan_outs: BTreeMap::new(),
+            room: Room::new(plan.room, plan.bytes),
             unfinished: 0,
+            now: Timestamp::default(),
+            clock_set: 0,
+            broken: None,
             due: BTreeMap::new(),
+            turns: VecDeque::new(),
+            sabotage,
+            held: BTreeMap::new(),
+            held_in_all: 0,
+            bytes_held: 0,
+            capacity: plan.room,
+            bytes: plan.bytes,
             unsynced: Vec::new(),
             epoch: 1,
-            turn: 0,
             wire_type: Arc::from("project.updated"),
         }
     }
@@ -84,68 +145,141 @@ impl ModelStore {
         )
     }
 
-    /// The oldest due time of an endpoint's waiting deliveries.
-    pub(crate) fn oldest_due(&self, endpoint: EndpointId) -> Option<Timestamp> {
-        Some(self.due.get(&endpoint)?.first()?.0)
+    /// The oldest of an endpoint's waiting deliveries.
+    pub(crate) fn oldest_due(&self, endpoint: EndpointId) -> Option<(Timestamp, DeliveryId)> {
+        self.due.get(&endpoint)?.first().copied()
     }
 
-    /// Writes a row and keeps what is derived from rows.
-    pub(crate) fn put(&mut self, id: DeliveryId, row: Row) {
-        let due = self.due.entry(id.endpoint).or_default();
-        if let Some(before) = self.rows.get(&id) {
-            due.remove(&(before.due_at, id));
-            self.unfinished -= usize::from(before.state.resting().is_none());
+    /// A try begins.
+    pub(crate) fn sent(&mut self, id: DeliveryId) {
+        if let Some(row) = self.rows.get_mut(&id)
+            && row.clock_set < self.clock_set
+        {
+            row.clock_set = self.clock_set;
+            row.not_before = self.now;
         }
-        if row.state == State::Due {
-            due.insert((row.due_at, id));
-        }
-        self.unfinished += usize::from(row.state.resting().is_none());
-        self.rows.insert(id, row);
     }
 
-    /// Makes a delivery and hands it over if it finds room. `None`: a test found none.
-    pub(crate) fn make(
-        &mut self,
-        id: DeliveryId,
-        progress: Progress,
-        bytes: usize,
-        now: Timestamp,
-    ) -> Option<Result<Job, Timestamp>> {
-        let backlog = self.oldest_due(id.endpoint).is_some_and(|due| due <= now);
-        let origin = if backlog && progress.round != Round::Test {
-            Origin::BehindBacklog
-        } else {
-            Origin::Fresh
+    /// Deliveries that are leased in this life.
+    pub(crate) fn in_memory(&self) -> usize {
+        self.held_in_all
+    }
+
+    /// Writes a row, or takes it away, and keeps what is derived from rows.
+    pub(crate) fn put(&mut self, id: DeliveryId, row: Option<Row>) {
+        let before = match row {
+            Some(row) => self.rows.insert(id, row),
+            None => self.rows.remove(&id),
         };
-        let reservation = self.room.reserve(id.endpoint, bytes, origin);
-        if reservation.is_none() && progress.round == Round::Test {
-            return None;
+        for (row, sign) in [(before, -1_isize), (row, 1)] {
+            let Some(row) = row else { continue };
+            let bytes = self.events[&id.event].bytes as isize;
+            let resting = row.state.resting().is_some();
+            self.unfinished = self
+                .unfinished
+                .wrapping_add_signed(sign * isize::from(!resting));
+            if row.state == State::InFlight {
+                let held = self.held.entry(id.endpoint).or_default();
+                *held = held.wrapping_add_signed(sign);
+                self.held_in_all = self.held_in_all.wrapping_add_signed(sign);
+                self.bytes_held = self.bytes_held.wrapping_add_signed(sign * bytes);
+            }
+            if row.state == State::Due {
+                let due = self.due.entry(id.endpoint).or_default();
+                match sign {
+                    1 => due.insert((row.due_at, id)),
+                    _ => due.remove(&(row.due_at, id)),
+                };
+                if due.is_empty() {
+                    self.due.remove(&id.endpoint);
+                }
+            }
+        }
+    }
+
+    /// Writes a row as a part of a commit.
+    pub(crate) fn write(&mut self, commit: &mut Commit, id: DeliveryId, row: Row) {
+        let before = self.rows.get(&id).copied();
+        if before.is_some_and(|before| before.progress.attempts > row.progress.attempts) {
+            let words = || format!("{id} was made twice: its tries are forgotten");
+            self.broken.get_or_insert_with(words);
+        }
+        commit.rows.push((id, before));
+        self.put(id, Some(row));
+    }
+
+    /// Whether the rule of the room lets a delivery in, by what is leased.
+    pub(crate) fn fits(&self, endpoint: EndpointId, bytes: usize, origin: Origin) -> bool {
+        let free = self.capacity.saturating_sub(self.held_in_all);
+        let window = match origin {
+            Origin::Fresh | Origin::Claimed => free,
+            Origin::BehindBacklog => free / 2,
+        };
+        let held = self.held.get(&endpoint).copied().unwrap_or(0);
+        self.held_in_all == 0
+            || (held < window && self.bytes_held.saturating_add(bytes) <= self.bytes)
+    }
+
+    /// Asks the real room, which has to say what the rule says.
+    pub(crate) fn reserve(&mut self, id: DeliveryId, origin: Origin) -> Option<Reservation> {
+        let (bytes, endpoint) = (self.events[&id.event].bytes, id.endpoint);
+        let fits = self.fits(endpoint, bytes, origin);
+        let granted = self
+            .room
+            .reserve(self.sabotage.who_asks_for_room(id), bytes, origin);
+        if granted.is_some() != fits {
+            let (held, all) = (self.held.get(&endpoint), self.held_in_all);
+            self.broken.get_or_insert_with(|| {
+                let said = if fits { "found no" } else { "was given" };
+                format!("{id} {said} room: its endpoint holds {held:?}, all {all} ({origin:?})")
+            });
+        }
+        granted
+    }
+
+    /// Makes a delivery, in memory if it finds room. There is only one for an event and an endpoint.
+    pub(crate) fn make(&mut self, commit: &mut Commit, id: DeliveryId, progress: Progress) -> Made {
+        let test = progress.round == Round::Test;
+        if self.rows.contains_key(&id) && self.sabotage.knows_the_key() {
+            return Made::Not;
+        }
+        let event = self.events[&id.event];
+        let oldest = self.oldest_due(id.endpoint);
+        let origin = match oldest.filter(|(due, _)| *due <= self.now && !test) {
+            Some(_) => Origin::BehindBacklog,
+            None => Origin::Fresh,
+        };
+        let reservation = self.reserve(id, origin);
+        if reservation.is_none() && test {
+            return Made::Not;
         }
         let row = Row {
             organization: self.endpoints[&id.endpoint].organization,
             progress,
             state: State::Due,
-            due_at: now,
+            due_at: event.accepted_at,
             lease: Lease { epoch: 0, fence: 0 },
+            made_at: self.now,
             failures: 0,
-            not_before: now,
+            not_before: self.now,
+            clock_set: self.clock_set,
         };
-        self.put(id, row);
-        self.unsynced.clear();
-        Some(match reservation {
-            Some(reservation) => Ok(self.lease(id, reservation)),
-            None => Err(now),
-        })
+        self.write(commit, id, row);
+        match reservation {
+            Some(reservation) => Made::InMemory(self.lease(id, reservation)),
+            None => Made::Waits,
+        }
     }
 
-    fn lease(&mut self, id: DeliveryId, reservation: Reservation) -> Job {
-        let mut row = self.rows[&id].clone();
+    pub(crate) fn lease(&mut self, id: DeliveryId, reservation: Reservation) -> Job {
+        let mut row = self.rows[&id];
         row.state = State::InFlight;
         row.lease = Lease {
             epoch: self.epoch,
             fence: row.lease.fence + 1,
         };
-        let job = Job {
+        self.put(id, Some(row));
+        Job {
             delivery: id,
             organization: row.organization,
             wire_type: Arc::clone(&self.wire_type),
@@ -154,66 +288,20 @@ impl ModelStore {
             due_at: row.due_at,
             lease: row.lease,
             reservation,
-        };
-        self.put(id, row);
-        job
-    }
-
-    /// Leases what is due, going round the endpoints that may be sent to.
-    pub(crate) fn claim(&mut self, limit: usize, now: Timestamp) -> Claimed {
-        self.unsynced.clear();
-        let mut open: VecDeque<EndpointId> = self
-            .endpoints
-            .keys()
-            .copied()
-            .filter(|id| self.sending(*id) == Some(Sending::Open))
-            .collect();
-        let next_due = open
-            .iter()
-            .filter_map(|id| self.due.get(id))
-            .flatten()
-            .map(|(due, _)| *due)
-            .filter(|due| *due > now)
-            .min();
-        let turn = self.turn % open.len().max(1);
-        open.rotate_left(turn);
-        self.turn += 1;
-        let (mut jobs, mut more) = (Vec::new(), false);
-        while let Some(endpoint) = open.pop_front() {
-            let first = self.due.get(&endpoint).and_then(|due| due.first().copied());
-            let Some((_, id)) = first.filter(|(due, _)| *due <= now) else {
-                continue;
-            };
-            if jobs.len() == limit {
-                more = true;
-                break;
-            }
-            match self.room.reserve(endpoint, 100, Origin::Claimed) {
-                Some(reservation) => {
-                    jobs.push(self.lease(id, reservation));
-                    open.push_back(endpoint);
-                }
-                None => more = true,
-            }
-        }
-        Claimed {
-            jobs,
-            more,
-            next_due,
         }
     }
 
-    /// Stores results; answers how many leases were lost.
+    /// Stores results in one commit; answers how many leases were lost.
     pub(crate) fn settle(&mut self, results: Vec<Settlement>) -> usize {
-        let mut lost = 0;
+        let (mut lost, mut commit) = (0, Commit::default());
         for result in results {
-            let mut row = self.rows[&result.delivery].clone();
+            let id = result.delivery;
+            let mut row = self.rows[&id];
             if row.state != State::InFlight || row.lease != result.lease {
                 lost += 1;
                 continue;
             }
-            self.unsynced.push((result.delivery, row.clone()));
-            row.state = match result.change {
+            match &result.change {
                 Change::Attempted {
                     record,
                     progress,
@@ -226,29 +314,36 @@ impl ModelStore {
                         _ => 10,
                     };
                     row.not_before = ended_at.plus(Duration::from_secs(wait));
-                    row.progress = progress;
+                    row.progress = *progress;
                     match next {
-                        Next::Rest(resting) => resting.state(),
+                        Next::Rest(resting) => row.state = resting.state(),
                         Next::DueAt(due) => {
-                            row.due_at = due;
-                            self.again(result.delivery.endpoint)
+                            row.due_at = *due;
+                            row.state = self.again(id.endpoint, row);
                         }
                     }
                 }
-                Change::HandedBack => self.again(result.delivery.endpoint),
-                Change::Cancelled(reason) => State::Cancelled(reason),
-            };
-            self.put(result.delivery, row);
+                Change::HandedBack => row.state = self.again(id.endpoint, row),
+                Change::Cancelled(reason) => row.state = State::Cancelled(*reason),
+            }
+            self.write(&mut commit, id, row);
         }
+        self.unsynced.push(commit);
         lost
     }
 
-    /// The state of a delivery that is to be sent again.
-    fn again(&self, endpoint: EndpointId) -> State {
-        match self.sending(endpoint) {
-            Some(Sending::Open | Sending::Off) => State::Due,
-            Some(Sending::Suspended) => State::Cancelled(CancelReason::AddOn),
-            None => State::Cancelled(CancelReason::Deleted),
+    /// The state of a delivery that is to be sent again; one that arrived before stays delivered.
+    fn again(&self, endpoint: EndpointId, row: Row) -> State {
+        let reason = match self.sending(endpoint) {
+            Some(Sending::Open | Sending::Off) => return State::Due,
+            Some(Sending::Suspended) => CancelReason::AddOn,
+            None => CancelReason::Deleted,
+        };
+        match row.progress.round {
+            Round::Retry(Resting::Delivered) | Round::Replay(Resting::Delivered) => {
+                State::Delivered
+            }
+            _ => State::Cancelled(reason),
         }
     }
 
@@ -257,19 +352,25 @@ impl ModelStore {
         self.unsynced.clear();
         let waiting: Vec<DeliveryId> = self.due.values().flatten().map(|(_, id)| *id).collect();
         for id in waiting {
-            let mut row = self.rows[&id].clone();
-            row.state = self.again(id.endpoint);
-            self.put(id, row);
+            let row = self.rows[&id];
+            let state = self.again(id.endpoint, row);
+            if state != State::Due {
+                self.put(id, Some(Row { state, ..row }));
+            }
         }
     }
 
     /// One more round of a resting delivery, asked for by hand or in bulk.
     pub(crate) fn ask_again(&mut self, id: DeliveryId, bulk: bool, now: Timestamp) -> bool {
-        let mut row = self.rows[&id].clone();
+        let mut row = self.rows[&id];
         let Some(resting) = row.state.resting() else {
             return false;
         };
-        if self.again(id.endpoint) != State::Due || row.progress.round == Round::Test {
+        let sendable = matches!(
+            self.sending(id.endpoint),
+            Some(Sending::Open | Sending::Off)
+        );
+        if !sendable || row.progress.round == Round::Test {
             return false;
         }
         self.unsynced.clear();
@@ -282,16 +383,21 @@ impl ModelStore {
         row.due_at = now;
         row.failures = 0;
         row.not_before = now;
-        self.put(id, row);
+        row.clock_set = self.clock_set;
+        self.put(id, Some(row));
         true
     }
 
-    /// The process dies: the last `lost` unsynced results are gone, with all that was in memory.
+    /// The process dies: the last `lost` unsynced commits are gone, with all that was in memory.
     pub(crate) fn crash(&mut self, lost: usize) {
         let kept = self.unsynced.len().saturating_sub(lost);
-        let undone = self.unsynced.split_off(kept);
-        for (id, row) in undone.into_iter().rev() {
-            self.put(id, row);
+        for commit in self.unsynced.split_off(kept).into_iter().rev() {
+            for (id, row) in commit.rows.into_iter().rev() {
+                self.put(id, row);
+            }
+            if let Some((event, after)) = commit.cursor {
+                self.fan_outs.insert(event, after);
+            }
         }
         self.unsynced.clear();
     }
@@ -299,12 +405,19 @@ impl ModelStore {
     /// A new life: everything leased before is due again.
     pub(crate) fn recover(&mut self) {
         self.epoch += 1;
-        self.room = Room::new(self.room.capacity(), usize::MAX);
+        self.room = Room::new(self.sabotage.room(self.capacity), self.bytes);
+        self.turns.clear();
         let leased: Vec<DeliveryId> = self.in_flight().collect();
         for id in leased {
-            let mut row = self.rows[&id].clone();
-            row.state = self.again(id.endpoint);
-            self.put(id, row);
+            let row = self.rows[&id];
+            let state = self.again(id.endpoint, row);
+            self.put(id, Some(Row { state, ..row }));
+        }
+        if !self.sabotage.knows_the_key() {
+            let from_zero = EndpointId::from_raw(0);
+            self.fan_outs
+                .values_mut()
+                .for_each(|after| *after = from_zero);
         }
     }
 
@@ -313,18 +426,5 @@ impl ModelStore {
             .iter()
             .filter(|(_, row)| row.state == State::InFlight)
             .map(|(id, _)| *id)
-    }
-
-    /// Why a finished delivery may not rest as it does, if so.
-    pub(crate) fn wrong_rest(&self, row: &Row) -> Option<&'static str> {
-        let tries = match row.progress.round {
-            Round::Plan | Round::Replay(_) => 3,
-            Round::Retry(_) | Round::Test => 1,
-        };
-        match row.state.resting() {
-            None => Some("it does not rest"),
-            Some(Resting::Exhausted) if row.failures != tries => Some("exhausted before its tries"),
-            Some(Resting::Delivered | Resting::Exhausted | Resting::Cancelled(_)) => None,
-        }
     }
 }
