@@ -1,7 +1,7 @@
 //! Claiming: round the endpoints, never what may not be sent, never a damaged body.
 
-use crate::verbs::{UPDATED, event};
-use crate::world::{LARKSPUR, RIVERSIDE, World, organization};
+use crate::verbs::{OK, UPDATED, event};
+use crate::world::{LARKSPUR, RIVERSIDE, World, one_add_on, organization};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +51,35 @@ async fn w22_a_saturated_endpoint_leaves_room_for_the_others() {
     let counted = by_endpoint(&claimed.jobs);
     assert_eq!((counted[&busy.id], counted[&calm.id]), (10, 5));
     assert!(claimed.more);
+}
+
+#[tokio::test]
+async fn w22_who_finds_no_room_is_next_when_some_comes_free() {
+    const ENDPOINTS: i64 = 6;
+    let mut world = World::with_room(4);
+    let mut ids = Vec::new();
+    for owner in 1..=ENDPOINTS {
+        world.put_organization(owner, one_add_on()).await;
+        ids.push(world.endpoint(owner, &[UPDATED]).await.id);
+    }
+    for owner in 1..=ENDPOINTS {
+        let group = (0..40).map(|_| event(owner)).collect();
+        world.store.accept(group).await.unwrap();
+    }
+    world.pass(Duration::from_secs(1));
+    for job in world.jobs() {
+        world.hand_back(job).await;
+    }
+    let mut served: HashMap<EndpointId, usize> = HashMap::new();
+    for _ in 0..ENDPOINTS {
+        for job in world.claim(512).await.jobs {
+            *served.entry(job.delivery.endpoint).or_insert(0) += 1;
+            world.end(job, OK).await;
+        }
+    }
+    for id in ids {
+        assert!(served.contains_key(&id), "{id} was passed by: {served:?}");
+    }
 }
 
 #[tokio::test]

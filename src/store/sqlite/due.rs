@@ -103,6 +103,12 @@ impl DueSummary {
         self.ready.push_back(endpoint);
     }
 
+    /// Puts an endpoint that has more due now before all others.
+    pub(super) fn put_first(&mut self, endpoint: EndpointId) {
+        self.places.insert(endpoint, Place::Ready);
+        self.ready.push_front(endpoint);
+    }
+
     /// Passes an endpoint by for now.
     pub(super) fn park(&mut self, endpoint: EndpointId, at: Timestamp) {
         self.places.insert(endpoint, Place::Parked(at));

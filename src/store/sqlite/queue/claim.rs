@@ -1,6 +1,7 @@
 //! Leasing what waits in the store to this node: round the endpoints, as room allows.
 //!
-//! One look at one endpoint costs one seek. Rows of endpoints that may not be sent to are never looked at.
+//! Who was served goes to the end of the turns; who found no room keeps its place, so that nobody is passed by for good
+//! while room is short. One look at one endpoint costs one seek. Rows of endpoints that may not be sent to are never looked at.
 
 use super::super::queue::place::{Body, stored_body, unknown_name};
 use super::super::step::Step;
@@ -38,6 +39,8 @@ struct Claim {
     limit: usize,
     jobs: Vec<Job>,
     rested: usize,
+    /// Endpoints that found no room in this round: the first ones when some comes free.
+    passed_by: Vec<EndpointId>,
     /// Bodies read so far: many deliveries may share one.
     bodies: HashMap<EventId, Bytes>,
 }
@@ -46,6 +49,8 @@ struct Claim {
 enum Turn {
     /// More of it is due now.
     More,
+    /// It found no room for even one.
+    NoRoom,
     /// Its next one is due then, if there is one.
     Done(Option<Timestamp>),
 }
@@ -58,6 +63,7 @@ pub fn claim(step: &mut Step<'_, '_>, limit: usize, now: Timestamp) -> Result<Cl
         limit,
         jobs: Vec::new(),
         rested: 0,
+        passed_by: Vec::new(),
         bodies: HashMap::new(),
     };
     // Rounds go on while they bring something: an endpoint may have several turns, and never two in a row
@@ -72,6 +78,9 @@ pub fn claim(step: &mut Step<'_, '_>, limit: usize, now: Timestamp) -> Result<Cl
                 break;
             };
             claim.turn(step, endpoint)?;
+        }
+        for endpoint in claim.passed_by.drain(..).rev() {
+            step.memory.due.put_first(endpoint);
         }
         if claim.is_full() || claim.handled() == before {
             break;
@@ -105,6 +114,7 @@ impl Claim {
         }
         match self.lease(step, endpoint)? {
             Turn::More => step.memory.due.put_back(endpoint),
+            Turn::NoRoom => self.passed_by.push(endpoint),
             Turn::Done(Some(next)) => step.memory.due.add(endpoint, next),
             Turn::Done(None) => {}
         }
@@ -113,8 +123,9 @@ impl Claim {
 
     fn lease(&mut self, step: &mut Step<'_, '_>, endpoint: EndpointId) -> Result<Turn, StoreError> {
         if step.room.reserve(endpoint, 0, Origin::Claimed).is_none() {
-            return Ok(Turn::More);
+            return Ok(Turn::NoRoom);
         }
+        let before = self.handled();
         let wanted = TURN.min(self.limit.saturating_sub(self.jobs.len()));
         let rows = due_rows(step, endpoint, wanted)?;
         let all = rows.len() < wanted;
@@ -131,7 +142,11 @@ impl Claim {
                 }
             };
             let Some(reservation) = step.room.reserve(endpoint, data.len(), Origin::Claimed) else {
-                return Ok(Turn::More);
+                return Ok(if self.handled() == before {
+                    Turn::NoRoom
+                } else {
+                    Turn::More
+                });
             };
             let (event, epoch) = (row.event, step.memory.epoch);
             let fence = step
