@@ -4,15 +4,17 @@
 //! copied here while the writer goes on. Beside constant writing this never reaches the end of the log; the writer's
 //! own checkpoint does, at [`LOG_PAGES`], when only the last few commits are left to copy, and the log starts over.
 //!
-//! Whatever fails here is tried again by the writer or at the next call, and is harmless until then: the log keeps
-//! what was not copied. The connection never writes anything else.
+//! A full disk or a busy log is harmless: the log keeps what was not copied, and a later call copies it. A failed write
+//! or sync is final as it is for the writer: the system may have dropped what it could not write, and a second sync
+//! could succeed without it. The connection never writes anything else.
 
 use super::schema;
 use crate::store::StoreError;
 use rusqlite::Connection;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use tokio::sync::watch;
 
 /// Pages of a log after which the writer checkpoints by itself: 64 MB.
 pub(super) const LOG_PAGES: u32 = 4_000;
@@ -27,16 +29,26 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Starts the thread on the database at `path`, which exists.
+    /// Starts the thread on the database at `path`, which exists; `failed` is told what is final.
     ///
     /// # Errors
     /// The file cannot be opened, or the system gives no thread.
-    pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        path: &Path,
+        failed: watch::Sender<Option<StoreError>>,
+    ) -> Result<Self, StoreError> {
         let connection = schema::open_checkpointer(path)?;
         let (calls, called) = sync_channel(1);
+        let file = path.to_owned();
         let thread = std::thread::Builder::new()
             .name(String::from("store-checkpoint"))
-            .spawn(move || run(&connection, &called))
+            .spawn(move || {
+                while called.recv().is_ok() {
+                    if let Err(error) = copy(&connection) {
+                        report(&error.located(&file), &failed);
+                    }
+                }
+            })
             .map_err(|error| StoreError::file(path, &error))?;
         Ok(Self {
             calls: Some(calls),
@@ -58,13 +70,18 @@ impl Checkpointer {
     }
 }
 
-fn run(connection: &Connection, called: &Receiver<()>) {
-    while called.recv().is_ok() {
-        let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        if let Err(error) = copied {
-            tracing::debug!(%error, "the log was not copied; it will be");
-        }
+fn copy(connection: &Connection) -> Result<(), StoreError> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    Ok(())
+}
+
+fn report(error: &StoreError, failed: &watch::Sender<Option<StoreError>>) {
+    if !error.is_final() {
+        tracing::debug!(%error, "the log was not copied; it will be");
+        return;
     }
+    tracing::error!(%error, "copying the log failed; the store stops writing");
+    failed.send_if_modified(|known| known.is_none() && known.replace(error.clone()).is_none());
 }
 
 impl Drop for Checkpointer {
@@ -72,6 +89,37 @@ impl Drop for Checkpointer {
         drop(self.calls.take());
         if let Some(thread) = self.thread.take() {
             let _panicked = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r3_a_failed_sync_is_final_and_a_full_disk_is_not() {
+        let (failed, _) = watch::channel(None);
+        let io = || StoreError::Io {
+            what: String::from("the first"),
+        };
+        for (error, told) in [
+            (StoreError::Full, None),
+            (StoreError::Overloaded, None),
+            (io(), Some(io())),
+            (
+                StoreError::Io {
+                    what: String::from("a later one"),
+                },
+                Some(io()),
+            ),
+        ] {
+            report(&error, &failed);
+            assert_eq!(
+                failed.borrow().as_ref().map(ToString::to_string),
+                told.as_ref().map(ToString::to_string),
+                "{error}"
+            );
         }
     }
 }

@@ -109,7 +109,7 @@ impl SqliteStore {
             memory: started.memory,
             handover: options.handover,
             callers: Handle::try_current().ok(),
-            checkpointer: Checkpointer::start(&file)?,
+            checkpointer: Checkpointer::start(&file, announce.clone())?,
             failed: announce,
         };
         let thread = std::thread::Builder::new()

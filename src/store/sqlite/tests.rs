@@ -271,7 +271,8 @@ async fn the_log_is_copied_beside_the_writer() {
     let (folder, store) = open().await;
     let file = folder.path().join("data").join(schema::FILE);
     let before = std::fs::metadata(&file).unwrap().len();
-    let mut checkpointer = checkpointer::Checkpointer::start(&file).unwrap();
+    let mut checkpointer =
+        checkpointer::Checkpointer::start(&file, watch::channel(None).0).unwrap();
     for _ in 0..200 {
         store.accept(vec![event(50_000)]).await.unwrap();
         checkpointer.committed();
