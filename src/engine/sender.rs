@@ -10,12 +10,16 @@
 //! Deliberately absent: when to send, and what an outcome means for the delivery.
 
 mod answer;
+mod chunks;
 mod connect;
 mod course;
 mod fault;
+mod http1;
+mod http2;
 mod line;
 mod network;
 mod pool;
+mod reader;
 mod request;
 mod socket;
 mod tls;
@@ -24,7 +28,7 @@ use self::answer::Ending;
 use self::connect::Connector;
 use self::course::Course;
 use self::fault::Fault;
-use self::line::Sent;
+use self::line::Exchanged;
 use self::network::Network;
 use self::pool::Pool;
 use self::request::{Signed, Signer};
@@ -119,18 +123,19 @@ impl Sender {
                 None => Box::pin(self.connector.dial(origin, &mut course.journey)).await?,
             };
             course.journey.waits_for_answer_of(line.peer());
-            let response = match line.send(signed.request(line.version())?).await? {
-                Sent::Answered(response) => response,
+            let (journey, kept_answer) = (&mut course.journey, &mut course.answer);
+            let exchanged = line.exchange(signed, journey, kept_answer, &self.clock);
+            match exchanged.await? {
+                Exchanged::Answered { status, ending } => {
+                    if ending == Ending::Complete {
+                        self.pool.put(origin, line);
+                    }
+                    return Ok(status);
+                }
                 // A kept connection ended before the request left: that cannot have been a try.
-                Sent::Unprocessed if line.was_kept() => continue,
-                Sent::Unprocessed => return Err(Fault::closed_unused()),
-            };
-            let status = response.status().as_u16();
-            course.journey.reads_answer(self.clock.monotonic());
-            if answer::receive(&mut line, response, &mut course.answer).await? == Ending::Complete {
-                self.pool.put(origin, line).await;
+                Exchanged::Unprocessed if line.was_kept() => {}
+                Exchanged::Unprocessed => return Err(Fault::closed_unused()),
             }
-            return Ok(status);
         }
     }
 

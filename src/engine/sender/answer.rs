@@ -1,16 +1,12 @@
-//! Reading an answer: no more than is allowed, and keeping no more than the log needs.
+//! What is kept of an answer: no more than is allowed, and no more than the log needs.
 //!
 //! Bodies are bytes: never decoded, never decompressed. What was read before a fault is kept.
 
 use super::fault::Fault;
-use super::line::{Line, Part};
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
-use hyper::body::{Body as _, Incoming};
 use tidings_core::limits::{
     ANSWER_BYTES, ANSWER_HEADER_BYTES, ANSWER_HEADERS, KEPT_ANSWER_FAILURE,
 };
-use tidings_core::outcome::Failure;
 
 /// What is kept of an answer.
 #[derive(Debug, Default)]
@@ -32,55 +28,40 @@ pub(super) enum Ending {
     CutOff,
 }
 
-/// Reads an answer whose header has come.
-///
-/// # Errors
-/// The answer breaks off, breaks HTTP's rules, or its header is too large.
-pub(super) async fn receive(
-    line: &mut Line,
-    response: Response<Incoming>,
-    kept: &mut Kept,
-) -> Result<Ending, Fault> {
-    kept.headers = header_lines(response.headers())?;
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(Ending::CutOff);
-    }
-    let mut body = response.into_body();
-    if body.is_end_stream() {
-        return Ok(Ending::Complete);
-    }
-    while let Some(part) = line.part(&mut body).await? {
-        let Part::Data(data) = part else { continue };
-        let room = KEPT_ANSWER_FAILURE.saturating_sub(kept.body.len());
-        kept.body
+impl Kept {
+    /// A part of the body.
+    pub(super) fn add(&mut self, data: &[u8]) {
+        let room = KEPT_ANSWER_FAILURE.saturating_sub(self.body.len());
+        self.body
             .extend_from_slice(data.get(..room.min(data.len())).unwrap_or_default());
-        kept.body_bytes = kept.body_bytes.saturating_add(data.len() as u64);
-        if kept.body_bytes > ANSWER_BYTES as u64 {
-            return Ok(Ending::CutOff);
-        }
+        self.body_bytes = self.body_bytes.saturating_add(data.len() as u64);
     }
-    Ok(Ending::Complete)
+
+    /// Whether it is more than we read.
+    pub(super) fn is_too_much(&self) -> bool {
+        self.body_bytes > ANSWER_BYTES as u64
+    }
 }
 
-fn header_lines(headers: &HeaderMap) -> Result<Bytes, Fault> {
-    let size = headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 3)
-        .sum::<usize>();
-    if headers.len() > ANSWER_HEADERS || size > ANSWER_HEADER_BYTES {
-        return Err(Fault::failed(
-            Failure::TooLarge,
-            "the answer's header is larger than 32 KiB or 100 fields",
-        ));
-    }
-    let mut lines = Vec::with_capacity(size);
-    for (name, value) in headers {
-        if !lines.is_empty() {
+/// A header's lines, as they are kept: names in lower case, since those of HTTP/2 are.
+///
+/// # Errors
+/// They are larger than is allowed.
+pub(super) fn header_lines<'a>(
+    headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> Result<Bytes, Fault> {
+    let mut lines = Vec::with_capacity(256);
+    for (place, (name, value)) in headers.enumerate() {
+        let size = lines.len() + name.len() + value.len() + 3;
+        if place >= ANSWER_HEADERS || size > ANSWER_HEADER_BYTES {
+            return Err(Fault::header_too_large());
+        }
+        if place > 0 {
             lines.push(b'\n');
         }
-        lines.extend_from_slice(name.as_str().as_bytes());
+        lines.extend(name.bytes().map(|byte| byte.to_ascii_lowercase()));
         lines.extend_from_slice(b": ");
-        lines.extend_from_slice(value.as_bytes());
+        lines.extend_from_slice(value);
     }
     Ok(lines.into())
 }

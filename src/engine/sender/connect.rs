@@ -6,7 +6,7 @@
 //! every attempt time), one after the other; each has [`PER_ADDRESS`] while others are left.
 
 use super::course::{Journey, Stage};
-use super::fault::{Awaited, Fault};
+use super::fault::Fault;
 use super::line::Line;
 use super::socket::Socket;
 use crate::clock::{Clock, Monotonic};
@@ -66,9 +66,7 @@ impl Connector {
             Scheme::Https => self.secure(&origin.host, stream, journey).await?,
         };
         journey.enters(Stage::Header);
-        Line::open(socket, version, peer)
-            .await
-            .map_err(|error| Fault::exchanging(&error, Awaited::Header))
+        Line::open(socket, version, peer).await
     }
 
     async fn vetted(

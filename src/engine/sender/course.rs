@@ -82,10 +82,12 @@ impl Journey {
         self.stage = Stage::Header;
     }
 
-    /// The answer's header is there.
-    pub(super) fn reads_answer(&mut self, now: Monotonic) {
-        self.timing.first_byte = Some(self.since_start(now));
-        self.stage = Stage::Body;
+    /// The answer's header is there; said again, it changes nothing.
+    pub(super) fn reads_answer(&mut self, now: impl FnOnce() -> Monotonic) {
+        if self.stage != Stage::Body {
+            self.timing.first_byte = Some(self.since_start(now()));
+            self.stage = Stage::Body;
+        }
     }
 
     /// What it means that the deadline passed here (W17).

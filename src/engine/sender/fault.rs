@@ -37,6 +37,16 @@ pub(super) enum Awaited {
     Body,
 }
 
+impl Awaited {
+    /// What it means that the connection ended here.
+    const fn broken(self) -> Failure {
+        match self {
+            Self::Header => Failure::ResetBeforeHeaders,
+            Self::Body => Failure::ResetInBody,
+        }
+    }
+}
+
 impl Fault {
     /// The receiver's failure.
     pub(super) fn failed(failure: Failure, detail: impl Into<String>) -> Self {
@@ -72,6 +82,14 @@ impl Fault {
         )
     }
 
+    /// An answer whose header passes the limits.
+    pub(super) fn header_too_large() -> Self {
+        Self::failed(
+            Failure::TooLarge,
+            "the answer's header is larger than 32 KiB or 100 fields",
+        )
+    }
+
     /// A connection that could not be opened.
     pub(super) fn connecting(error: &io::Error) -> Self {
         if let Some(ours) = resources(error) {
@@ -96,27 +114,29 @@ impl Fault {
         }
     }
 
-    /// An exchange over an open connection that failed.
+    /// A socket that failed while an exchange was under way.
+    pub(super) fn breaking_off(error: &io::Error, awaited: Awaited) -> Self {
+        if let Some(ours) = resources(error) {
+            return ours;
+        }
+        if let Some(tls) = tls_error(error) {
+            return Self::failed(Failure::Tls, tls_words(tls));
+        }
+        Self::failed(
+            awaited.broken(),
+            format!("the connection broke off ({error})"),
+        )
+    }
+
+    /// An exchange over HTTP/2 that failed.
     pub(super) fn exchanging(error: &hyper::Error, awaited: Awaited) -> Self {
-        let broken = match awaited {
-            Awaited::Header => Failure::ResetBeforeHeaders,
-            Awaited::Body => Failure::ResetInBody,
-        };
+        let broken = awaited.broken();
         let failure = if error.is_parse_too_large() {
             Failure::TooLarge
         } else if error.is_parse() {
             Failure::Protocol
         } else if let Some(io) = source::<io::Error>(error) {
-            if let Some(ours) = resources(io) {
-                return ours;
-            }
-            if let Some(tls) = tls_error(io) {
-                return Self::failed(Failure::Tls, tls_words(tls));
-            }
-            match io.kind() {
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Failure::Protocol,
-                _ => broken,
-            }
+            return Self::breaking_off(io, awaited);
         } else if source::<h2::Error>(error).is_some_and(|h2| h2.is_library()) {
             Failure::Protocol
         } else {

@@ -7,7 +7,9 @@
 //! failed try. The shortest limit in common use is 5 s (Node, Apache, uvicorn; nginx has 75 s), so ours is
 //! shorter: [`IDLE`]. A `Keep-Alive: timeout=…` of the receiver's is not needed beside it.
 
-use super::line::{Line, Own, Reuse, Shared, Stream};
+use super::http1::Own;
+use super::http2::{Shared, Stream};
+use super::line::{Line, Reuse};
 use crate::clock::{Clock, Monotonic};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -36,7 +38,7 @@ struct Kept {
 /// The connections to one origin, the one used last at the end.
 #[derive(Default)]
 struct Lines {
-    own: Vec<Idle<Box<Own>>>,
+    own: Vec<Idle<Own>>,
     shared: Vec<Idle<Arc<Shared>>>,
 }
 
@@ -62,15 +64,15 @@ impl Pool {
                 Picked::Shared(stream) => return Some(Line::shared(stream)),
                 Picked::Own(own) => own,
             };
-            if own.is_open().await {
+            if own.is_quiet().await {
                 return Some(Line::kept(own));
             }
         }
     }
 
     /// Keeps a connection after a complete answer, or closes it: it is done, or there are enough.
-    pub(super) async fn put(self: &Arc<Self>, origin: &Origin, line: Line) {
-        let reuse = line.reuse().await;
+    pub(super) fn put(self: &Arc<Self>, origin: &Origin, line: Line) {
+        let reuse = line.reuse();
         let since = self.clock.monotonic();
         let mut kept = self.lock();
         if matches!(reuse, Reuse::No) || kept.count >= self.capacity {
@@ -142,7 +144,7 @@ impl Pool {
 }
 
 enum Picked {
-    Own(Box<Own>),
+    Own(Own),
     Shared(Stream),
 }
 

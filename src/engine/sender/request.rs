@@ -9,12 +9,12 @@ use crate::store::StoreError;
 use crate::store::directory::{Directory, Endpoint};
 use crate::store::queue::Job;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body_util::Full;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tidings_core::id::EndpointId;
+use tidings_core::id::{DeliveryText, EndpointId};
 use tidings_core::outcome::OwnFault;
 use tidings_core::request;
 use tidings_core::signature::SigningKey;
@@ -49,10 +49,13 @@ struct Prepared {
 /// What stays the same between the requests to one version of an endpoint.
 struct Recipient {
     version: u32,
-    path: Uri,
     url: Uri,
-    host: HeaderValue,
+    signature_header: HeaderName,
     custom: Vec<(HeaderName, HeaderValue)>,
+    /// The head for HTTP/1.1 up to the value of the signature header.
+    before: Vec<u8>,
+    /// The custom headers' lines in it.
+    after: Vec<u8>,
     newest: SigningKey,
     older: Option<OlderKey>,
 }
@@ -65,9 +68,8 @@ struct OlderKey {
 /// A request that was signed; it can be written more than once, and says the same each time.
 pub(super) struct Signed {
     recipient: Arc<Recipient>,
-    signature_header: HeaderName,
-    id: HeaderValue,
-    timestamp: HeaderValue,
+    id: DeliveryText,
+    seconds: i64,
     vomo: String,
     standard: String,
     body: Bytes,
@@ -96,25 +98,23 @@ impl Signer {
         let recipient = self.recipient(endpoint, now)?;
         let body = request::body(&job.wire_type, job.organization, &job.data);
         let id = job.delivery.text();
-        let id = id.as_str();
         let seconds = now.as_seconds();
         let mut standard = recipient
             .newest
-            .standard(id, seconds, &body)
+            .standard(id.as_str(), seconds, &body)
             .as_str()
             .to_owned();
         let vomo = match &recipient.older {
             Some(older) => {
                 standard.push(' ');
-                standard.push_str(older.key.standard(id, seconds, &body).as_str());
+                standard.push_str(older.key.standard(id.as_str(), seconds, &body).as_str());
                 older.key.vomo(&body)
             }
             None => recipient.newest.vomo(&body),
         };
         Ok(Signed {
-            signature_header: self.signature_header.clone(),
-            id: text(id)?,
-            timestamp: HeaderValue::from(seconds),
+            id,
+            seconds,
             vomo: vomo.as_str().to_owned(),
             standard,
             body: body.into(),
@@ -140,9 +140,8 @@ impl Signer {
             .ok_or_else(|| {
                 Fault::ours(OwnFault::Resources, "the endpoint was deleted meanwhile")
             })?;
-        let custom = endpoint
-            .headers
-            .iter()
+        let custom = self
+            .custom(endpoint)
             .map(|(name, value)| {
                 Ok((
                     HeaderName::try_from(name).map_err(|_| misfit())?,
@@ -150,18 +149,48 @@ impl Signer {
                 ))
             })
             .collect::<Result<_, Fault>>()?;
+        let (before, after) = self.constant_lines(endpoint);
         Ok(Recipient {
             version: endpoint.version,
-            path: uri(endpoint.url.path_and_query())?,
             url: uri(endpoint.url.as_str())?,
-            host: text(endpoint.url.authority())?,
+            signature_header: self.signature_header.clone(),
             custom,
+            before,
+            after,
             newest: SigningKey::new(secrets.newest().expose()),
             older: secrets.older(now).map(|older| OlderKey {
                 key: SigningKey::new(older.secret.expose()),
                 until: older.until,
             }),
         })
+    }
+
+    /// The endpoint's own headers. One that the instance has given to its signature since is left out.
+    fn custom<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let headers = endpoint.headers.iter();
+        headers.filter(|(name, _)| !self.signature_header.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// What a head for HTTP/1.1 has before the signature's value, and its custom lines.
+    fn constant_lines(&self, endpoint: &Endpoint) -> (Vec<u8>, Vec<u8>) {
+        let before = format!(
+            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: {}\r\nuser-agent: {AGENT}\r\n{}: ",
+            endpoint.url.path_and_query(),
+            endpoint.url.authority(),
+            request::CONTENT_TYPE,
+            self.signature_header,
+        );
+        let mut after = Vec::new();
+        for (name, value) in self.custom(endpoint) {
+            let name = name.bytes().map(|byte| byte.to_ascii_lowercase());
+            after.extend(name.chain(*b": "));
+            after.extend_from_slice(value.as_bytes());
+            after.extend_from_slice(b"\r\n");
+        }
+        (before.into_bytes(), after)
     }
 
     fn cache<T>(&self, access: impl FnOnce(&mut Prepared) -> T) -> T {
@@ -196,34 +225,55 @@ impl Recipient {
 }
 
 impl Signed {
-    /// The request, as this version of HTTP wants it: HTTP/2 has its authority in the URL, HTTP/1.1 in `Host`.
-    pub(super) fn request(&self, version: Version) -> Result<Request<Payload>, Fault> {
+    /// The request for HTTP/1.1: its head and its body.
+    pub(super) fn http1(&self) -> (Bytes, Bytes) {
+        let recipient = &*self.recipient;
+        let mut digits = [0_u8; 20];
+        let mut head = Vec::with_capacity(recipient.before.len() + recipient.after.len() + 384);
+        let line = |head: &mut Vec<u8>, name: &str, value: &[u8]| {
+            head.extend_from_slice(name.as_bytes());
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value);
+            head.extend_from_slice(b"\r\n");
+        };
+        head.extend_from_slice(&recipient.before);
+        head.extend_from_slice(self.vomo.as_bytes());
+        head.extend_from_slice(b"\r\n");
+        line(&mut head, request::WEBHOOK_ID, self.id.as_str().as_bytes());
+        let seconds = request::decimal(self.seconds.unsigned_abs(), &mut digits);
+        line(&mut head, request::WEBHOOK_TIMESTAMP, seconds);
+        line(
+            &mut head,
+            request::WEBHOOK_SIGNATURE,
+            self.standard.as_bytes(),
+        );
+        head.extend_from_slice(&recipient.after);
+        let length = request::decimal(self.body.len() as u64, &mut digits);
+        line(&mut head, CONTENT_LENGTH.as_str(), length);
+        head.extend_from_slice(b"\r\n");
+        (head.into(), self.body.clone())
+    }
+
+    /// The request for HTTP/2, whose authority is in the URL.
+    pub(super) fn http2(&self) -> Result<Request<Payload>, Fault> {
         let recipient = &*self.recipient;
         let mut headers = HeaderMap::with_capacity(8 + recipient.custom.len());
-        if version != Version::HTTP_2 {
-            headers.insert(HOST, recipient.host.clone());
-        }
         headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static(request::CONTENT_TYPE),
         );
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        headers.insert(self.signature_header.clone(), text(&self.vomo)?);
-        headers.insert(WEBHOOK_ID.clone(), self.id.clone());
-        headers.insert(WEBHOOK_TIMESTAMP.clone(), self.timestamp.clone());
+        headers.insert(recipient.signature_header.clone(), text(&self.vomo)?);
+        headers.insert(WEBHOOK_ID.clone(), text(self.id.as_str())?);
+        headers.insert(WEBHOOK_TIMESTAMP.clone(), self.seconds.into());
         headers.insert(WEBHOOK_SIGNATURE.clone(), text(&self.standard)?);
         for (name, value) in &recipient.custom {
-            headers.entry(name).or_insert_with(|| value.clone());
+            headers.insert(name, value.clone());
         }
-        let target = if version == Version::HTTP_2 {
-            &recipient.url
-        } else {
-            &recipient.path
-        };
         let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = target.clone();
-        *request.version_mut() = version;
+        *request.uri_mut() = recipient.url.clone();
+        *request.version_mut() = Version::HTTP_2;
         *request.headers_mut() = headers;
         Ok(request)
     }
