@@ -14,7 +14,7 @@ use tidings_core::limits::FAN_OUT_PART;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-/// Between steps while the slots are taken and more waits: twenty parts of a fan-out a second.
+/// Between steps while enough waits in memory, at most: twenty parts of a fan-out a second.
 const LOADED: Duration = Duration::from_millis(50);
 /// Between steps while there is traffic and nothing was left: lists lag by no more than this.
 const TRAFFIC: Duration = Duration::from_millis(400);
@@ -34,7 +34,7 @@ pub(super) async fn run(
     let work = async {
         loop {
             match step(&*store, &clock).await {
-                Ok(Upkeep::More) if pulse.is_loaded() => sleep(LOADED).await,
+                Ok(Upkeep::More) if pulse.is_loaded() => pulse.relieved(LOADED).await,
                 Ok(Upkeep::More) => tokio::task::yield_now().await,
                 Ok(Upkeep::Idle) => quiet(&left, &pulse).await,
                 Err(StoreError::Closed) => return,

@@ -88,19 +88,37 @@ pub enum Drained {
 pub(crate) struct Pulse {
     /// Deliveries were handed over.
     traffic: Notify,
+    /// Less than [`ENOUGH`] waits in memory now.
+    relieved: Notify,
     waiting: AtomicUsize,
     in_flight: AtomicUsize,
 }
 
+/// While this many deliveries wait in memory for a slot, more of them are no hurry.
+const ENOUGH: usize = 1_024;
+
 impl Pulse {
     fn loaded(&self, waiting: usize, in_flight: usize) {
-        self.waiting.store(waiting, Ordering::Relaxed);
+        let before = self.waiting.swap(waiting, Ordering::Relaxed);
         self.in_flight.store(in_flight, Ordering::Relaxed);
+        if before >= ENOUGH && waiting < ENOUGH {
+            self.relieved.notify_one();
+        }
     }
 
-    /// Whether deliveries wait in memory for a slot.
+    /// Whether enough deliveries wait in memory for a slot.
     fn is_loaded(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
+        self.waiting.load(Ordering::Relaxed) >= ENOUGH
+    }
+
+    /// Waits until it is no longer loaded, but no longer than `at_most`.
+    async fn relieved(&self, at_most: Duration) {
+        let _either = timeout(at_most, async {
+            while self.is_loaded() {
+                self.relieved.notified().await;
+            }
+        })
+        .await;
     }
 }
 

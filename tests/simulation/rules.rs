@@ -7,6 +7,7 @@ use crate::plan::Plan;
 use crate::store::Row;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
+use tidings::engine::dispatcher::window::SMALLEST;
 use tidings::store::queue::Job;
 use tidings_core::delivery::{Resting, Round, State};
 use tidings_core::id::{DeliveryId, EndpointId};
@@ -21,6 +22,8 @@ pub(crate) fn rule(kept: bool, words: impl FnOnce() -> String) -> Check {
     if kept { Ok(()) } else { Err(words()) }
 }
 
+/// How long a window may hold a delivery back: until it has opened to the thresholds.
+const WINDOW: Duration = Duration::from_secs(5);
 /// With nothing in the way, a try starts this much after it is due at most,
 const PUNCTUAL: Duration = Duration::from_millis(40);
 /// and this much later when so many others may be due at the same moment: a claim brings no more of them.
@@ -48,6 +51,8 @@ struct Lane {
     waiting: usize,
     in_flight: usize,
     slow: bool,
+    /// When it last held as many slots as every endpoint may have: its window held the rest back.
+    full_at: Option<Timestamp>,
 }
 
 impl Rules {
@@ -169,7 +174,8 @@ impl Rules {
         self.queue(endpoint);
     }
 
-    /// No slot stays free while an endpoint that may take it has something waiting.
+    /// No slot stays free while an endpoint that may take it has something waiting. One that holds as many as every
+    /// endpoint may have waits for its window; how long is the starvation rule's.
     pub(crate) fn no_slot_is_idle(&self) -> Check {
         if self.waiting == 0 || self.in_flight == self.slots {
             return Ok(());
@@ -177,7 +183,8 @@ impl Rules {
         let idle = self
             .lanes
             .iter()
-            .find(|(endpoint, lane)| lane.waiting > 0 && self.may_start(**endpoint));
+            .filter(|(_, lane)| lane.waiting > 0 && lane.in_flight < SMALLEST as usize)
+            .find(|(endpoint, _)| self.may_start(**endpoint));
         rule(idle.is_none(), || {
             let free = self.slots - self.in_flight;
             format!("{free} slots are free and {idle:?} waits")
@@ -199,7 +206,15 @@ impl Rules {
         })?;
         let late = now.since(row.due_at.max(row.made_at));
         let others = (self.received.len() + self.waiting + self.in_flight) / CLAIM;
-        let punctual = PUNCTUAL + CLAIM_TAKES * others as u32;
+        let mut punctual = PUNCTUAL + CLAIM_TAKES * others as u32;
+        if let Some(lane) = self.lanes.get_mut(&id.endpoint) {
+            if lane.in_flight >= SMALLEST as usize {
+                lane.full_at = Some(now);
+            }
+            if lane.full_at.is_some_and(|full| full >= row.due_at) {
+                punctual += WINDOW;
+            }
+        }
         rule(!plan.is_calm() || late <= punctual, || {
             format!("{id} is {late:?} late and nothing stood in its way")
         })?;

@@ -4,6 +4,7 @@
 //! - never more attempts in flight than there are slots;
 //! - an endpoint starts an attempt only while it holds fewer slots than are free, so the last ones are always
 //!   left to others, a lone endpoint gets about half, and no number per endpoint has to be set;
+//! - an endpoint holds no more than its [`super::window::Window`]: what helps it;
 //! - endpoints whose last try timed out start one only while all of them together hold less than three
 //!   quarters of the slots;
 //! - free slots go round the organizations, and within one round its endpoints; test sends go first;
@@ -13,12 +14,17 @@
 //! Deliberately absent: due times (what is here is due), and any bound on how much waits (every job holds its
 //! room, see `store::room`).
 
+use super::lane::{Lane, Leave, Place, Slots};
 use crate::store::queue::Job;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::time::Duration;
 use tidings_core::delivery::Round;
 use tidings_core::id::{EndpointId, OrganizationId};
+use tidings_core::time::Timestamp;
 
+/// How long a lane waits for an attempt of its own to end before its window opens anyway.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Lanes with nothing to do that are remembered, for what they know of their endpoint. The oldest goes first.
 const IDLE_LANES: usize = 16_384;
 /// Above this many idle lanes, one that becomes idle gives its memory back.
@@ -27,8 +33,8 @@ const WARM_LANES: usize = 1_024;
 /// Why a slot is given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Released {
-    /// The attempt ended in a way that says the endpoint does not hang.
-    Ended,
+    /// The exchange took so long, and the attempt ended in a way that says the endpoint does not hang.
+    Ended(Duration),
     /// The deadline ended the attempt.
     TimedOut,
     /// No attempt was made, or none that tells anything about the endpoint.
@@ -54,15 +60,9 @@ pub struct Lanes {
     /// Lanes that time out while such lanes hold all they may: in the same order.
     at_share: BTreeSet<(usize, u64, EndpointId)>,
     parked_ever: u64,
+    /// Lanes that were at their windows, and when to look at each again.
+    at_window: VecDeque<(Timestamp, EndpointId)>,
     idle: VecDeque<EndpointId>,
-}
-
-#[derive(Debug)]
-struct Slots {
-    all: usize,
-    for_slow: usize,
-    taken: usize,
-    taken_by_slow: usize,
 }
 
 /// The lanes of one organization that wait for a slot, in turn.
@@ -70,92 +70,6 @@ struct Slots {
 struct Circle {
     ring: VecDeque<EndpointId>,
     lanes: usize,
-}
-
-#[derive(Debug)]
-struct Lane {
-    organization: OrganizationId,
-    waiting: VecDeque<Job>,
-    /// How many test sends stand in front.
-    tests: usize,
-    in_flight: usize,
-    pace: Pace,
-    place: Place,
-    /// Whether it stands in the list of idle lanes, or did when it last was idle.
-    listed: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    Fast,
-    Slow,
-}
-
-/// Where a lane waits for its turn. With nothing waiting it may still stand in the ring; its turn is then skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Nowhere,
-    Ring,
-    AtThreshold { held: usize, since: u64 },
-    AtShare { held: usize, since: u64 },
-}
-
-/// Whether a lane may take a slot now.
-enum Leave {
-    Granted,
-    AtThreshold,
-    AtShare,
-}
-
-impl Slots {
-    const fn free(&self) -> usize {
-        self.all.saturating_sub(self.taken)
-    }
-
-    const fn slow_left(&self) -> bool {
-        self.taken_by_slow < self.for_slow
-    }
-
-    const fn leave(&self, lane: &Lane) -> Leave {
-        if lane.in_flight >= self.free() {
-            Leave::AtThreshold
-        } else if matches!(lane.pace, Pace::Slow) && !self.slow_left() {
-            Leave::AtShare
-        } else {
-            Leave::Granted
-        }
-    }
-}
-
-impl Lane {
-    /// Takes the front job and a slot.
-    fn take(&mut self, slots: &mut Slots) -> Option<Job> {
-        let job = self.waiting.pop_front()?;
-        self.tests = self.tests.saturating_sub(1);
-        self.in_flight += 1;
-        slots.taken += 1;
-        if self.pace == Pace::Slow {
-            slots.taken_by_slow += 1;
-        }
-        Some(job)
-    }
-
-    /// Gives a slot back and learns from it.
-    fn give_back(&mut self, slots: &mut Slots, released: Released) {
-        if self.pace == Pace::Slow {
-            slots.taken_by_slow = slots.taken_by_slow.saturating_sub(self.in_flight);
-        }
-        self.in_flight = self.in_flight.saturating_sub(1);
-        slots.taken = slots.taken.saturating_sub(1);
-        match released {
-            Released::Ended => self.pace = Pace::Fast,
-            Released::TimedOut => self.pace = Pace::Slow,
-            Released::Unknown => {}
-        }
-        if self.pace == Pace::Slow {
-            slots.taken_by_slow += self.in_flight;
-        }
-    }
 }
 
 impl Lanes {
@@ -177,6 +91,7 @@ impl Lanes {
             at_threshold: BTreeSet::new(),
             at_share: BTreeSet::new(),
             parked_ever: 0,
+            at_window: VecDeque::new(),
             idle: VecDeque::new(),
         }
     }
@@ -202,15 +117,7 @@ impl Lanes {
         let organizations = &mut self.organizations;
         let lane = self.lanes.entry(endpoint).or_insert_with(|| {
             organizations.entry(job.organization).or_default().lanes += 1;
-            Lane {
-                organization: job.organization,
-                waiting: VecDeque::new(),
-                tests: 0,
-                in_flight: 0,
-                pace: Pace::Fast,
-                place: Place::Nowhere,
-                listed: false,
-            }
+            Lane::new(job.organization)
         });
         self.waiting += 1;
         if job.progress.round == Round::Test {
@@ -227,11 +134,11 @@ impl Lanes {
     }
 
     /// The next delivery to start, with a slot taken for it; `None` when nothing may start now.
-    pub fn start_next(&mut self) -> Option<Job> {
+    pub fn start_next(&mut self, now: Timestamp) -> Option<Job> {
         if self.waiting == 0 || self.slots.free() == 0 {
             return None;
         }
-        let job = self.next_test().or_else(|| self.next_in_turn())?;
+        let job = self.next_test().or_else(|| self.next_in_turn(now))?;
         self.waiting -= 1;
         Some(job)
     }
@@ -254,12 +161,51 @@ impl Lanes {
                 self.at_share.remove(&(held, since, endpoint));
                 self.queue_up(endpoint);
             }
+            Place::AtWindow { .. } => self.queue_up(endpoint),
             Place::Nowhere => self.rest(endpoint),
             Place::Ring => {}
         }
         // One slot came free, so at most one of each kind may have waited for just that.
         self.unpark_at_threshold();
         self.unpark_at_share();
+    }
+
+    /// Opens the windows of lanes of which nothing has ended for [`PATIENCE`]. Call it before starting.
+    pub fn open_windows(&mut self, now: Timestamp) {
+        while let Some((_, endpoint)) = self.at_window.pop_front_if(|(moment, _)| *moment <= now) {
+            let Some(lane) = self.lanes.get_mut(&endpoint) else {
+                continue;
+            };
+            lane.watched = false;
+            let Place::AtWindow { since } = lane.place else {
+                continue;
+            };
+            if now >= since.plus(PATIENCE) {
+                lane.window.open();
+                self.queue_up(endpoint);
+            } else {
+                lane.watched = true;
+                self.at_window.push_back((since.plus(PATIENCE), endpoint));
+            }
+        }
+    }
+
+    /// When to look at the windows again.
+    pub fn moment(&self) -> Option<Timestamp> {
+        self.at_window.front().map(|(moment, _)| *moment)
+    }
+
+    /// The clock was set back: what was to happen within [`PATIENCE`] still is.
+    pub fn set_back(&mut self, now: Timestamp) {
+        let latest = now.plus(PATIENCE);
+        for (moment, endpoint) in &mut self.at_window {
+            *moment = (*moment).min(latest);
+            if let Some(lane) = self.lanes.get_mut(endpoint)
+                && let Place::AtWindow { since } = &mut lane.place
+            {
+                *since = (*since).min(now);
+            }
+        }
     }
 
     /// Takes out everything that waits, leaving what is in flight.
@@ -285,7 +231,7 @@ impl Lanes {
         None
     }
 
-    fn next_in_turn(&mut self) -> Option<Job> {
+    fn next_in_turn(&mut self, now: Timestamp) -> Option<Job> {
         loop {
             let Some(endpoint) = self.next_lane() else {
                 if self.unpark_at_threshold() || self.unpark_at_share() {
@@ -309,6 +255,12 @@ impl Lanes {
                         self.queue_up(endpoint);
                     }
                     return job;
+                }
+                Leave::AtWindow => {
+                    lane.place = Place::AtWindow { since: now };
+                    if !std::mem::replace(&mut lane.watched, true) {
+                        self.at_window.push_back((now.plus(PATIENCE), endpoint));
+                    }
                 }
                 Leave::AtThreshold => {
                     lane.place = Place::AtThreshold { held, since };
@@ -460,7 +412,7 @@ mod tests {
                 lease: Lease { epoch: 1, fence: 1 },
                 reservation: room.reserve(endpoint, 1, Origin::Fresh).unwrap(),
             });
-            assert!(lanes.start_next().is_some());
+            assert!(lanes.start_next(Timestamp::default()).is_some());
             lanes.release(endpoint, Released::TimedOut);
         }
         assert_eq!(lanes.lanes.len(), IDLE_LANES);

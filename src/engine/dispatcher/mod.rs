@@ -14,15 +14,18 @@
 //! attempt, by the driver; what may not be sent comes back as [`Input::Withheld`].
 
 pub mod claims;
+mod lane;
 pub mod lanes;
 pub mod settling;
 #[cfg(test)]
 mod tests;
+pub mod window;
 
-use crate::store::queue::{AttemptRecord, Change, Claimed, Job, Settlement};
+use crate::store::queue::{AttemptRecord, Change, Claimed, Job, Settlement, Timing};
 use claims::{CLAIM, Claims, Left};
 use lanes::{Lanes, Released};
 use settling::Settling;
+use std::time::Duration;
 use tidings_core::outcome::{Outcome, Verdict};
 use tidings_core::retry;
 use tidings_core::time::Timestamp;
@@ -133,20 +136,18 @@ impl Dispatcher {
     /// Adds what is to be done now to `actions`.
     pub fn decide(&mut self, now: Timestamp, actions: &mut Actions) {
         self.keep_time(now);
-        while let Some(job) = self.lanes.start_next() {
+        self.lanes.open_windows(now);
+        while let Some(job) = self.lanes.start_next(now) {
             actions.start.push(job);
         }
         actions.settle = self.settling.batch(now);
-        actions.wake_at = self.settling.moment();
+        actions.wake_at = earlier(self.settling.moment(), self.lanes.moment());
         if self.mode == Mode::Draining {
             return;
         }
         let waiting = self.lanes.waiting();
         actions.claim = self.claims.ask(now, waiting).then_some(CLAIM);
-        actions.wake_at = [actions.wake_at, self.claims.moment(waiting)]
-            .into_iter()
-            .flatten()
-            .min();
+        actions.wake_at = earlier(actions.wake_at, self.claims.moment(waiting));
     }
 
     /// Whether it was told to drain and nothing is left in memory or on its way to or from the store.
@@ -172,6 +173,7 @@ impl Dispatcher {
         if now < self.latest {
             self.claims.set_back(now);
             self.settling.set_back(now);
+            self.lanes.set_back(now);
         }
         self.latest = now;
     }
@@ -197,8 +199,7 @@ impl Dispatcher {
     }
 
     fn finish(&mut self, now: Timestamp, job: Job, record: Box<AttemptRecord>) {
-        self.lanes
-            .release(job.delivery.endpoint, released(record.outcome));
+        self.lanes.release(job.delivery.endpoint, released(&record));
         let (progress, next) = retry::next(job.progress, record.outcome, now);
         self.settling.push(Settlement {
             delivery: job.delivery,
@@ -213,6 +214,10 @@ impl Dispatcher {
     }
 }
 
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}
+
 fn handed_back(job: Job) -> Settlement {
     Settlement {
         delivery: job.delivery,
@@ -222,10 +227,18 @@ fn handed_back(job: Job) -> Settlement {
     }
 }
 
-fn released(outcome: Outcome) -> Released {
-    match (outcome, outcome.verdict()) {
+fn released(record: &AttemptRecord) -> Released {
+    match (record.outcome, record.outcome.verdict()) {
         (Outcome::Failed(failure), _) if failure.is_timeout() => Released::TimedOut,
         (_, Verdict::NotCounted) => Released::Unknown,
-        (_, Verdict::Success | Verdict::Failure) => Released::Ended,
+        (_, Verdict::Success | Verdict::Failure) => Released::Ended(exchange(&record.timing)),
     }
+}
+
+/// How long the exchange took, without the way to it.
+fn exchange(timing: &Timing) -> Duration {
+    [timing.dns, timing.connect, timing.tls]
+        .into_iter()
+        .flatten()
+        .fold(timing.total, Duration::saturating_sub)
 }

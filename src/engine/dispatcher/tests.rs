@@ -363,3 +363,44 @@ fn draining_hands_back_what_waits_and_finishes_what_flies() {
     assert!(desk.actions.start.is_empty() && desk.actions.claim.is_none());
     assert!(desk.dispatcher.drained());
 }
+
+#[test]
+fn a_burst_of_one_endpoint_goes_through_its_window() {
+    let mut desk = Desk::new(4_096);
+    desk.post(1, 1, 1_000);
+    let (first, mut jobs) = desk.starts();
+    assert_eq!(first.len(), 128);
+    desk.finish(jobs.pop().unwrap(), OK);
+    let (next, _) = desk.starts();
+    assert_eq!(
+        next,
+        [1, 1],
+        "its place, and one more: the exchange was quick"
+    );
+}
+
+#[test]
+fn the_window_of_an_endpoint_that_hangs_doubles_every_second() {
+    let mut desk = Desk::new(4_096);
+    desk.post(1, 1, 1_000);
+    desk.decide();
+    assert_eq!(desk.actions.wake_at, Some(NOW.plus(Duration::from_secs(1))));
+    let mut on_the_wire = desk.actions.start.len();
+    for wanted in [256, 512, 1_000] {
+        desk.actions.start.clear();
+        desk.pass(Duration::from_secs(1));
+        on_the_wire += desk.actions.start.len();
+        assert_eq!(on_the_wire, wanted);
+    }
+}
+
+#[test]
+fn r12_a_clock_set_back_does_not_keep_windows_shut() {
+    let mut desk = Desk::new(4_096);
+    desk.post(1, 1, 200);
+    assert_eq!(desk.starts().0.len(), 128);
+    desk.now = desk.now.minus(Duration::from_secs(3_600));
+    assert_eq!(desk.starts().0.len(), 0);
+    desk.pass(Duration::from_secs(1));
+    assert_eq!(desk.actions.start.len(), 72);
+}
