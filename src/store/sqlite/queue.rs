@@ -52,7 +52,7 @@ impl Queue for SqliteStore {
     }
 
     async fn settle(&self, results: Vec<Settlement>) -> Result<Vec<Settled>, NotSettled> {
-        let company = Company::Shared(results.len());
+        let company = Company::Patient(results.len());
         let (work, answered) = settle::work(results, self.waiting.clone());
         self.queue(company, work).await;
         answered.await.unwrap_or_else(|_| {

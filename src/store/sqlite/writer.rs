@@ -38,6 +38,8 @@ const GROUP: usize = 2_048;
 pub(super) enum Company {
     /// With others; the number is how many events or results it holds.
     Shared(usize),
+    /// As shared, and nobody is held up while it waits a moment for others.
+    Patient(usize),
     /// In a transaction of its own.
     Lone,
 }
@@ -117,6 +119,11 @@ pub(super) async fn send(queue: &mpsc::Sender<Message>, company: Company, work: 
     }
 }
 
+/// How long patient work waits for company.
+const MOMENT: Duration = Duration::from_millis(1);
+/// Patient work of this size needs no company.
+const ENOUGH: usize = 256;
+
 /// Work that is committed together, and what came after it.
 #[derive(Default)]
 struct Group {
@@ -125,6 +132,8 @@ struct Group {
     run: usize,
     /// How many events and results there are; `None` when nothing may join.
     company: Option<usize>,
+    /// Whether all of it is patient.
+    patient: bool,
     next: Option<Message>,
 }
 
@@ -132,9 +141,10 @@ impl Group {
     /// Starts with this piece.
     fn open(&mut self, company: Company, work: Box<dyn Work>) {
         self.company = match company {
-            Company::Shared(size) => Some(size),
+            Company::Shared(size) | Company::Patient(size) => Some(size),
             Company::Lone => None,
         };
+        self.patient = matches!(company, Company::Patient(_));
         self.run = 0;
         self.work.push(work);
     }
@@ -159,17 +169,30 @@ impl Group {
     fn join(&mut self, queue: &mut mpsc::Receiver<Message>) {
         while let Some(size) = self.company.filter(|size| *size < GROUP) {
             match queue.try_recv() {
-                Ok(Message::Work(Company::Shared(more), work)) => {
-                    self.company = Some(size.saturating_add(more));
-                    self.work.push(work);
-                }
-                Ok(message) => {
-                    self.next = Some(message);
-                    self.company = None;
-                }
+                Ok(message) => self.meet(size, message),
                 Err(_) => return,
             }
         }
+    }
+
+    /// Takes a message in, or keeps it for afterwards and ends the group.
+    fn meet(&mut self, size: usize, message: Message) {
+        match message {
+            Message::Work(company @ (Company::Shared(more) | Company::Patient(more)), work) => {
+                self.company = Some(size.saturating_add(more));
+                self.patient &= matches!(company, Company::Patient(_));
+                self.work.push(work);
+            }
+            message => {
+                self.next = Some(message);
+                self.company = None;
+            }
+        }
+    }
+
+    /// Its size, if it may wait for company.
+    fn waits(&self) -> Option<usize> {
+        self.company.filter(|size| self.patient && *size < ENOUGH)
     }
 }
 
@@ -306,6 +329,13 @@ impl Writer {
             statements,
         };
         group.run(&mut step, &mut self.queue)?;
+        while let Some(size) = group.waits() {
+            let Some(message) = next_within(&self.callers, &mut self.queue, MOMENT) else {
+                break;
+            };
+            group.meet(size, message);
+            group.run(&mut step, &mut self.queue)?;
+        }
         if group.work.len() > 1 {
             // There is traffic. If others want this core, they run now, and what they bring goes along; else this
             // takes no time.
@@ -331,4 +361,17 @@ impl Writer {
             self.failed.send_replace(Some(error.clone()));
         }
     }
+}
+
+/// The next message, if one comes within that time.
+fn next_within(
+    callers: &Option<Handle>,
+    queue: &mut mpsc::Receiver<Message>,
+    time: Duration,
+) -> Option<Message> {
+    let callers = callers.as_ref()?;
+    callers
+        .block_on(async { tokio::time::timeout(time, queue.recv()).await })
+        .ok()
+        .flatten()
 }
