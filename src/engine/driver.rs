@@ -7,7 +7,7 @@
 //! Deliberately absent: decisions. What to start, store and claim, and when, is the dispatcher's.
 
 use super::attempt::{Attempts, Ended};
-use super::dispatcher::{Actions, Dispatcher, Input};
+use super::dispatcher::{Actions, Dispatcher, Input, STARTS};
 use super::{EngineParts, Pulse, Transport};
 use crate::clock::Clock;
 use crate::store::directory::{Directory, Endpoint, Sending};
@@ -38,6 +38,7 @@ enum Happened {
     Claimed(Result<Claimed, StoreError>),
     Settled(Result<Vec<Settled>, NotSettled>),
     Woke,
+    Again,
     Drain,
 }
 
@@ -52,6 +53,8 @@ struct Driver<'a, T> {
     claim: Call<'a, Result<Claimed, StoreError>>,
     settle: Call<'a, Result<Vec<Settled>, NotSettled>>,
     sleep: Option<(Timestamp, Pin<Box<tokio::time::Sleep>>)>,
+    /// Whether to decide again at once.
+    again: bool,
 }
 
 /// Runs until it was told to drain and nothing is left in memory.
@@ -75,9 +78,14 @@ pub(super) async fn run<T: Transport>(
         claim: None,
         settle: None,
         sleep: None,
+        again: false,
     };
     driver.perform();
     while !driver.dispatcher.drained() {
+        if driver.again {
+            // Those just started send their requests, and sockets are looked at.
+            tokio::task::yield_now().await;
+        }
         let happened = tokio::select! {
             _ = endings.recv_many(&mut batch, TAKEN_AT_ONCE) => Happened::Ended,
             Some(arrived) = jobs.recv() => Happened::Arrived(arrived),
@@ -86,10 +94,11 @@ pub(super) async fn run<T: Transport>(
             answer = under_way(&mut driver.settle) => Happened::Settled(answer),
             () = asleep(&mut driver.sleep) => Happened::Woke,
             Ok(()) = drain.changed(), if !draining => Happened::Drain,
+            () = std::future::ready(()), if driver.again => Happened::Again,
         };
         let now = driver.clock.now();
         match happened {
-            Happened::Ended => {}
+            Happened::Ended | Happened::Again => {}
             Happened::Arrived(arrived) => driver.arrived(now, arrived),
             Happened::Due => {
                 if let Some(moment) = due.take() {
@@ -158,25 +167,24 @@ impl<T: Transport> Driver<'_, T> {
         self.dispatcher.take(now, input);
     }
 
-    /// Decides and performs, until there is nothing more to do without waiting.
+    /// Decides once and performs it.
     fn perform(&mut self) {
-        loop {
-            let now = self.clock.now();
-            self.dispatcher.decide(now, &mut self.actions);
-            let store = self.store;
-            if let Some(limit) = self.actions.claim.take() {
-                self.claim = Some(store.claim(limit, now));
-            }
-            if let Some(results) = self.actions.settle.take() {
-                self.settle = Some(store.settle(results));
-            }
-            if self.actions.start.is_empty() {
-                break;
-            }
-            for job in self.actions.start.drain(..) {
-                match admit(store, &job) {
-                    Some(endpoint) => self.attempts.start(job, endpoint),
-                    None => self.dispatcher.take(now, Input::Withheld(job)),
+        let now = self.clock.now();
+        self.dispatcher.decide(now, &mut self.actions);
+        let store = self.store;
+        if let Some(limit) = self.actions.claim.take() {
+            self.claim = Some(store.claim(limit, now));
+        }
+        if let Some(results) = self.actions.settle.take() {
+            self.settle = Some(store.settle(results));
+        }
+        self.again = self.actions.start.len() >= STARTS;
+        for job in self.actions.start.drain(..) {
+            match admit(store, &job) {
+                Some(endpoint) => self.attempts.start(job, endpoint),
+                None => {
+                    self.again = true;
+                    self.dispatcher.take(now, Input::Withheld(job));
                 }
             }
         }

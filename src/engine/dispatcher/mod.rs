@@ -71,6 +71,11 @@ pub struct Actions {
     pub wake_at: Option<Timestamp>,
 }
 
+/// Attempts started by one decision at most. In between, what has ended meanwhile is taken in: else a burst
+/// starts thousands at once, each with a connection of its own, though the first would be answered before the
+/// last is sent. Receivers that are slow still get all slots, a few decisions later.
+pub const STARTS: usize = 128;
+
 /// The mode of a dispatcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -133,13 +138,13 @@ impl Dispatcher {
         }
     }
 
-    /// Adds what is to be done now to `actions`.
+    /// Adds what is to be done now to `actions`. [`STARTS`] attempts to start mean that more may follow: decide again
+    /// as soon as what has ended is taken in.
     pub fn decide(&mut self, now: Timestamp, actions: &mut Actions) {
         self.keep_time(now);
         self.lanes.open_windows(now);
-        while let Some(job) = self.lanes.start_next(now) {
-            actions.start.push(job);
-        }
+        let startable = std::iter::from_fn(|| self.lanes.start_next(now));
+        actions.start.extend(startable.take(STARTS));
         actions.settle = self.settling.batch(now);
         actions.wake_at = earlier(self.settling.moment(), self.lanes.moment());
         if self.mode == Mode::Draining {

@@ -77,8 +77,19 @@ impl Desk {
         self.dispatcher.take(self.now, input);
     }
 
+    /// Decides until no more may start, as the driver does.
     fn decide(&mut self) {
-        self.dispatcher.decide(self.now, &mut self.actions);
+        let (mut claim, mut settle) = (None, None);
+        loop {
+            let before = self.actions.start.len();
+            self.dispatcher.decide(self.now, &mut self.actions);
+            claim = claim.or(self.actions.claim.take());
+            settle = settle.or(self.actions.settle.take());
+            if self.actions.start.len() < before + STARTS {
+                break;
+            }
+        }
+        (self.actions.claim, self.actions.settle) = (claim, settle);
     }
 
     /// The endpoints that start now, in order; their jobs are on the wire.

@@ -29,7 +29,7 @@ pub(super) struct Statements<'c> {
     pub settle: Statement<'c>,
     /// An attempt, once.
     pub insert_attempt: Statement<'c>,
-    /// Leases a due delivery: event, endpoint, epoch.
+    /// Leases a due delivery: event, endpoint, epoch, fence.
     pub lease: Statement<'c>,
     /// Hash and data of an event.
     pub body: Statement<'c>,
@@ -88,8 +88,9 @@ impl<'c> Statements<'c> {
             settle: connection.prepare(SETTLE)?,
             insert_attempt: connection.prepare(INSERT_ATTEMPT)?,
             lease: connection.prepare(
-                "UPDATE deliveries SET state = 1, epoch = ?3, fence = fence + 1
-                 WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 0 RETURNING fence",
+                // No RETURNING: it copies every page it touches, in case it has to be undone.
+                "UPDATE deliveries SET state = 1, epoch = ?3, fence = ?4
+                 WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 0",
             )?,
             body: connection.prepare("SELECT hash, data FROM bodies WHERE event_id = ?1")?,
         })

@@ -31,6 +31,8 @@ struct Row {
     audience: Audience,
     progress: Progress,
     due_at: Timestamp,
+    /// Of its last lease; 0 if it had none.
+    fence: u32,
 }
 
 /// What is being claimed.
@@ -149,12 +151,10 @@ impl Claim {
                 });
             };
             let (event, epoch) = (row.event, step.memory.epoch);
-            let fence = step
-                .statements
+            let fence = row.fence.saturating_add(1);
+            step.statements
                 .lease
-                .query_row(params![event.raw(), endpoint.raw(), epoch], |row| {
-                    row.get(0)
-                })?;
+                .execute(params![event.raw(), endpoint.raw(), epoch, fence])?;
             self.jobs.push(Job {
                 delivery: DeliveryId { event, endpoint },
                 organization: row.organization,
@@ -207,7 +207,7 @@ fn due_rows(
     limit: usize,
 ) -> Result<Vec<Row>, StoreError> {
     let mut statement = step.connection().prepare_cached(
-        "SELECT event_id, organization_id, name_id, audience, round, attempts, failures, due_at
+        "SELECT event_id, organization_id, name_id, audience, round, attempts, failures, due_at, fence
          FROM deliveries INDEXED BY deliveries_due
          WHERE state = 0 AND endpoint_id = ?1 ORDER BY due_at, event_id LIMIT ?2",
     )?;
@@ -231,6 +231,7 @@ fn due_rows(
                 failures: row.get(6)?,
             },
             due_at: Timestamp::from_micros(row.get(7)?),
+            fence: row.get(8)?,
         });
     }
     Ok(found)
