@@ -24,7 +24,7 @@ use tidings_core::time::Timestamp;
 pub(super) type Payload = Full<Bytes>;
 
 /// Endpoints whose keys are kept prepared: half of them at least, those asked for last.
-const PREPARED_ENDPOINTS: usize = 10_000;
+const PREPARED_ENDPOINTS: usize = 40_000;
 /// `User-Agent` of every request (W10).
 const AGENT: &str = concat!("Tidings/", env!("CARGO_PKG_VERSION"));
 
