@@ -83,6 +83,9 @@ pub enum BenchError {
         /// The first refusal, if any.
         refusal: String,
     },
+    /// A certificate for a receiver could not be made.
+    #[error("make a certificate: {0}")]
+    Tls(String),
     /// The report could not be turned into JSON.
     #[error("the report is no JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -93,6 +96,11 @@ impl BenchError {
     pub fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Io { doing, source }
+    }
+
+    /// A certificate that could not be made or used; for `map_err`.
+    pub fn tls(error: impl std::fmt::Display) -> Self {
+        Self::Tls(error.to_string())
     }
 
     /// Wraps an HTTP error with what was being done; for `map_err`.

@@ -117,6 +117,10 @@ pub struct Load {
     pub body_bytes: usize,
     /// The number of the first event; they count up from there.
     pub first_seq: u64,
+    /// Events in one post; more than one is a batch.
+    pub per_post: u64,
+    /// Whether they are public.
+    pub public: bool,
 }
 
 /// What a run did. Times are nanoseconds.
@@ -144,13 +148,16 @@ pub struct Loaded {
 
 impl Loaded {
     fn absorb(&mut self, other: Connection) {
-        self.accepted += other.accepted.len() as u64;
+        let per_post = other.per_post;
+        self.accepted += other.accepted.len() as u64 * per_post;
         for (seq, accept_ns) in other.accepted {
-            self.accepted_set.put(seq);
+            for event in seq..seq + per_post {
+                self.accepted_set.put(event);
+            }
             self.accept_ns.push(accept_ns);
         }
-        self.refused += other.refused;
-        self.failed += other.failed;
+        self.refused += other.refused * per_post;
+        self.failed += other.failed * per_post;
         self.last_accept_ns = self.last_accept_ns.max(other.last_accept_ns);
         self.refusal = self.refusal.take().or(other.refusal);
         self.posted = self.accepted + self.refused + self.failed;
@@ -176,10 +183,13 @@ pub fn run(load: &Load) -> Result<Loaded, BenchError> {
 }
 
 async fn drive(load: &Load) -> Result<Loaded, BenchError> {
-    let template = Arc::new(Template::of_length(load.body_bytes));
+    let template = Arc::new(match load.public {
+        true => Template::public_of_length(load.body_bytes),
+        false => Template::of_length(load.body_bytes),
+    });
     let mut connections = Vec::with_capacity(load.connections);
     for _ in 0..load.connections {
-        connections.push(Connection::open(load.target.clone(), Arc::clone(&template)).await?);
+        connections.push(Connection::open(load, Arc::clone(&template)).await?);
     }
     let (first_due_ns, tasks) = match load.pace {
         Pace::Closed(lasting) => closed(connections, load.first_seq, lasting),
@@ -213,8 +223,8 @@ fn closed(connections: Vec<Connection>, first_seq: u64, lasting: Duration) -> Ru
                 if now >= end || connection.given_up() {
                     return connection;
                 }
-                let seq = next.fetch_add(1, Ordering::Relaxed);
-                if seq >= first_seq + CAPACITY {
+                let seq = next.fetch_add(connection.per_post, Ordering::Relaxed);
+                if seq + connection.per_post > first_seq + CAPACITY {
                     return connection;
                 }
                 connection.post(seq, now).await;
@@ -264,6 +274,7 @@ fn open(connections: Vec<Connection>, first_seq: u64, rate: u32, lasting: Durati
 struct Connection {
     target: Target,
     template: Arc<Template>,
+    per_post: u64,
     sender: Option<SendRequest<Full<Bytes>>>,
     failures_in_a_row: u32,
     accepted: Vec<(u64, u64)>,
@@ -274,10 +285,11 @@ struct Connection {
 }
 
 impl Connection {
-    async fn open(target: Target, template: Arc<Template>) -> Result<Self, BenchError> {
-        let sender = Some(connect(target.address).await?);
+    async fn open(load: &Load, template: Arc<Template>) -> Result<Self, BenchError> {
+        let sender = Some(connect(load.target.address).await?);
         Ok(Self {
-            target,
+            target: load.target.clone(),
+            per_post: load.per_post,
             template,
             sender,
             failures_in_a_row: 0,
@@ -323,7 +335,7 @@ impl Connection {
             Some(sender) if !sender.is_closed() => sender,
             lost => lost.insert(connect(self.target.address).await?),
         };
-        let body = Full::new(self.template.fill(seq, due_ns));
+        let body = Full::new(self.template.post(seq, self.per_post, due_ns));
         let request = Request::from_parts(self.target.head.clone(), body);
         sender
             .ready()

@@ -12,9 +12,11 @@ mod payload;
 mod phases;
 mod receiver;
 mod report;
+mod secure;
 mod seqset;
 mod server;
 mod session;
+mod suite;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -95,6 +97,8 @@ pub enum Part {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measures everything that is promised about speed; takes a quarter of an hour.
+    Suite(suite::SuiteOptions),
     /// Posts events to a URL and prints what came of it as one line of JSON.
     Load(LoadOptions),
     /// Receives deliveries and prints the counts as JSON when none has come for a while.
@@ -159,6 +163,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         None => session::run(&cli.options),
+        Some(Command::Suite(options)) => suite::run(options),
         Some(Command::Load(options)) => load_by_hand(options),
         Some(Command::Receive(options)) => receive_by_hand(&options),
     };
@@ -181,6 +186,8 @@ fn load_by_hand(options: LoadOptions) -> Result<(), BenchError> {
         connections: options.connections,
         body_bytes: options.body_bytes,
         first_seq: options.first_seq,
+        per_post: 1,
+        public: false,
     })?;
     let seconds = loaded.last_accept_ns.saturating_sub(loaded.first_due_ns) as f64 / 1e9;
     print_json(&json!({

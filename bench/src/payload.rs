@@ -39,7 +39,17 @@ impl Template {
     /// keys of a delivery in the order of W11, so the same bytes serve as a post to the server and, for the floor, as a
     /// delivery straight to the receiver.
     pub fn of_length(length: usize) -> Self {
-        let head = br#"{"type":"project.updated","organization_id":1,"data":{"seq":"#.to_vec();
+        Self::made(length, "")
+    }
+
+    /// The same for a public event, which reaches other organizations; no delivery looks like it.
+    pub fn public_of_length(length: usize) -> Self {
+        Self::made(length, r#""public":true,"#)
+    }
+
+    fn made(length: usize, more: &str) -> Self {
+        let start = r#"{"type":"project.updated","organization_id":1,"#;
+        let head = format!(r#"{start}{more}"data":{{"seq":"#).into_bytes();
         let mut tail = br#","pad":""#.to_vec();
         let end = br#""}}"#;
         let fixed = head.len() + b",".len() + TIME_KEY.len() + DIGITS + tail.len() + end.len();
@@ -60,6 +70,24 @@ impl Template {
         let _ = write!(body, "{seq},\"t_ns\":{t_ns}");
         body.extend_from_slice(&self.tail);
         Bytes::from(body)
+    }
+}
+
+impl Template {
+    /// The body of a post of `count` events, numbered from `seq` on: one alone, or a batch.
+    pub fn post(&self, seq: u64, count: u64, t_ns: u64) -> Bytes {
+        if count == 1 {
+            return self.fill(seq, t_ns);
+        }
+        let mut body = br#"{"events":["#.to_vec();
+        for event in seq..seq + count {
+            if event > seq {
+                body.push(b',');
+            }
+            body.extend_from_slice(&self.fill(event, t_ns));
+        }
+        body.extend_from_slice(b"]}");
+        body.into()
     }
 }
 

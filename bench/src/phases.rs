@@ -28,7 +28,7 @@ pub struct Round {
     pub refused: u64,
     /// Not answered.
     pub failed: u64,
-    /// Different events that arrived.
+    /// Different deliveries that arrived.
     pub arrived: u64,
     /// Accepted, yet never arrived.
     pub lost: u64,
@@ -38,15 +38,15 @@ pub struct Round {
     pub seconds: f64,
     /// Events accepted per second, from the first post to the last 2xx.
     pub accepted_per_second: f64,
-    /// Different events that arrived per second, from the first post to the last arrival.
+    /// Different deliveries that arrived per second, from the first post to the last arrival.
     pub arrived_per_second: f64,
     /// From the due time to the end of the 2xx.
     pub accept: Latency,
     /// From the due time to the receiver having the whole delivery.
     pub arrival: Latency,
-    /// CPU of generator and receiver per arrived event, in microseconds.
+    /// CPU of generator and receiver per arrived delivery, in microseconds.
     pub bench_cpu_us: Option<f64>,
-    /// CPU of the server per arrived event, in microseconds; absent in the floor.
+    /// CPU of the server per arrived delivery, in microseconds; absent in the floor.
     pub server_cpu_us: Option<f64>,
 }
 
@@ -59,6 +59,37 @@ pub struct Rounds {
     next_seq: u64,
     /// Silence after which what has not arrived is lost.
     pub quiet: Duration,
+}
+
+/// How a round is fired.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// How fast.
+    pub pace: Pace,
+    /// Over how many connections.
+    pub connections: usize,
+    /// Events in one post.
+    pub per_post: u64,
+    /// Recipients each event has.
+    pub recipients: u64,
+    /// Recipients it reaches: those that do not hang.
+    pub reached: u64,
+    /// Whether the events are public.
+    pub public: bool,
+}
+
+impl Shape {
+    /// Single posts with one recipient.
+    pub fn single(pace: Pace, connections: usize) -> Self {
+        Self {
+            pace,
+            connections,
+            per_post: 1,
+            recipients: 1,
+            reached: 1,
+            public: false,
+        }
+    }
 }
 
 /// What a round is fired at.
@@ -87,9 +118,27 @@ impl Rounds {
         }
     }
 
-    /// Where the server is to deliver to.
-    pub fn receiver_url(&self) -> String {
-        self.receiver.url()
+    /// Who the server is to deliver to.
+    pub fn receiver(&self) -> &Receiver {
+        &self.receiver
+    }
+
+    /// Numbers for events that are posted by hand.
+    pub fn next_seq(&mut self) -> u64 {
+        let first = self.next_seq;
+        self.next_seq += CAPACITY;
+        first
+    }
+
+    /// The same rounds with another receiver.
+    pub fn with(&mut self, receiver: Receiver) -> Self {
+        Self {
+            receiver,
+            connections: self.connections,
+            body_bytes: self.body_bytes,
+            next_seq: self.next_seq(),
+            quiet: self.quiet,
+        }
     }
 
     /// Runs one round; `phase` names it in an error.
@@ -99,24 +148,36 @@ impl Rounds {
         at: At<'_>,
         pace: Pace,
     ) -> Result<Round, BenchError> {
+        self.fire(phase, at, Shape::single(pace, self.connections))
+    }
+
+    /// Runs one round of that shape.
+    pub fn fire(
+        &mut self,
+        phase: &'static str,
+        at: At<'_>,
+        shape: Shape,
+    ) -> Result<Round, BenchError> {
         let (target, pid) = match at {
             At::Floor => (Target::new(&self.receiver.url(), None)?, None),
             At::Server { target, pid } => (target.clone(), Some(pid)),
         };
-        let first_seq = self.next_seq;
-        self.next_seq += CAPACITY;
-        self.receiver.begin(first_seq);
+        let first_seq = self.next_seq();
+        self.receiver.begin_for(first_seq, shape.recipients);
         let own = std::process::id();
         let (bench_before, server_before) = (cpu_seconds(own), pid.and_then(cpu_seconds));
         let load = Load {
             target,
-            pace,
-            connections: self.connections,
+            pace: shape.pace,
+            connections: shape.connections,
             body_bytes: self.body_bytes,
             first_seq,
+            per_post: shape.per_post,
+            public: shape.public,
         };
         let loaded = load::run(&load)?;
-        let arrivals = self.receiver.collect(loaded.accepted, self.quiet);
+        let expected = loaded.accepted * shape.reached;
+        let arrivals = self.receiver.collect(expected, self.quiet);
         let since = |before: Option<f64>, pid| Some(cpu_seconds(pid)? - before?);
         let (bench_cpu, server_cpu) = (
             since(bench_before, own),
@@ -133,6 +194,9 @@ impl Rounds {
             });
         }
         let mut round = Round::of(loaded, arrivals);
+        if shape.recipients > 1 {
+            round.lost = expected.saturating_sub(round.arrived);
+        }
         let per_event = |seconds: f64| seconds * 1e6 / round.arrived as f64;
         (round.bench_cpu_us, round.server_cpu_us) =
             (bench_cpu.map(per_event), server_cpu.map(per_event));

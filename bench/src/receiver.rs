@@ -2,7 +2,9 @@
 //! answers `200` to everything and counts unique events, duplicates and latency from the due time in each body.
 //! A phase begins with [`Receiver::begin`]; what arrives with a number from before counts as a stray, so a late
 //! duplicate of one phase cannot pass for an event of the next.
-//! Deliberately absent: slow, hanging or failing answers (the product's tests have receivers for those).
+//! Paths: `/ok` answers at once; `/e/N` does, too, and counts the event as the Nth of its recipients; `/hang` never
+//! answers; `/gate` answers when the gate is opened; `/quiet` answers and counts nothing.
+//! Deliberately absent: failing answers (the product's tests have receivers for those).
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,10 +14,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use crate::error::BenchError;
 use crate::payload::{FIRST_SEQ, Stamp, now_ns};
@@ -41,22 +46,31 @@ pub struct Arrivals {
     pub last_ns: u64,
     /// From due to arrival in nanoseconds, one per unique event.
     pub latency_ns: Vec<u64>,
+    /// The first number, and how many recipients each event has.
+    first: (u64, u64),
 }
 
 impl Arrivals {
-    fn from(first_seq: u64) -> Self {
+    fn from(first_seq: u64, recipients: u64) -> Self {
         Self {
             seen: SeqSet::from(first_seq),
+            first: (first_seq, recipients),
             ..Self::default()
         }
     }
 
-    fn note(&mut self, stamp: Option<Stamp>, now: u64) {
+    /// An event arrived for the recipient of that number.
+    fn note(&mut self, stamp: Option<Stamp>, recipient: u64, now: u64) {
         let Some(stamp) = stamp else {
             self.unreadable += 1;
             return;
         };
-        match self.seen.put(stamp.seq) {
+        let (first, recipients) = self.first;
+        let place = stamp.seq.checked_sub(first).and_then(|event| {
+            let delivery = event.checked_mul(recipients)?.checked_add(recipient)?;
+            first.checked_add(delivery)
+        });
+        match place.map_or(Put::Outside, |place| self.seen.put(place)) {
             Put::New => {
                 self.unique += 1;
                 self.last_ns = now;
@@ -72,7 +86,20 @@ impl Arrivals {
 #[derive(Debug, Clone)]
 pub struct Receiver {
     address: SocketAddr,
-    arrivals: Arc<Mutex<Arrivals>>,
+    tls: bool,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    arrivals: Mutex<Arrivals>,
+    gate: watch::Sender<bool>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Arrivals> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Receiver {
@@ -83,6 +110,15 @@ impl Receiver {
 
     /// Starts one on `address`.
     pub fn listen(address: SocketAddr) -> Result<Self, BenchError> {
+        Self::serve(address, None)
+    }
+
+    /// Starts one on a free port that speaks TLS, and over it HTTP/2 or HTTP/1.1.
+    pub fn secure(tls: TlsAcceptor) -> Result<Self, BenchError> {
+        Self::serve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Some(tls))
+    }
+
+    fn serve(address: SocketAddr, tls: Option<TlsAcceptor>) -> Result<Self, BenchError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -93,23 +129,56 @@ impl Receiver {
         let address = listener
             .local_addr()
             .map_err(BenchError::io("ask for the receiver's address"))?;
-        let arrivals = Arc::new(Mutex::new(Arrivals::from(FIRST_SEQ)));
-        let shared = Arc::clone(&arrivals);
+        let shared = Arc::new(Shared {
+            arrivals: Mutex::new(Arrivals::from(FIRST_SEQ, 1)),
+            gate: watch::Sender::new(false),
+        });
+        let (for_thread, secure) = (Arc::clone(&shared), tls.is_some());
         std::thread::Builder::new()
             .name("receiver".to_owned())
-            .spawn(move || runtime.block_on(serve(listener, shared)))
+            .spawn(move || runtime.block_on(serve(listener, for_thread, tls)))
             .map_err(BenchError::io("start the receiver's thread"))?;
-        Ok(Self { address, arrivals })
+        Ok(Self {
+            address,
+            tls: secure,
+            shared,
+        })
     }
 
     /// The URL to deliver to.
     pub fn url(&self) -> String {
-        format!("http://{}/ok", self.address)
+        self.at("/ok")
     }
 
-    /// Forgets what arrived and counts events from `first_seq` on.
+    /// The URL of a path.
+    pub fn at(&self, path: &str) -> String {
+        let port = self.address.port();
+        if self.tls {
+            // A certificate is for a name.
+            format!("https://localhost:{port}{path}")
+        } else {
+            format!("http://{}{path}", self.address)
+        }
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Opens or shuts the gate.
+    pub fn set_gate(&self, open: bool) {
+        self.shared.gate.send_replace(open);
+    }
+
+    /// Forgets what arrived and counts events from `first_seq` on, each for one recipient.
     pub fn begin(&self, first_seq: u64) {
-        *self.lock() = Arrivals::from(first_seq);
+        self.begin_for(first_seq, 1);
+    }
+
+    /// Forgets what arrived and counts events from `first_seq` on, each for so many recipients.
+    pub fn begin_for(&self, first_seq: u64, recipients: u64) {
+        *self.lock() = Arrivals::from(first_seq, recipients);
     }
 
     /// How many requests arrived since the last beginning, of whatever kind.
@@ -132,11 +201,11 @@ impl Receiver {
     }
 
     fn lock(&self) -> MutexGuard<'_, Arrivals> {
-        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock()
     }
 }
 
-async fn serve(listener: TcpListener, arrivals: Arc<Mutex<Arrivals>>) {
+async fn serve(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file handles: give the open connections time to end.
@@ -145,27 +214,64 @@ async fn serve(listener: TcpListener, arrivals: Arc<Mutex<Arrivals>>) {
         };
         // Without it answers would only be slower, never wrong.
         _ = stream.set_nodelay(true);
-        let arrivals = Arc::clone(&arrivals);
+        let (shared, tls) = (Arc::clone(&shared), tls.clone());
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(request, &arrivals));
+            let service = service_fn(move |request| {
+                let shared = Arc::clone(&shared);
+                async move { answer(request, &shared).await }
+            });
             // A broken connection shows in the counts.
-            _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            match tls {
+                None => {
+                    _ = http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                }
+                Some(tls) => {
+                    let Ok(stream) = tls.accept(stream).await else {
+                        return;
+                    };
+                    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                    let stream = TokioIo::new(stream);
+                    if is_http2 {
+                        _ = http2::Builder::new(TokioExecutor::new())
+                            .max_concurrent_streams(256)
+                            .serve_connection(stream, service)
+                            .await;
+                    } else {
+                        _ = http1::Builder::new()
+                            .serve_connection(stream, service)
+                            .await;
+                    }
+                }
+            }
         });
     }
 }
 
 async fn answer(
     request: Request<Incoming>,
-    arrivals: &Mutex<Arrivals>,
+    shared: &Shared,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    let path = request.uri().path();
+    let recipient = path
+        .strip_prefix("/e/")
+        .and_then(|number| number.parse().ok());
+    let (hangs, gated, is_quiet) = (path == "/hang", path == "/gate", path == "/quiet");
     let body = request.into_body().collect().await;
+    if hangs {
+        // Until the other side closes.
+        std::future::pending::<()>().await;
+    }
+    if gated {
+        // The sender lives as long as the receiver.
+        _ = shared.gate.subscribe().wait_for(|open| *open).await;
+    }
     let now = now_ns();
+    if is_quiet {
+        return Ok(Response::new(Full::new(Bytes::from_static(b"ok"))));
+    }
     let stamp = body.ok().and_then(|body| Stamp::read(&body.to_bytes()));
-    arrivals
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .note(stamp, now);
+    shared.lock().note(stamp, recipient.unwrap_or(0), now);
     Ok(Response::new(Full::new(Bytes::from_static(b"ok"))))
 }

@@ -206,7 +206,7 @@ impl Report {
 
     /// Prints the table.
     pub fn print(&self) {
-        print!("{}", crate::table::of(self));
+        print(&crate::table::of(self));
     }
 }
 
@@ -223,6 +223,11 @@ fn bar(name: &str, value: f64, bound: Bound, limit: f64) -> Bar {
         limit,
         verdict,
     }
+}
+
+/// Text for people on stdout.
+pub fn print(text: &str) {
+    print!("{text}");
 }
 
 /// One line of progress.

@@ -45,6 +45,16 @@ impl Server {
     /// Starts `binary` on a free loopback port with its data in `data`, and waits until it is ready. `key` is the
     /// operator key it shall know, see [`operator_key`].
     pub fn start(binary: &Path, data: &Path, key: &str) -> Result<Self, BenchError> {
+        Self::start_with(binary, data, key, &[])
+    }
+
+    /// As [`Server::start`], with more settings in its environment.
+    pub fn start_with(
+        binary: &Path,
+        data: &Path,
+        key: &str,
+        extra: &[(&str, String)],
+    ) -> Result<Self, BenchError> {
         let address = free_address()?;
         let control = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -61,7 +71,8 @@ impl Server {
             .env("TIDINGS_LISTEN", address.to_string())
             .env("TIDINGS_DATA", data)
             .env("TIDINGS_OPERATOR_KEY", key)
-            .env("TIDINGS_EGRESS_ALLOW", "127.0.0.1/32")
+            .env("TIDINGS_EGRESS_ALLOW", "127.0.0.1/32, ::1/128")
+            .envs(extra.iter().map(|(name, value)| (*name, value.as_str())))
             // Not our directory: a tidings.toml there is not part of the measurement.
             .current_dir(data)
             .stdin(Stdio::null())
@@ -114,10 +125,59 @@ impl Server {
         )?;
         let endpoint = json!({"url": receiver, "event_types": ["project.updated"]});
         self.ask(Method::POST, "/v1/organizations/1/endpoints", endpoint)?;
-        Target::new(
-            &format!("http://{}/v1/events", self.address),
-            Some(&self.key),
-        )
+        self.target("/v1/events")
+    }
+
+    /// A path of the API, as a target for events.
+    pub fn target(&self, path: &str) -> Result<Target, BenchError> {
+        Target::new(&format!("http://{}{path}", self.address), Some(&self.key))
+    }
+
+    /// Makes organization 1, and these endpoints with their organizations, some at a time.
+    pub fn set_up_many(&self, wanted: impl Iterator<Item = Wanted>) -> Result<(), BenchError> {
+        let mut made = std::collections::HashSet::new();
+        let mut calls = Vec::new();
+        let organization = |number: u64| {
+            let body = json!({"name": format!("Bench {number}"), "add_ons": ["api_access"]});
+            (Method::PUT, format!("/v1/organizations/{number}"), body)
+        };
+        let mut organizations = vec![organization(1)];
+        made.insert(1);
+        for endpoint in wanted {
+            let number = endpoint.organization;
+            if made.insert(number) {
+                organizations.push(organization(number));
+            }
+            let body = json!({"url": endpoint.url, "event_types": [endpoint.event_type]});
+            let path = format!("/v1/organizations/{number}/endpoints");
+            calls.push((Method::POST, path, body));
+        }
+        self.ask_all(organizations)?;
+        self.ask_all(calls)
+    }
+
+    fn ask_all(&self, calls: Vec<(Method, String, Value)>) -> Result<(), BenchError> {
+        let calls = std::sync::Mutex::new(calls.into_iter());
+        let next = || {
+            let mut calls = calls
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            calls.next()
+        };
+        let worker = async || {
+            while let Some((method, path, body)) = next() {
+                let asked = format!("{method} {path}");
+                let sent = Some((self.key.as_str(), body));
+                let (status, answer) = call(self.address, method, &path, sent).await?;
+                accepted(asked, status, &answer)?;
+            }
+            Ok(())
+        };
+        // In one task, so a call that failed ends all.
+        self.control.block_on(async {
+            let workers = (worker(), worker(), worker(), worker());
+            tokio::try_join!(workers.0, workers.1, workers.2, workers.3).map(drop)
+        })
     }
 
     fn ask(&self, method: Method, path: &str, body: Value) -> Result<(), BenchError> {
@@ -126,15 +186,7 @@ impl Server {
         let (status, answer) = self
             .control
             .block_on(call(self.address, method, path, sent))?;
-        if (200..300).contains(&status) {
-            return Ok(());
-        }
-        let answer = String::from_utf8_lossy(&answer).chars().take(500).collect();
-        Err(BenchError::Refused {
-            asked,
-            status,
-            answer,
-        })
+        accepted(asked, status, &answer)
     }
 
     /// Asks the server to stop, as a service manager does, and says how long it took; kills it when it does not.
@@ -155,6 +207,29 @@ impl Drop for Server {
         _ = self.child.kill();
         _ = self.child.wait();
     }
+}
+
+/// An endpoint to be made.
+#[derive(Debug)]
+pub struct Wanted {
+    /// Whose it is.
+    pub organization: u64,
+    /// Its Target URL.
+    pub url: String,
+    /// What it gets.
+    pub event_type: &'static str,
+}
+
+fn accepted(asked: String, status: u16, answer: &[u8]) -> Result<(), BenchError> {
+    if (200..300).contains(&status) {
+        return Ok(());
+    }
+    let answer = String::from_utf8_lossy(answer).chars().take(500).collect();
+    Err(BenchError::Refused {
+        asked,
+        status,
+        answer,
+    })
 }
 
 /// Where a server with its data in `data` writes what it prints.

@@ -85,7 +85,7 @@ fn through_server(
     let ready = server.ready_after;
     std::thread::sleep(IDLE);
     let idle = memory(server.pid());
-    let target = server.set_up(&rounds.receiver_url())?;
+    let target = server.set_up(&rounds.receiver().url())?;
     let at = At::Server {
         target: &target,
         pid: server.pid(),
