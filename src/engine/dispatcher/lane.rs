@@ -111,7 +111,6 @@ impl Lane {
         let job = self.waiting.pop_front()?;
         self.tests = self.tests.saturating_sub(1);
         self.in_flight += 1;
-        self.window.started(self.in_flight);
         slots.taken += 1;
         if self.pace == Pace::Slow {
             slots.taken_by_slow += 1;
@@ -120,17 +119,18 @@ impl Lane {
     }
 
     /// Gives a slot back and learns from it.
-    pub(super) fn give_back(&mut self, slots: &mut Slots, released: Released) {
+    pub(super) fn give_back(&mut self, now: Timestamp, slots: &mut Slots, released: Released) {
         if self.pace == Pace::Slow {
             slots.taken_by_slow = slots.taken_by_slow.saturating_sub(self.in_flight);
         }
         self.in_flight = self.in_flight.saturating_sub(1);
         slots.taken = slots.taken.saturating_sub(1);
+        self.window.ended(now);
+        if self.waiting.is_empty() {
+            self.window.wide_enough(self.in_flight);
+        }
         match released {
-            Released::Ended(time) => {
-                self.pace = Pace::Fast;
-                self.window.learn(time);
-            }
+            Released::Ended => self.pace = Pace::Fast,
             Released::TimedOut => self.pace = Pace::Slow,
             Released::Unknown => {}
         }

@@ -4,7 +4,7 @@
 //! - never more attempts in flight than there are slots;
 //! - an endpoint starts an attempt only while it holds fewer slots than are free, so the last ones are always
 //!   left to others, a lone endpoint gets about half, and no number per endpoint has to be set;
-//! - an endpoint holds no more than its [`super::window::Window`]: what helps it;
+//! - an endpoint holds no more than its [`super::window::Window`]: as many as help it;
 //! - endpoints whose last try timed out start one only while all of them together hold less than three
 //!   quarters of the slots;
 //! - free slots go round the organizations, and within one round its endpoints; test sends go first;
@@ -33,8 +33,8 @@ const WARM_LANES: usize = 1_024;
 /// Why a slot is given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Released {
-    /// The exchange took so long, and the attempt ended in a way that says the endpoint does not hang.
-    Ended(Duration),
+    /// The attempt ended in a way that says the endpoint does not hang.
+    Ended,
     /// The deadline ended the attempt.
     TimedOut,
     /// No attempt was made, or none that tells anything about the endpoint.
@@ -144,11 +144,11 @@ impl Lanes {
     }
 
     /// Gives back the slot of a delivery that [`Lanes::start_next`] started.
-    pub fn release(&mut self, endpoint: EndpointId, released: Released) {
+    pub fn release(&mut self, now: Timestamp, endpoint: EndpointId, released: Released) {
         let Some(lane) = self.lanes.get_mut(&endpoint) else {
             return;
         };
-        lane.give_back(&mut self.slots, released);
+        lane.give_back(now, &mut self.slots, released);
         if lane.tests > 0 {
             self.tests.push_back(endpoint);
         }
@@ -257,6 +257,7 @@ impl Lanes {
                     return job;
                 }
                 Leave::AtWindow => {
+                    lane.window.full(now);
                     lane.place = Place::AtWindow { since: now };
                     if !std::mem::replace(&mut lane.watched, true) {
                         self.at_window.push_back((now.plus(PATIENCE), endpoint));
@@ -413,7 +414,7 @@ mod tests {
                 reservation: room.reserve(endpoint, 1, Origin::Fresh).unwrap(),
             });
             assert!(lanes.start_next(Timestamp::default()).is_some());
-            lanes.release(endpoint, Released::TimedOut);
+            lanes.release(Timestamp::default(), endpoint, Released::TimedOut);
         }
         assert_eq!(lanes.lanes.len(), IDLE_LANES);
         assert_eq!(lanes.organizations.len(), IDLE_LANES);

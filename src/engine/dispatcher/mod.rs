@@ -21,11 +21,10 @@ pub mod settling;
 mod tests;
 pub mod window;
 
-use crate::store::queue::{AttemptRecord, Change, Claimed, Job, Settlement, Timing};
+use crate::store::queue::{AttemptRecord, Change, Claimed, Job, Settlement};
 use claims::{CLAIM, Claims, Left};
 use lanes::{Lanes, Released};
 use settling::Settling;
-use std::time::Duration;
 use tidings_core::outcome::{Outcome, Verdict};
 use tidings_core::retry;
 use tidings_core::time::Timestamp;
@@ -112,7 +111,8 @@ impl Dispatcher {
             Input::Arrived(jobs) => self.arrive(jobs),
             Input::Finished { job, record } => self.finish(now, job, record),
             Input::Withheld(job) => {
-                self.lanes.release(job.delivery.endpoint, Released::Unknown);
+                self.lanes
+                    .release(now, job.delivery.endpoint, Released::Unknown);
                 self.settling.push(handed_back(job));
             }
             Input::Due(moment) => self.claims.announce(moment),
@@ -204,7 +204,8 @@ impl Dispatcher {
     }
 
     fn finish(&mut self, now: Timestamp, job: Job, record: Box<AttemptRecord>) {
-        self.lanes.release(job.delivery.endpoint, released(&record));
+        self.lanes
+            .release(now, job.delivery.endpoint, released(record.outcome));
         let (progress, next) = retry::next(job.progress, record.outcome, now);
         self.settling.push(Settlement {
             delivery: job.delivery,
@@ -232,18 +233,10 @@ fn handed_back(job: Job) -> Settlement {
     }
 }
 
-fn released(record: &AttemptRecord) -> Released {
-    match (record.outcome, record.outcome.verdict()) {
+fn released(outcome: Outcome) -> Released {
+    match (outcome, outcome.verdict()) {
         (Outcome::Failed(failure), _) if failure.is_timeout() => Released::TimedOut,
         (_, Verdict::NotCounted) => Released::Unknown,
-        (_, Verdict::Success | Verdict::Failure) => Released::Ended(exchange(&record.timing)),
+        (_, Verdict::Success | Verdict::Failure) => Released::Ended,
     }
-}
-
-/// How long the exchange took, without the way to it.
-fn exchange(timing: &Timing) -> Duration {
-    [timing.dns, timing.connect, timing.tls]
-        .into_iter()
-        .flatten()
-        .fold(timing.total, Duration::saturating_sub)
 }

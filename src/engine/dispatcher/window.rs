@@ -1,43 +1,59 @@
-//! How many attempts of one endpoint are in flight at once: no more than help it.
+//! How many attempts of one endpoint are in flight at once: as many as help it (W22).
 //!
 //! A receiver that is busy is not served sooner by more requests at a time; they only queue up there, take
-//! sockets, and run into the deadline. One that is far away needs many. So an endpoint's window starts at
-//! [`SMALLEST`], grows by one with each exchange that took about as long as its quickest, and shrinks by one with
-//! each that took much longer (the idea of TCP Vegas).
+//! sockets, and run into the deadline. One that is far away needs many. Which it is shows when it is tried: while
+//! more waits than the window lets through, the window is doubled for a [`TRIAL`], and stays so if that brought
+//! more deliveries, as often as it does; or halved, and stays so if that brought no fewer. While nothing ends at
+//! all it doubles every second, so that what is sent to a receiver that hangs fails in time.
 //!
-//! Invariants: never below [`SMALLEST`], so a wrong guess costs little; a timeout says nothing about how long an
-//! exchange takes and changes nothing; while nothing ends at all, the window doubles every second, so that what is
-//! sent to a receiver that hangs fails in time.
+//! Invariants: never below [`SMALLEST`]; an endpoint that profits from all that is free gets it within seconds;
+//! one that has become idle starts anew.
 //!
 //! Deliberately absent: an upper end; that is the thresholds' ([`super::lanes`]).
 
 use std::time::Duration;
+use tidings_core::time::Timestamp;
 
 /// What an endpoint may always have in flight, as far as slots are free.
 pub const SMALLEST: u32 = 128;
-/// An exchange is still quick if it took twice as long as the quickest, and this much.
-const SLACK: u32 = 2_000;
-/// With fewer at once than this a receiver is not busy with ours. If it is slower then than its quickest was, that
-/// one is forgotten, an eighth of the difference each time.
-const FEW: u32 = 32;
-const FORGETTING: u32 = 8;
+/// How long a size is tried at least; it is also tried until each place was used twice.
+const TRIAL: Duration = Duration::from_millis(20);
+/// Between trials that changed nothing.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The window of one endpoint.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
     size: u32,
-    /// Its quickest exchange in microseconds; 0 when none is known.
-    quickest: u32,
-    /// The most attempts in flight at once since there was one alone.
-    crowd: u32,
+    /// What ended since it has been full.
+    round: Option<Round>,
+    /// Deliveries per second at the size before, while another is tried.
+    before: Option<u64>,
+    way: Way,
+    next_trial: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    since: Timestamp,
+    ended: u32,
+}
+
+/// Which other size is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Up,
+    Down,
 }
 
 impl Default for Window {
     fn default() -> Self {
         Self {
             size: SMALLEST,
-            quickest: 0,
-            crowd: 0,
+            round: None,
+            before: None,
+            way: Way::Up,
+            next_trial: Timestamp::default(),
         }
     }
 }
@@ -48,35 +64,89 @@ impl Window {
         in_flight < self.size as usize
     }
 
+    /// More waits than it lets through.
+    pub fn full(&mut self, now: Timestamp) {
+        self.round.get_or_insert(Round {
+            since: now,
+            ended: 0,
+        });
+    }
+
+    /// It let everything through; if nothing is in flight either, what it learnt is over.
+    pub fn wide_enough(&mut self, in_flight: usize) {
+        self.round = None;
+        if in_flight == 0 {
+            *self = Self::default();
+        }
+    }
+
     /// Nothing has ended for long: twice as many may start.
     pub fn open(&mut self) {
         self.size = self.size.saturating_mul(2);
+        (self.before, self.round) = (None, None);
     }
 
-    /// One started and made it `in_flight`.
-    pub fn started(&mut self, in_flight: usize) {
-        let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
-        self.crowd = if in_flight <= 1 {
-            1
-        } else {
-            self.crowd.max(in_flight)
+    /// An attempt ended.
+    pub fn ended(&mut self, now: Timestamp) {
+        let Some(round) = &mut self.round else { return };
+        if now < round.since {
+            // The clock was set back.
+            round.since = now;
+        }
+        round.ended = round.ended.saturating_add(1);
+        let time = now.since(round.since);
+        if time < TRIAL || round.ended / 2 < self.size {
+            return;
+        }
+        let rate = u64::from(round.ended) * 1_000_000 / (time.as_micros() as u64).max(1);
+        self.round = Some(Round {
+            since: now,
+            ended: 0,
+        });
+        match self.before.take() {
+            Some(before) => self.judge(now, before, rate),
+            // A trial further away than a pause was planned before the clock was set back.
+            None if now >= self.next_trial || self.next_trial > now.plus(PAUSE) => {
+                self.try_other(rate);
+            }
+            None => {}
+        }
+    }
+
+    /// Keeps the size that was tried and tries the next, or goes back.
+    fn judge(&mut self, now: Timestamp, before: u64, rate: u64) {
+        let good = match self.way {
+            Way::Up => rate * 10 >= before * 11,
+            Way::Down => rate * 100 >= before * 97,
+        };
+        if good {
+            self.try_other(rate);
+            return;
+        }
+        self.size = match self.way {
+            Way::Up => self.size / 2,
+            Way::Down => self.size.saturating_mul(2),
+        };
+        self.turn(now);
+    }
+
+    fn try_other(&mut self, rate: u64) {
+        if self.way == Way::Down && self.size / 2 < SMALLEST {
+            self.way = Way::Up;
+        }
+        self.before = Some(rate);
+        self.size = match self.way {
+            Way::Up => self.size.saturating_mul(2),
+            Way::Down => self.size / 2,
         };
     }
 
-    /// An exchange with an answer took `time`.
-    pub fn learn(&mut self, time: Duration) {
-        let time = u32::try_from(time.as_micros()).unwrap_or(u32::MAX).max(1);
-        if self.quickest == 0 || time < self.quickest {
-            self.quickest = time;
-        } else if self.crowd < FEW {
-            self.quickest += (time - self.quickest) / FORGETTING;
-        }
-        let quick = self.quickest.saturating_mul(2).saturating_add(SLACK);
-        if time > quick.saturating_mul(2) {
-            self.size = (self.size - 1).max(SMALLEST);
-        } else if time <= quick && self.crowd >= self.size {
-            self.size = self.size.saturating_add(1);
-        }
+    fn turn(&mut self, now: Timestamp) {
+        self.next_trial = now.plus(PAUSE);
+        self.way = match self.way {
+            Way::Up => Way::Down,
+            Way::Down => Way::Up,
+        };
     }
 }
 
@@ -84,60 +154,62 @@ impl Window {
 mod tests {
     use super::*;
 
-    /// So many exchanges in a full window, each as long as `time` says for the window of its moment.
-    fn run(window: &mut Window, exchanges: u32, time: impl Fn(u32) -> u64) {
-        for _ in 0..exchanges {
-            window.started(window.size as usize);
-            window.learn(Duration::from_micros(time(window.size)));
-        }
-    }
-
-    /// So many exchanges one after the other.
-    fn run_alone(window: &mut Window, exchanges: u32, time: Duration) {
-        for _ in 0..exchanges {
-            window.started(1);
-            window.learn(time);
-        }
-    }
-
-    #[test]
-    fn a_far_receiver_gets_more_and_a_busy_one_does_not() {
-        let mut far = Window::default();
-        run(&mut far, 2_000, |_| 100_000);
-        assert!(far.size >= 2_000);
-
-        // Serves one after the other, 50 µs each.
-        let mut busy = Window::default();
-        run_alone(&mut busy, 1, Duration::from_micros(200));
-        run(&mut busy, 10_000, |size| u64::from(size) * 50);
-        assert_eq!(busy.size, SMALLEST);
-    }
-
-    #[test]
-    fn one_that_gets_busy_gives_back_and_one_that_moved_away_is_learnt_anew() {
-        let mut window = Window::default();
-        run(&mut window, 500, |_| 20_000);
-        let before = window.size;
-        run(&mut window, 100, |_| 500_000);
-        assert_eq!(window.size, before - 100);
-        run_alone(&mut window, 100, Duration::from_millis(150));
-        run(&mut window, 1_000, |_| 150_000);
-        assert!(window.size > before);
-    }
-
-    #[test]
-    fn the_end_of_a_crowd_is_not_taken_for_a_slower_receiver() {
-        let mut window = Window::default();
-        run_alone(&mut window, 1, Duration::from_millis(1));
-        let quickest = window.quickest;
-        run(&mut window, 100, |_| 50_000);
-        // It thins out, and those left are as late as the others.
-        for in_flight in (0..100).rev() {
-            window.started(in_flight + 1);
-            window.learn(Duration::from_millis(50));
-            if in_flight > 1 {
-                assert_eq!(window.quickest, quickest);
+    /// Endless deliveries through a window, to a receiver that takes so many microseconds for each exchange at a
+    /// size; sees which sizes it had at the end.
+    fn run(window: &mut Window, seconds: u64, time: impl Fn(u64) -> u64) -> Vec<u32> {
+        let start = Timestamp::from_millis(1_772_357_400_000);
+        let end = start.plus(Duration::from_secs(seconds));
+        let (mut now, mut sizes) = (start, Vec::new());
+        window.full(now);
+        while now < end {
+            // One of `size` ends every time(size) / size; in steps of all of them.
+            let size = window.size;
+            now = now.plus(Duration::from_micros(time(u64::from(size)).max(1)));
+            for _ in 0..size {
+                window.ended(now);
             }
+            window.full(now);
+            sizes.push(window.size);
         }
+        sizes
+    }
+
+    #[test]
+    fn w22_a_far_receiver_gets_all_that_helps_within_seconds() {
+        let mut far = Window::default();
+        let sizes = run(&mut far, 3, |_| 100_000);
+        assert!(far.size >= 2_048, "{sizes:?}");
+    }
+
+    #[test]
+    fn a_busy_receiver_gets_no_more_than_it_needs() {
+        // Serves one after the other, 25 µs each.
+        let mut busy = Window::default();
+        let sizes = run(&mut busy, 10, |size| size * 25);
+        let small = sizes.iter().filter(|size| **size == SMALLEST).count();
+        assert!(small * 10 > sizes.len() * 8, "{small} of {}", sizes.len());
+    }
+
+    #[test]
+    fn a_window_that_is_too_wide_becomes_smaller() {
+        let mut wide = Window {
+            size: 4_096,
+            ..Window::default()
+        };
+        let sizes = run(&mut wide, 10, |size| size * 25);
+        assert!(
+            sizes.last().is_some_and(|size| *size <= 2 * SMALLEST),
+            "{sizes:?}"
+        );
+    }
+
+    #[test]
+    fn an_idle_endpoint_starts_anew() {
+        let mut window = Window::default();
+        window.open();
+        window.wide_enough(3);
+        assert_eq!(window.size, 2 * SMALLEST);
+        window.wide_enough(0);
+        assert_eq!(window.size, SMALLEST);
     }
 }
