@@ -160,11 +160,11 @@ fn against_floor(figures: &[Figure]) -> String {
     picture
 }
 
-/// Latency against rate, both axes logarithmic.
+/// Latency against rate: the rates side by side, the times logarithmic.
 fn curve(points: &[Point]) -> String {
-    let (Some(first), Some(last)) = (points.first(), points.last()) else {
+    if points.len() < 2 {
         return String::new();
-    };
+    }
     let times = points.iter().flat_map(|point| {
         [
             point.server.p50_ms,
@@ -178,12 +178,10 @@ fn curve(points: &[Point]) -> String {
         .fold((f64::MAX, f64::MIN), |(least, most), time| {
             (least.min(time), most.max(time))
         });
-    let span = |value: f64, from: f64, to: f64| (value / from).ln() / (to / from).ln().max(1e-9);
-    let x = |rate: u32| {
-        LEFT + span(f64::from(rate), f64::from(first.rate), f64::from(last.rate))
-            * (WIDE - LEFT - 16.0)
-    };
-    let y = |time: f64| HIGH - UNDER - span(time.max(least), least, most) * (HIGH - UNDER - 16.0);
+    let step = (WIDE - LEFT - 48.0) / (points.len() - 1) as f64;
+    let x = |place: usize| LEFT + 24.0 + place as f64 * step;
+    let share = |time: f64| (time.max(least) / least).ln() / (most / least).ln().max(1e-9);
+    let y = |time: f64| HIGH - UNDER - share(time) * (HIGH - UNDER - 16.0);
     let mut picture = format!(
         "<svg viewBox=\"0 0 {WIDE} {HIGH}\" role=\"img\" aria-label=\"latency against offered rate\">\n"
     );
@@ -197,11 +195,11 @@ fn curve(points: &[Point]) -> String {
             );
         }
     }
-    for point in points {
+    for (place, point) in points.iter().enumerate() {
         let _ = writeln!(
             picture,
             "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-            x(point.rate),
+            x(place),
             HIGH - 16.0,
             point.rate
         );
@@ -216,7 +214,8 @@ fn curve(points: &[Point]) -> String {
     for (colour, dashes, time) in lines {
         let path: String = points
             .iter()
-            .map(|point| format!("{:.1},{:.1} ", x(point.rate), y(time(point))))
+            .enumerate()
+            .map(|(place, point)| format!("{:.1},{:.1} ", x(place), y(time(point))))
             .collect();
         let _ = writeln!(
             picture,

@@ -170,7 +170,7 @@ impl Lanes {
         self.unpark_at_share();
     }
 
-    /// Opens the windows of lanes of which nothing has ended for [`PATIENCE`]. Call it before starting.
+    /// Opens the windows of lanes of which nothing has ended for a second. Call it before starting.
     pub fn open_windows(&mut self, now: Timestamp) {
         while let Some((_, endpoint)) = self.at_window.pop_front_if(|(moment, _)| *moment <= now) {
             let Some(lane) = self.lanes.get_mut(&endpoint) else {
@@ -195,7 +195,7 @@ impl Lanes {
         self.at_window.front().map(|(moment, _)| *moment)
     }
 
-    /// The clock was set back: what was to happen within [`PATIENCE`] still is.
+    /// The clock was set back: what was to happen within a second still is.
     pub fn set_back(&mut self, now: Timestamp) {
         let latest = now.plus(PATIENCE);
         for (moment, endpoint) in &mut self.at_window {

@@ -2,7 +2,7 @@
 //!
 //! A receiver that is busy is not served sooner by more requests at a time; they only queue up there, take
 //! sockets, and run into the deadline. One that is far away needs many. Which it is shows when it is tried: while
-//! more waits than the window lets through, the window is doubled for a [`TRIAL`], and stays so if that brought
+//! more waits than the window lets through, the window is doubled for a moment, and stays so if that brought
 //! more deliveries, as often as it does; or halved, and stays so if that brought no fewer. While nothing ends at
 //! all it doubles every second, so that what is sent to a receiver that hangs fails in time.
 //!
