@@ -1,6 +1,7 @@
 //! Nothing waits long that could go: not a delivery that is due, not a fan-out.
 //!
-//! A delivery in memory may not wait at all while a slot is free that it may take (`rules`). One in the store may
+//! A delivery in memory may not wait at all while a slot is free that it may take, except for its endpoint's window
+//! (`rules`). One in the store may
 //! wait five seconds in all, counted while a slot was free that its endpoint may take and the room let it in.
 
 use crate::plan::SECOND;

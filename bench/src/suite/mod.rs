@@ -132,8 +132,7 @@ pub fn run(options: SuiteOptions) -> Result<(), BenchError> {
         }
         match run(&mut suite) {
             Ok(section) => {
-                print(&page::text(&section));
-                report.sections.push(section);
+                print(&page::text(report.add(section)));
             }
             Err(error) => {
                 progress(&format!("{part:?}: {error}"));

@@ -77,6 +77,9 @@ impl Window {
         self.round = None;
         if in_flight == 0 {
             *self = Self::default();
+        } else if self.before.take().is_some() {
+            // A trial that nothing came of: there was not enough to tell.
+            self.go_back();
         }
     }
 
@@ -123,11 +126,20 @@ impl Window {
             self.try_other(rate);
             return;
         }
+        self.go_back();
+        self.next_trial = now.plus(PAUSE);
+        self.way = match self.way {
+            Way::Up => Way::Down,
+            Way::Down => Way::Up,
+        };
+    }
+
+    /// To the size before the one that is tried.
+    fn go_back(&mut self) {
         self.size = match self.way {
             Way::Up => self.size / 2,
             Way::Down => self.size.saturating_mul(2),
         };
-        self.turn(now);
     }
 
     fn try_other(&mut self, rate: u64) {
@@ -138,14 +150,6 @@ impl Window {
         self.size = match self.way {
             Way::Up => self.size.saturating_mul(2),
             Way::Down => self.size / 2,
-        };
-    }
-
-    fn turn(&mut self, now: Timestamp) {
-        self.next_trial = now.plus(PAUSE);
-        self.way = match self.way {
-            Way::Up => Way::Down,
-            Way::Down => Way::Up,
         };
     }
 }
@@ -201,6 +205,19 @@ mod tests {
             sizes.last().is_some_and(|size| *size <= 2 * SMALLEST),
             "{sizes:?}"
         );
+    }
+
+    #[test]
+    fn a_trial_that_traffic_did_not_outlast_changes_nothing() {
+        let now = Timestamp::from_millis(1_772_357_400_000);
+        let mut window = Window::default();
+        window.full(now);
+        for _ in 0..2 * SMALLEST {
+            window.ended(now.plus(TRIAL));
+        }
+        assert_eq!(window.size, 2 * SMALLEST, "tried");
+        window.wide_enough(1);
+        assert_eq!(window.size, SMALLEST);
     }
 
     #[test]

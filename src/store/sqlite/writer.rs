@@ -1,9 +1,11 @@
 //! The one writer: a thread of its own, one connection, group commit.
 //!
 //! What is queued when the writer comes round, and what is queued while it runs that, goes into one transaction and
-//! is answered when that is on disk. An idle writer commits at once: nothing waits for company. Two kinds of work:
-//! - *shared* work (accept, settle, claim) goes together; it refuses bad input by itself, so that an error is
+//! is answered when that is on disk. An idle writer commits at once: no event waits for company. Three kinds of work:
+//! - *shared* work (accept, claim) goes together; it refuses bad input by itself, so that an error is
 //!   the database's, and then the whole group is answered with it and nothing of it is stored;
+//! - *patient* work (settle) is shared, too; alone, it is run at once and committed with what comes next, or after
+//!   [`MOMENT`], so that events do not wait for the sync of results;
 //! - *lone* work (changes of the directory, upkeep) has a transaction of its own. Whatever comes after it sees
 //!   the directory in memory as it left it.
 //!
@@ -20,6 +22,8 @@ use crate::store::handover::Handover;
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 use tidings_core::id::IdSource;
 use tokio::runtime::Handle;
@@ -329,17 +333,16 @@ impl Writer {
             statements,
         };
         group.run(&mut step, &mut self.queue)?;
-        while let Some(size) = group.waits() {
-            let Some(message) = next_within(&self.callers, &mut self.queue, MOMENT) else {
-                break;
-            };
+        while let Some(size) = group.waits()
+            && let Some(message) = next_within(&mut self.queue, MOMENT)
+        {
             group.meet(size, message);
             group.run(&mut step, &mut self.queue)?;
         }
         if group.work.len() > 1 {
             // There is traffic. If others want this core, they run now, and what they bring goes along; else this
             // takes no time.
-            std::thread::yield_now();
+            thread::yield_now();
             group.run(&mut step, &mut self.queue)?;
         }
         statements.commit.execute([])?;
@@ -363,15 +366,82 @@ impl Writer {
     }
 }
 
-/// The next message, if one comes within that time.
-fn next_within(
-    callers: &Option<Handle>,
-    queue: &mut mpsc::Receiver<Message>,
-    time: Duration,
-) -> Option<Message> {
-    let callers = callers.as_ref()?;
-    callers
-        .block_on(async { tokio::time::timeout(time, queue.recv()).await })
-        .ok()
-        .flatten()
+/// Wakes the writer's thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// The next message, if one comes within that time; or earlier none, which costs a commit without company. Needs no
+/// runtime's timer: the writer outlives runtimes.
+fn next_within(queue: &mut mpsc::Receiver<Message>, time: Duration) -> Option<Message> {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    if let Poll::Ready(message) = queue.poll_recv(&mut context) {
+        return message;
+    }
+    thread::park_timeout(time);
+    match queue.poll_recv(&mut context) {
+        Poll::Ready(message) => message,
+        Poll::Pending => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn message(company: Company) -> Message {
+        let (work, _nobody_waits) = task(|_| Ok(()));
+        Message::Work(company, work)
+    }
+
+    fn opened(company: Company) -> Group {
+        let mut group = Group::default();
+        let Message::Work(company, work) = message(company) else {
+            return group;
+        };
+        group.open(company, work);
+        group
+    }
+
+    #[test]
+    fn results_alone_wait_for_company_and_nothing_else_does() {
+        assert_eq!(opened(Company::Patient(3)).waits(), Some(3));
+        assert_eq!(opened(Company::Patient(ENOUGH)).waits(), None);
+        assert_eq!(opened(Company::Shared(1)).waits(), None);
+        assert_eq!(opened(Company::Lone).waits(), None);
+        for (other, waits) in [
+            (Company::Patient(2), Some(5)),
+            (Company::Shared(2), None),
+            (Company::Lone, None),
+        ] {
+            let mut group = opened(Company::Patient(3));
+            group.meet(3, message(other));
+            assert_eq!(group.waits(), waits, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_ends_the_wait_and_without_one_it_ends_too() {
+        let (sender, mut queue) = mpsc::channel(1);
+        assert!(next_within(&mut queue, Duration::from_millis(1)).is_none());
+        // Minutes, if the message did not wake the thread that waits.
+        let waiting = thread::spawn(move || {
+            loop {
+                if let Some(message) = next_within(&mut queue, Duration::from_secs(600)) {
+                    return message;
+                }
+            }
+        });
+        assert!(sender.blocking_send(message(Company::Lone)).is_ok());
+        assert!(matches!(
+            waiting.join().unwrap(),
+            Message::Work(Company::Lone, _)
+        ));
+    }
 }
