@@ -7,7 +7,7 @@
 //! Deliberately absent: decisions. What to start, store and claim, and when, is the dispatcher's.
 
 use super::attempt::{Attempts, Ended};
-use super::dispatcher::{Actions, Dispatcher, Input, STARTS};
+use super::dispatcher::{Actions, Dispatcher, Input};
 use super::{EngineParts, Pulse, Transport};
 use crate::clock::Clock;
 use crate::store::directory::{Directory, Endpoint, Sending};
@@ -178,7 +178,18 @@ impl<T: Transport> Driver<'_, T> {
         if let Some(results) = self.actions.settle.take() {
             self.settle = Some(store.settle(results));
         }
-        self.again = self.actions.start.len() >= STARTS;
+        self.again = self.actions.more;
+        // Attempts that are likely to hang need a connection each: the others of a burst do not wait for that.
+        if self
+            .actions
+            .start
+            .iter()
+            .any(|job| job.reservation.is_slow())
+        {
+            self.actions
+                .start
+                .sort_by_key(|job| job.reservation.is_slow());
+        }
         for job in self.actions.start.drain(..) {
             match admit(store, &job) {
                 Some(endpoint) => self.attempts.start(job, endpoint),

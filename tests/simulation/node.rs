@@ -105,6 +105,7 @@ impl World {
                 Input::ClaimFailed => node.claims -= 1,
                 Input::Settled | Input::SettleFailed(_) => node.settles -= 1,
                 Input::Finished { job, record } => {
+                    self.store.learn(job.delivery.endpoint, record.outcome);
                     self.rules
                         .released(job.delivery.endpoint, Some(record.outcome));
                 }

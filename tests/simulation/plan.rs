@@ -95,7 +95,8 @@ impl Plan {
         let mut plan = Self {
             seed,
             slots: CALM_SLOTS,
-            room: 100_000,
+            // Half of it is for endpoints that time out, and that may be all.
+            room: 200_000,
             bytes: usize::MAX,
             organizations: chance.magnitude(1, endpoints.min(24)),
             endpoints,

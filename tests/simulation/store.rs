@@ -14,7 +14,7 @@ use tidings::store::queue::{Change, Job, Lease, Settlement};
 use tidings::store::room::{Origin, Reservation, Room};
 use tidings_core::delivery::{CancelReason, Next, Progress, Resting, Round, State};
 use tidings_core::id::{DeliveryId, EndpointId, EventId, OrganizationId};
-use tidings_core::outcome::Verdict;
+use tidings_core::outcome::{Outcome, Verdict};
 use tidings_core::time::Timestamp;
 
 /// A delivery as it is on disk.
@@ -75,6 +75,20 @@ pub(crate) enum Made {
     Not,
 }
 
+/// Deliveries that are leased, and bytes of their bodies.
+#[derive(Debug, Default, Clone, Copy)]
+struct Held {
+    deliveries: usize,
+    bytes: usize,
+}
+
+impl Held {
+    fn change(&mut self, sign: isize, bytes: isize) {
+        self.deliveries = self.deliveries.wrapping_add_signed(sign);
+        self.bytes = self.bytes.wrapping_add_signed(sign * bytes);
+    }
+}
+
 /// What the disk holds, and the room of the present life.
 #[derive(Debug)]
 pub(crate) struct ModelStore {
@@ -96,9 +110,10 @@ pub(crate) struct ModelStore {
     /// Endpoints with something due, in the order of their turns.
     pub(crate) turns: VecDeque<EndpointId>,
     pub(crate) sabotage: Sabotage,
-    held: BTreeMap<EndpointId, usize>,
-    held_in_all: usize,
-    bytes_held: usize,
+    held: BTreeMap<EndpointId, Held>,
+    held_in_all: Held,
+    /// Endpoints whose last try in this life timed out.
+    slow: BTreeSet<EndpointId>,
     capacity: usize,
     bytes: usize,
     pub(crate) unsynced: Vec<Commit>,
@@ -123,8 +138,8 @@ impl ModelStore {
             turns: VecDeque::new(),
             sabotage,
             held: BTreeMap::new(),
-            held_in_all: 0,
-            bytes_held: 0,
+            held_in_all: Held::default(),
+            slow: BTreeSet::new(),
             capacity: plan.room,
             bytes: plan.bytes,
             unsynced: Vec::new(),
@@ -162,7 +177,20 @@ impl ModelStore {
 
     /// Deliveries that are leased in this life.
     pub(crate) fn in_memory(&self) -> usize {
-        self.held_in_all
+        self.held_in_all.deliveries
+    }
+
+    /// An attempt ended: whether its endpoint counts as slow now.
+    pub(crate) fn learn(&mut self, endpoint: EndpointId, outcome: Outcome) {
+        match outcome {
+            Outcome::Failed(failure) if failure.is_timeout() => {
+                self.slow.insert(endpoint);
+            }
+            Outcome::Failed(_) | Outcome::Status(_) => {
+                self.slow.remove(&endpoint);
+            }
+            Outcome::OwnFault(_) => {}
+        }
     }
 
     /// Writes a row, or takes it away, and keeps what is derived from rows.
@@ -180,9 +208,8 @@ impl ModelStore {
                 .wrapping_add_signed(sign * isize::from(!resting));
             if row.state == State::InFlight {
                 let held = self.held.entry(id.endpoint).or_default();
-                *held = held.wrapping_add_signed(sign);
-                self.held_in_all = self.held_in_all.wrapping_add_signed(sign);
-                self.bytes_held = self.bytes_held.wrapping_add_signed(sign * bytes);
+                held.change(sign, bytes);
+                self.held_in_all.change(sign, bytes);
             }
             if row.state == State::Due {
                 let due = self.due.entry(id.endpoint).or_default();
@@ -210,14 +237,25 @@ impl ModelStore {
 
     /// Whether the rule of the room lets a delivery in, by what is leased.
     pub(crate) fn fits(&self, endpoint: EndpointId, bytes: usize, origin: Origin) -> bool {
-        let free = self.capacity.saturating_sub(self.held_in_all);
-        let window = match origin {
-            Origin::Fresh | Origin::Claimed => free,
-            Origin::BehindBacklog => free / 2,
+        let held = self.held.get(&endpoint).copied().unwrap_or_default();
+        let rule = |deliveries: usize, share: usize, taken: Held| {
+            let part = if origin == Origin::BehindBacklog {
+                2
+            } else {
+                1
+            };
+            let free = deliveries.saturating_sub(taken.deliveries) / part;
+            let bytes_free = share.saturating_sub(taken.bytes) / part;
+            taken.deliveries == 0 || (held.deliveries < free && held.bytes + bytes <= bytes_free)
         };
-        let held = self.held.get(&endpoint).copied().unwrap_or(0);
-        self.held_in_all == 0
-            || (held < window && self.bytes_held.saturating_add(bytes) <= self.bytes)
+        let slow = self.slow.iter().filter_map(|slow| self.held.get(slow));
+        let slow = slow.fold(Held::default(), |all, one| Held {
+            deliveries: all.deliveries + one.deliveries,
+            bytes: all.bytes + one.bytes,
+        });
+        let half = || rule(self.capacity / 2, self.bytes / 2, slow);
+        rule(self.capacity, self.bytes, self.held_in_all)
+            && (!self.slow.contains(&endpoint) || half())
     }
 
     /// Asks the real room, which has to say what the rule says.
@@ -231,7 +269,7 @@ impl ModelStore {
             let (held, all) = (self.held.get(&endpoint), self.held_in_all);
             self.broken.get_or_insert_with(|| {
                 let said = if fits { "found no" } else { "was given" };
-                format!("{id} {said} room: its endpoint holds {held:?}, all {all} ({origin:?})")
+                format!("{id} {said} room: its endpoint holds {held:?}, all {all:?} ({origin:?})")
             });
         }
         granted
@@ -406,6 +444,7 @@ impl ModelStore {
     pub(crate) fn recover(&mut self) {
         self.epoch += 1;
         self.room = Room::new(self.sabotage.room(self.capacity), self.bytes);
+        self.slow.clear();
         self.turns.clear();
         let leased: Vec<DeliveryId> = self.in_flight().collect();
         for id in leased {

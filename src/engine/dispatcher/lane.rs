@@ -45,10 +45,8 @@ pub(super) enum Pace {
 pub(super) enum Place {
     Nowhere,
     Ring,
-    /// Until an attempt of its own ends, or none has for a while.
-    AtWindow {
-        since: Timestamp,
-    },
+    /// Until an attempt of its own ends, or its window opens.
+    AtWindow,
     AtThreshold {
         held: usize,
         since: u64,
@@ -118,14 +116,22 @@ impl Lane {
         Some(job)
     }
 
-    /// Gives a slot back and learns from it.
-    pub(super) fn give_back(&mut self, now: Timestamp, slots: &mut Slots, released: Released) {
+    /// Gives a slot back and learns from it. Answers whether its pace is another now.
+    pub(super) fn give_back(
+        &mut self,
+        now: Timestamp,
+        slots: &mut Slots,
+        released: Released,
+    ) -> bool {
+        let before = self.pace;
         if self.pace == Pace::Slow {
             slots.taken_by_slow = slots.taken_by_slow.saturating_sub(self.in_flight);
         }
         self.in_flight = self.in_flight.saturating_sub(1);
         slots.taken = slots.taken.saturating_sub(1);
-        self.window.ended(now);
+        if released != Released::TimedOut {
+            self.window.ended(now);
+        }
         if self.waiting.is_empty() {
             self.window.wide_enough(self.in_flight);
         }
@@ -137,5 +143,6 @@ impl Lane {
         if self.pace == Pace::Slow {
             slots.taken_by_slow += self.in_flight;
         }
+        self.pace != before
     }
 }

@@ -18,13 +18,10 @@ use super::lane::{Lane, Leave, Place, Slots};
 use crate::store::queue::Job;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};
-use std::time::Duration;
 use tidings_core::delivery::Round;
 use tidings_core::id::{EndpointId, OrganizationId};
 use tidings_core::time::Timestamp;
 
-/// How long a lane waits for an attempt of its own to end before its window opens anyway.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// Lanes with nothing to do that are remembered, for what they know of their endpoint. The oldest goes first.
 const IDLE_LANES: usize = 16_384;
 /// Above this many idle lanes, one that becomes idle gives its memory back.
@@ -60,8 +57,8 @@ pub struct Lanes {
     /// Lanes that time out while such lanes hold all they may: in the same order.
     at_share: BTreeSet<(usize, u64, EndpointId)>,
     parked_ever: u64,
-    /// Lanes that were at their windows, and when to look at each again.
-    at_window: VecDeque<(Timestamp, EndpointId)>,
+    /// Lanes that were at their windows, and when those open.
+    at_window: BTreeSet<(Timestamp, EndpointId)>,
     idle: VecDeque<EndpointId>,
 }
 
@@ -91,7 +88,7 @@ impl Lanes {
             at_threshold: BTreeSet::new(),
             at_share: BTreeSet::new(),
             parked_ever: 0,
-            at_window: VecDeque::new(),
+            at_window: BTreeSet::new(),
             idle: VecDeque::new(),
         }
     }
@@ -143,12 +140,13 @@ impl Lanes {
         Some(job)
     }
 
-    /// Gives back the slot of a delivery that [`Lanes::start_next`] started.
-    pub fn release(&mut self, now: Timestamp, endpoint: EndpointId, released: Released) {
+    /// Gives back the slot of a delivery that [`Lanes::start_next`] started. Answers whether this changed if the
+    /// endpoint counts as slow.
+    pub fn release(&mut self, now: Timestamp, endpoint: EndpointId, released: Released) -> bool {
         let Some(lane) = self.lanes.get_mut(&endpoint) else {
-            return;
+            return false;
         };
-        lane.give_back(now, &mut self.slots, released);
+        let changed = lane.give_back(now, &mut self.slots, released);
         if lane.tests > 0 {
             self.tests.push_back(endpoint);
         }
@@ -161,50 +159,58 @@ impl Lanes {
                 self.at_share.remove(&(held, since, endpoint));
                 self.queue_up(endpoint);
             }
-            Place::AtWindow { .. } => self.queue_up(endpoint),
+            Place::AtWindow => self.queue_up(endpoint),
             Place::Nowhere => self.rest(endpoint),
             Place::Ring => {}
         }
         // One slot came free, so at most one of each kind may have waited for just that.
         self.unpark_at_threshold();
         self.unpark_at_share();
+        changed
     }
 
-    /// Opens the windows of lanes of which nothing has ended for a second. Call it before starting.
+    /// Opens the windows whose time has come. Call it before starting.
     pub fn open_windows(&mut self, now: Timestamp) {
-        while let Some((_, endpoint)) = self.at_window.pop_front_if(|(moment, _)| *moment <= now) {
+        while self
+            .at_window
+            .first()
+            .is_some_and(|(moment, _)| *moment <= now)
+        {
+            let Some((_, endpoint)) = self.at_window.pop_first() else {
+                return;
+            };
             let Some(lane) = self.lanes.get_mut(&endpoint) else {
                 continue;
             };
             lane.watched = false;
-            let Place::AtWindow { since } = lane.place else {
-                continue;
-            };
-            if now >= since.plus(PATIENCE) {
-                lane.window.open();
-                self.queue_up(endpoint);
-            } else {
-                lane.watched = true;
-                self.at_window.push_back((since.plus(PATIENCE), endpoint));
+            match lane.window.opens_at() {
+                Some(moment) if lane.place == Place::AtWindow && moment > now => {
+                    lane.watched = true;
+                    self.at_window.insert((moment, endpoint));
+                }
+                Some(_) if lane.place == Place::AtWindow => {
+                    lane.window.open(now);
+                    self.queue_up(endpoint);
+                }
+                _ => {}
             }
         }
     }
 
     /// When to look at the windows again.
     pub fn moment(&self) -> Option<Timestamp> {
-        self.at_window.front().map(|(moment, _)| *moment)
+        self.at_window.first().map(|(moment, _)| *moment)
     }
 
-    /// The clock was set back: what was to happen within a second still is.
+    /// The clock was set back: a window opens no later than if it had become full now.
     pub fn set_back(&mut self, now: Timestamp) {
-        let latest = now.plus(PATIENCE);
-        for (moment, endpoint) in &mut self.at_window {
-            *moment = (*moment).min(latest);
-            if let Some(lane) = self.lanes.get_mut(endpoint)
-                && let Place::AtWindow { since } = &mut lane.place
-            {
-                *since = (*since).min(now);
+        for (moment, endpoint) in std::mem::take(&mut self.at_window) {
+            let mut moment = moment;
+            if let Some(lane) = self.lanes.get_mut(&endpoint) {
+                lane.window.set_back(now);
+                moment = lane.window.opens_at().unwrap_or(now).min(moment);
             }
+            self.at_window.insert((moment, endpoint));
         }
     }
 
@@ -258,9 +264,10 @@ impl Lanes {
                 }
                 Leave::AtWindow => {
                     lane.window.full(now);
-                    lane.place = Place::AtWindow { since: now };
+                    lane.place = Place::AtWindow;
                     if !std::mem::replace(&mut lane.watched, true) {
-                        self.at_window.push_back((now.plus(PATIENCE), endpoint));
+                        let opens_at = lane.window.opens_at().unwrap_or(now);
+                        self.at_window.insert((opens_at, endpoint));
                     }
                 }
                 Leave::AtThreshold => {

@@ -62,6 +62,8 @@ pub enum Input {
 pub struct Actions {
     /// Attempts to make, each ended by [`Input::Finished`] or [`Input::Withheld`].
     pub start: Vec<Job>,
+    /// Whether more may be started as soon as what has ended is taken in.
+    pub more: bool,
     /// Results to store, answered by [`Input::Settled`] or [`Input::SettleFailed`].
     pub settle: Option<Vec<Settlement>>,
     /// A claim to make of so many deliveries, answered by [`Input::Claimed`] or [`Input::ClaimFailed`].
@@ -73,7 +75,10 @@ pub struct Actions {
 /// Attempts started by one decision at most. In between, what has ended meanwhile is taken in: else a burst
 /// starts thousands at once, each with a connection of its own, though the first would be answered before the
 /// last is sent. Receivers that are slow still get all slots, a few decisions later.
-pub const STARTS: usize = 128;
+const STARTS: usize = 128;
+/// An attempt that is likely to hang counts as so many: it needs a connection of its own, since those before it
+/// still have theirs.
+const SLOW_START: usize = 16;
 
 /// The mode of a dispatcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,13 +143,21 @@ impl Dispatcher {
         }
     }
 
-    /// Adds what is to be done now to `actions`. [`STARTS`] attempts to start mean that more may follow: decide again
-    /// as soon as what has ended is taken in.
+    /// Adds what is to be done now to `actions`.
     pub fn decide(&mut self, now: Timestamp, actions: &mut Actions) {
         self.keep_time(now);
         self.lanes.open_windows(now);
-        let startable = std::iter::from_fn(|| self.lanes.start_next(now));
-        actions.start.extend(startable.take(STARTS));
+        let mut left = STARTS;
+        while left > 0
+            && let Some(job) = self.lanes.start_next(now)
+        {
+            left = left.saturating_sub(match job.reservation.is_slow() {
+                true => SLOW_START,
+                false => 1,
+            });
+            actions.start.push(job);
+        }
+        actions.more = left == 0;
         actions.settle = self.settling.batch(now);
         actions.wake_at = earlier(self.settling.moment(), self.lanes.moment());
         if self.mode == Mode::Draining {
@@ -204,8 +217,15 @@ impl Dispatcher {
     }
 
     fn finish(&mut self, now: Timestamp, job: Job, record: Box<AttemptRecord>) {
-        self.lanes
-            .release(now, job.delivery.endpoint, released(record.outcome));
+        let released = released(record.outcome);
+        let changed = self.lanes.release(now, job.delivery.endpoint, released);
+        if changed || job.reservation.is_slow() {
+            match released {
+                Released::TimedOut => job.reservation.learn(true),
+                Released::Ended => job.reservation.learn(false),
+                Released::Unknown => {}
+            }
+        }
         let (progress, next) = retry::next(job.progress, record.outcome, now);
         self.settling.push(Settlement {
             delivery: job.delivery,

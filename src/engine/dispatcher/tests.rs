@@ -81,11 +81,10 @@ impl Desk {
     fn decide(&mut self) {
         let (mut claim, mut settle) = (None, None);
         loop {
-            let before = self.actions.start.len();
             self.dispatcher.decide(self.now, &mut self.actions);
             claim = claim.or(self.actions.claim.take());
             settle = settle.or(self.actions.settle.take());
-            if self.actions.start.len() < before + STARTS {
+            if !self.actions.more {
                 break;
             }
         }
@@ -387,18 +386,57 @@ fn a_burst_of_one_endpoint_goes_through_its_window() {
 }
 
 #[test]
-fn the_window_of_an_endpoint_that_hangs_doubles_every_second() {
+fn the_window_of_an_endpoint_that_hangs_doubles_every_half_second() {
+    let half = Duration::from_millis(500);
     let mut desk = Desk::new(4_096);
     desk.post(1, 1, 1_000);
     desk.decide();
-    assert_eq!(desk.actions.wake_at, Some(NOW.plus(Duration::from_secs(1))));
-    let mut on_the_wire = desk.actions.start.len();
+    assert_eq!(desk.actions.wake_at, Some(NOW.plus(half)));
+    let mut on_the_wire: Vec<Job> = desk.actions.start.drain(..).collect();
+    // Tries that time out in between change nothing about it.
     for wanted in [256, 512, 1_000] {
-        desk.actions.start.clear();
-        desk.pass(Duration::from_secs(1));
-        on_the_wire += desk.actions.start.len();
-        assert_eq!(on_the_wire, wanted);
+        for job in on_the_wire.drain(..2) {
+            desk.finish(job, TIMED_OUT);
+        }
+        let replaced = desk.starts().1;
+        assert_eq!(replaced.len(), 2);
+        on_the_wire.extend(replaced);
+        desk.pass(half);
+        on_the_wire.append(&mut desk.actions.start);
+        assert_eq!(on_the_wire.len(), wanted.min(994));
     }
+}
+
+#[test]
+fn a_window_does_not_open_while_answers_come() {
+    let mut desk = Desk::new(4_096);
+    desk.post(1, 1, 1_000);
+    let (_, mut on_the_wire) = desk.starts();
+    for _ in 0..8 {
+        desk.pass(Duration::from_millis(400));
+        assert!(desk.actions.start.is_empty());
+        desk.finish(on_the_wire.pop().unwrap(), FAILED);
+        on_the_wire.extend(desk.starts().1);
+        assert_eq!(on_the_wire.len(), 128);
+    }
+}
+
+#[test]
+fn likely_hangers_are_started_a_few_at_a_time() {
+    let mut desk = Desk::new(4_096);
+    for endpoint in 1..=40 {
+        desk.post(endpoint, endpoint, 1);
+    }
+    for job in desk.starts().1 {
+        desk.finish(job, TIMED_OUT);
+    }
+    for endpoint in 1..=40 {
+        desk.post(endpoint, endpoint, 1);
+    }
+    desk.dispatcher.decide(NOW, &mut desk.actions);
+    assert_eq!((desk.actions.start.len(), desk.actions.more), (8, true));
+    desk.decide();
+    assert_eq!((desk.actions.start.len(), desk.actions.more), (40, false));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! sockets, and run into the deadline. One that is far away needs many. Which it is shows when it is tried: while
 //! more waits than the window lets through, the window is doubled for a moment, and stays so if that brought
 //! more deliveries, as often as it does; or halved, and stays so if that brought no fewer. While nothing ends at
-//! all it doubles every second, so that what is sent to a receiver that hangs fails in time.
+//! all it doubles every half second, so that what is sent to a receiver that hangs fails in time.
 //!
 //! Invariants: never below [`SMALLEST`]; an endpoint that profits from all that is free gets it within seconds;
 //! one that has become idle starts anew.
@@ -20,11 +20,15 @@ pub const SMALLEST: u32 = 128;
 const TRIAL: Duration = Duration::from_millis(20);
 /// Between trials that changed nothing.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long it is full and nothing ends before it opens.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The window of one endpoint.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
     size: u32,
+    /// Since when it is full and nothing has ended but by its deadline.
+    stuck_since: Option<Timestamp>,
     /// What ended since it has been full.
     round: Option<Round>,
     /// Deliveries per second at the size before, while another is tried.
@@ -50,6 +54,7 @@ impl Default for Window {
     fn default() -> Self {
         Self {
             size: SMALLEST,
+            stuck_since: None,
             round: None,
             before: None,
             way: Way::Up,
@@ -66,6 +71,7 @@ impl Window {
 
     /// More waits than it lets through.
     pub fn full(&mut self, now: Timestamp) {
+        self.stuck_since.get_or_insert(now);
         self.round.get_or_insert(Round {
             since: now,
             ended: 0,
@@ -74,7 +80,7 @@ impl Window {
 
     /// It let everything through; if nothing is in flight either, what it learnt is over.
     pub fn wide_enough(&mut self, in_flight: usize) {
-        self.round = None;
+        (self.round, self.stuck_since) = (None, None);
         if in_flight == 0 {
             *self = Self::default();
         } else if self.before.take().is_some() {
@@ -83,14 +89,25 @@ impl Window {
         }
     }
 
-    /// Nothing has ended for long: twice as many may start.
-    pub fn open(&mut self) {
-        self.size = self.size.saturating_mul(2);
-        (self.before, self.round) = (None, None);
+    /// When it opens, if nothing ends before; `None` unless it is full.
+    pub fn opens_at(&self) -> Option<Timestamp> {
+        self.stuck_since.map(|since| since.plus(PATIENCE))
     }
 
-    /// An attempt ended.
+    /// Nothing has ended for long: twice as many may start.
+    pub fn open(&mut self, now: Timestamp) {
+        self.size = self.size.saturating_mul(2);
+        (self.before, self.round, self.stuck_since) = (None, None, Some(now));
+    }
+
+    /// The clock was set back.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.stuck_since = self.stuck_since.map(|since| since.min(now));
+    }
+
+    /// An attempt ended, and not by its deadline.
     pub fn ended(&mut self, now: Timestamp) {
+        self.stuck_since = None;
         let Some(round) = &mut self.round else { return };
         if now < round.since {
             // The clock was set back.
@@ -223,7 +240,7 @@ mod tests {
     #[test]
     fn an_idle_endpoint_starts_anew() {
         let mut window = Window::default();
-        window.open();
+        window.open(Timestamp::default());
         window.wide_enough(3);
         assert_eq!(window.size, 2 * SMALLEST);
         window.wide_enough(0);
