@@ -160,6 +160,26 @@ impl Room {
         })
     }
 
+    /// How many more deliveries of `endpoint` from the store would find room now, their bodies left aside.
+    pub fn left(&self, endpoint: EndpointId) -> usize {
+        let used = self.used();
+        let (held, slow) = used
+            .endpoints
+            .get(&endpoint)
+            .map_or((0, false), |of| (of.load.deliveries, of.slow));
+        // Each takes one and leaves one less, until the endpoint holds what is free.
+        let more = |all: Load, taken: Load| {
+            let free = all.deliveries.saturating_sub(taken.deliveries);
+            let first = usize::from(taken.deliveries == 0);
+            free.saturating_sub(held).div_ceil(2).max(first)
+        };
+        let in_all = more(self.all, used.all);
+        match slow {
+            true => in_all.min(more(self.all.half(), used.slow)),
+            false => in_all,
+        }
+    }
+
     /// Deliveries in memory now.
     pub fn in_memory(&self) -> usize {
         self.used().all.deliveries
@@ -254,6 +274,26 @@ mod tests {
         assert_eq!(kept.len(), 75);
         drop(kept);
         assert_eq!(room.in_memory(), 0);
+    }
+
+    #[test]
+    fn what_is_left_is_what_would_be_given() {
+        for capacity in [0, 1, 2, 3, 10, 101] {
+            for (before, slow) in [(0, false), (1, false), (4, false), (1, true), (4, true)] {
+                let room = Room::new(capacity, usize::MAX);
+                let mut kept: Vec<_> = (0..before)
+                    .filter_map(|number| room.reserve(endpoint(number), 1, Origin::Claimed))
+                    .collect();
+                kept.iter().for_each(|one| one.learn(slow));
+                let left = room.left(endpoint(0));
+                let given: Vec<_> =
+                    std::iter::from_fn(|| room.reserve(endpoint(0), 1, Origin::Claimed))
+                        .take(200)
+                        .collect();
+                assert_eq!(given.len(), left, "{capacity} {before} {slow}");
+                kept.extend(given);
+            }
+        }
     }
 
     #[test]

@@ -55,6 +55,10 @@ impl Starvation {
                 continue;
             };
             if due > wall || store.sending(endpoint) != Some(Sending::Open) {
+                // The time until it is looked at again is not time in which it could have gone.
+                if let Some(wait) = self.waits.get_mut(&endpoint) {
+                    wait.free_at = None;
+                }
                 continue;
             }
             let bytes = store.events[&delivery.event].bytes;

@@ -4,14 +4,19 @@
 //! between; nothing is asked for before its time; a claim that brought nothing is followed by a pause, so that
 //! no store can make us spin.
 //!
+//! The first claim is small and each that comes back full is followed by one twice as large: events that are
+//! accepted meanwhile wait for no more than is needed, and a backlog is soon read in large parts.
+//!
 //! Deliberately absent: polling. Only while more is known to be due than had room is there a slow claim beside
 //! those that follow from room coming free.
 
 use std::time::Duration;
 use tidings_core::time::Timestamp;
 
-/// Deliveries per claim.
-pub const CLAIM: usize = 512;
+/// Deliveries per claim at most,
+const CLAIM: usize = 512;
+/// and in the first one after one that was not full.
+pub const FIRST_CLAIM: usize = 16;
 /// Room for this many deliveries came free: worth a claim at once.
 const WORTH_A_CLAIM: usize = CLAIM / 4;
 /// Between claims that wait for less.
@@ -23,7 +28,7 @@ const NET: Duration = Duration::from_secs(2);
 
 /// What a claim said about what it did not bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+enum Left {
     /// Nothing else is due now.
     Nothing,
     /// More is due, and the claim was full: there may be room for it.
@@ -36,6 +41,8 @@ pub enum Left {
 #[derive(Debug)]
 pub struct Claims {
     outstanding: bool,
+    /// How many the last claim asked for, or the next one will.
+    limit: usize,
     /// The earliest due time that the last claim issued does not cover.
     due: Option<Timestamp>,
     left: Left,
@@ -50,6 +57,7 @@ impl Claims {
     pub const fn new(now: Timestamp) -> Self {
         Self {
             outstanding: false,
+            limit: FIRST_CLAIM,
             due: Some(now),
             left: Left::Nothing,
             freed: 0,
@@ -79,16 +87,25 @@ impl Claims {
         self.outstanding
     }
 
-    /// A claim brought `count` deliveries.
+    /// A claim brought `count` deliveries, and `more` are due.
     pub fn answered(
         &mut self,
         now: Timestamp,
         count: usize,
-        left: Left,
+        more: bool,
         next_due: Option<Timestamp>,
     ) {
         self.outstanding = false;
-        self.left = left;
+        let full = count >= self.limit;
+        self.left = match (more, full) {
+            (false, _) => Left::Nothing,
+            (true, true) => Left::More,
+            (true, false) => Left::NoRoom,
+        };
+        self.limit = match full {
+            true => CLAIM.min(2 * self.limit),
+            false => FIRST_CLAIM,
+        };
         self.answered_at = now;
         if count == 0 {
             self.not_before = now.plus(PAUSE);
@@ -107,15 +124,19 @@ impl Claims {
         self.announce(Timestamp::default());
     }
 
-    /// Whether to claim now; if so, the claim counts as issued. `waiting` is what waits in memory for a slot.
-    pub fn ask(&mut self, now: Timestamp, waiting: usize) -> bool {
+    /// How many to claim now, if at all; then the claim counts as issued. `waiting` is what waits in memory for a
+    /// slot.
+    pub fn ask(&mut self, now: Timestamp, waiting: usize) -> Option<usize> {
         if self.outstanding || self.moment(waiting).is_none_or(|moment| moment > now) {
-            return false;
+            return None;
+        }
+        if self.freed >= WORTH_A_CLAIM {
+            self.limit = CLAIM;
         }
         self.outstanding = true;
         self.due = None;
         self.freed = 0;
-        true
+        Some(self.limit)
     }
 
     /// When to claim next, if nothing else happens; `None` while one is outstanding or nothing is known to be due.
@@ -149,14 +170,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn claims_grow_while_they_come_back_full() {
+        let mut now = Timestamp::from_millis(1_772_357_400_000);
+        let mut claims = Claims::new(now);
+        let mut asked = Vec::new();
+        for count in [16, 32, 64, 128, 256, 512, 512, 3, 0] {
+            asked.extend(claims.ask(now, 0));
+            claims.answered(now, count, true, None);
+            now = now.plus(NET);
+        }
+        assert_eq!(asked, [16, 32, 64, 128, 256, 512, 512, 512, 16]);
+        // Room for many came free: what waits is read in large parts.
+        claims.freed(WORTH_A_CLAIM);
+        assert_eq!(claims.ask(now, 0), Some(CLAIM));
+    }
+
+    #[test]
     fn r12_a_clock_set_back_after_a_failed_claim_costs_no_more_than_the_pause() {
         let hour = Duration::from_secs(3_600);
         let now = Timestamp::from_millis(1_772_357_400_000);
         let mut claims = Claims::new(now);
-        assert!(claims.ask(now, 0));
+        assert!(claims.ask(now, 0).is_some());
         claims.failed(now);
         let earlier = now.minus(hour);
         claims.set_back(earlier);
-        assert!(claims.ask(earlier.plus(AFTER_FAILURE), 0));
+        assert!(claims.ask(earlier.plus(AFTER_FAILURE), 0).is_some());
     }
 }

@@ -22,7 +22,7 @@ mod tests;
 pub mod window;
 
 use crate::store::queue::{AttemptRecord, Change, Claimed, Job, Settlement};
-use claims::{CLAIM, Claims, Left};
+use claims::Claims;
 use lanes::{Lanes, Released};
 use settling::Settling;
 use tidings_core::outcome::{Outcome, Verdict};
@@ -164,7 +164,7 @@ impl Dispatcher {
             return;
         }
         let waiting = self.lanes.waiting();
-        actions.claim = self.claims.ask(now, waiting).then_some(CLAIM);
+        actions.claim = self.claims.ask(now, waiting);
         actions.wake_at = earlier(actions.wake_at, self.claims.moment(waiting));
     }
 
@@ -207,12 +207,8 @@ impl Dispatcher {
 
     fn claimed(&mut self, now: Timestamp, claimed: Claimed) {
         let count = claimed.jobs.len();
-        let left = match claimed.more {
-            false => Left::Nothing,
-            true if count >= CLAIM => Left::More,
-            true => Left::NoRoom,
-        };
-        self.claims.answered(now, count, left, claimed.next_due);
+        self.claims
+            .answered(now, count, claimed.more, claimed.next_due);
         self.arrive(claimed.jobs);
     }
 

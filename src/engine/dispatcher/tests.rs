@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+use super::claims::FIRST_CLAIM;
 use super::*;
 use crate::store::queue::{Answer, Lease, Timing};
 use crate::store::room::{Origin, Room};
@@ -42,7 +43,7 @@ impl Desk {
             events: 0,
         };
         desk.decide();
-        assert_eq!(desk.actions.claim, Some(CLAIM), "it asks at once");
+        assert_eq!(desk.actions.claim, Some(FIRST_CLAIM), "it asks at once");
         desk.claimed(0, false, None);
         desk
     }
@@ -251,7 +252,7 @@ fn w19_a_failed_try_is_due_10_s_after_it_failed_and_the_node_wakes_then() {
     desk.pass(Duration::from_micros(9_999_999));
     assert_eq!(desk.actions.claim, None, "never earlier");
     desk.pass(Duration::from_micros(1));
-    assert_eq!(desk.actions.claim, Some(CLAIM));
+    assert_eq!(desk.actions.claim, Some(FIRST_CLAIM));
 }
 
 #[test]
@@ -306,7 +307,7 @@ fn a_claim_that_failed_goes_again_after_a_second() {
     let mut desk = Desk::new(100);
     desk.take(Input::Due(NOW));
     desk.pass(seconds(1));
-    assert_eq!(desk.actions.claim.take(), Some(CLAIM));
+    assert_eq!(desk.actions.claim.take(), Some(FIRST_CLAIM));
     desk.take(Input::Due(NOW));
     desk.decide();
     assert_eq!(desk.actions.claim, None, "one at a time");
@@ -314,7 +315,7 @@ fn a_claim_that_failed_goes_again_after_a_second() {
     desk.pass(Duration::from_millis(999));
     assert_eq!(desk.actions.claim, None);
     desk.pass(Duration::from_millis(1));
-    assert_eq!(desk.actions.claim, Some(CLAIM));
+    assert_eq!(desk.actions.claim, Some(FIRST_CLAIM));
 }
 
 #[test]
@@ -322,7 +323,7 @@ fn what_is_announced_while_a_claim_is_out_is_asked_for_after_it() {
     let mut desk = Desk::new(100);
     desk.take(Input::Due(NOW));
     desk.pass(seconds(1));
-    assert_eq!(desk.actions.claim.take(), Some(CLAIM));
+    assert_eq!(desk.actions.claim.take(), Some(FIRST_CLAIM));
     let due = NOW.plus(seconds(5));
     desk.take(Input::Due(due));
     desk.claimed(0, false, Some(NOW.plus(seconds(9))));
@@ -343,7 +344,7 @@ fn without_room_a_claim_follows_room_that_came_free() {
     desk.batch();
     desk.take(Input::Settled);
     desk.pass(Duration::from_millis(10));
-    assert_eq!(desk.actions.claim, Some(CLAIM));
+    assert_eq!(desk.actions.claim, Some(FIRST_CLAIM));
 }
 
 #[test]

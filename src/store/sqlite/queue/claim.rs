@@ -124,13 +124,19 @@ impl Claim {
     }
 
     fn lease(&mut self, step: &mut Step<'_, '_>, endpoint: EndpointId) -> Result<Turn, StoreError> {
-        if step.room.reserve(endpoint, 0, Origin::Claimed).is_none() {
+        let left = step.room.left(endpoint);
+        if left == 0 {
             return Ok(Turn::NoRoom);
         }
         let before = self.handled();
-        let wanted = TURN.min(self.limit.saturating_sub(self.jobs.len()));
-        let rows = due_rows(step, endpoint, wanted)?;
-        let all = rows.len() < wanted;
+        let wanted = TURN
+            .min(left)
+            .min(self.limit.saturating_sub(self.jobs.len()));
+        let mut rows = due_rows(step, endpoint, wanted + 1)?;
+        let next = match rows.len() > wanted {
+            true => rows.pop().map(|row| row.due_at),
+            false => None,
+        };
         for row in rows {
             if row.due_at > self.now {
                 return Ok(Turn::Done(Some(row.due_at)));
@@ -171,13 +177,9 @@ impl Claim {
                 reservation,
             });
         }
-        if all {
-            return Ok(Turn::Done(None));
-        }
-        Ok(match due_rows(step, endpoint, 1)?.first() {
-            Some(row) if row.due_at <= self.now => Turn::More,
-            Some(row) => Turn::Done(Some(row.due_at)),
-            None => Turn::Done(None),
+        Ok(match next {
+            Some(due) if due <= self.now => Turn::More,
+            next => Turn::Done(next),
         })
     }
 
