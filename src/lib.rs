@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;
+pub mod handles;
 pub mod http;
 pub mod runtime;
 pub mod store;

@@ -455,3 +455,39 @@ fn doctor_finds_nothing_on_a_good_machine_and_names_what_is_bad() {
         text(&output.stdout)
     );
 }
+
+/// A server under a limit of open files, as a shell starts one; what the system says of it then.
+fn open_files(limit: &str) -> (u64, u64) {
+    let data = tempfile::tempdir().unwrap();
+    let mut shell = std::process::Command::new("sh");
+    let script = format!("ulimit {limit}; exec \"$0\" serve");
+    shell
+        .args(["-c", &script, env!("CARGO_BIN_EXE_tidings")])
+        .env("TIDINGS_LIMITS_ATTEMPTS", "1000")
+        .env("TIDINGS_LIMITS_CONNECTIONS", "1000");
+    let server = Server::run(shell, data.path(), &operator_key());
+    let read = |file: &str, line: &str, word: usize| {
+        let text = std::fs::read_to_string(format!("/proc/{}/{file}", server.pid())).unwrap();
+        let found = text.lines().find(|at| at.starts_with(line)).unwrap();
+        found.split_whitespace().nth(word).unwrap().parse().unwrap()
+    };
+    (
+        read("limits", "Max open files", 3),
+        read("status", "FDSize", 1),
+    )
+}
+
+#[test]
+fn a_low_limit_of_open_files_is_raised_to_what_the_settings_need() {
+    let (allowed, table) = open_files("-Sn 256");
+    assert_eq!(
+        allowed, 4_048,
+        "1,000 attempts, 1,000 connections, the rest"
+    );
+    assert!(
+        table >= 4_048,
+        "the table has its size from the start: {table}"
+    );
+    // Where it cannot be raised the server serves all the same.
+    assert_eq!(open_files("-n 300").0, 300);
+}

@@ -7,7 +7,7 @@
 //! Deliberately absent: decisions. What to start, store and claim, and when, is the dispatcher's.
 
 use super::attempt::{Attempts, Ended};
-use super::dispatcher::{Actions, Dispatcher, Input};
+use super::dispatcher::{Actions, Dispatcher, Input, Start};
 use super::{EngineParts, Pulse, Transport};
 use crate::clock::Clock;
 use crate::store::directory::{Directory, Endpoint, Sending};
@@ -179,18 +179,11 @@ impl<T: Transport> Driver<'_, T> {
             self.settle = Some(store.settle(results));
         }
         self.again = self.actions.more;
-        // Attempts that are likely to hang need a connection each: the others of a burst do not wait for that.
-        if self
-            .actions
-            .start
-            .iter()
-            .any(|job| job.reservation.is_slow())
-        {
-            self.actions
-                .start
-                .sort_by_key(|job| job.reservation.is_slow());
+        let start = &mut self.actions.start;
+        if !start.is_sorted_by_key(|start| start.after_others) {
+            start.sort_by_key(|start| start.after_others);
         }
-        for job in self.actions.start.drain(..) {
+        for Start { job, .. } in start.drain(..) {
             match admit(store, &job) {
                 Some(endpoint) => self.attempts.start(job, endpoint),
                 None => {

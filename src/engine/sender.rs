@@ -116,7 +116,11 @@ impl Sender {
         let signed = self.signer.sign(job, endpoint, course.started_at)?;
         let signed = &*course.signed.insert(signed);
         let origin = endpoint.url.origin();
-        let mut kept = self.pool.take(origin).await;
+        // One that is likely to hang takes no connection from endpoints of its origin that answer.
+        let mut kept = match job.reservation.is_slow() {
+            true => self.pool.stream(origin),
+            false => self.pool.take(origin).await,
+        };
         loop {
             let mut line = match kept.take() {
                 Some(line) => line,

@@ -4,7 +4,7 @@ use crate::plan::SECOND;
 use crate::rules::{Check, rule};
 use crate::world::{Event, LOOK, World};
 use std::time::Duration;
-use tidings::engine::dispatcher::{Actions, Dispatcher, Input};
+use tidings::engine::dispatcher::{Actions, Dispatcher, Input, Start};
 use tidings::store::directory::Sending;
 use tidings::store::queue::{Answer, AttemptRecord, Job, Settlement, Timing};
 use tidings_core::delivery::Round;
@@ -162,11 +162,11 @@ impl World {
             if node.actions.start.is_empty() {
                 break;
             }
-            for job in &node.actions.start {
+            for Start { job, .. } in &node.actions.start {
                 self.note(6, job.delivery.endpoint.raw());
                 self.rules.started(job)?;
             }
-            for job in std::mem::take(&mut node.actions.start) {
+            for Start { job, .. } in std::mem::take(&mut node.actions.start) {
                 let sending = self.store.sending(job.delivery.endpoint);
                 match (sending, job.progress.round) {
                     (Some(Sending::Open), _) | (Some(Sending::Off), Round::Test) => {

@@ -6,7 +6,7 @@
 //! no organizations.
 
 use std::time::Duration;
-use tidings::engine::dispatcher::{Actions, Input};
+use tidings::engine::dispatcher::{Actions, Input, Start};
 use tidings::store::queue::{Change, Job, Settlement};
 use tidings_core::delivery::Next;
 use tidings_core::id::{DeliveryId, EndpointId, EventId, OrganizationId};
@@ -145,7 +145,7 @@ impl Sabotage {
 
     /// Spoils what it decided.
     pub(crate) fn actions(self, actions: &mut Actions) {
-        for job in &mut actions.start {
+        for Start { job, .. } in &mut actions.start {
             self.unmask(&mut job.delivery.endpoint);
         }
         for result in actions.settle.iter_mut().flatten() {

@@ -32,6 +32,11 @@ async fn one_event_reaches_every_subscriber_once_with_a_crash_between_the_parts(
     world.store.recover(world.clock.now()).await.unwrap();
     world.rest().await;
     assert_eq!(world.deliveries(), 2_000);
+    assert_eq!(
+        world.count("SELECT count(*) FROM deliveries_listed"),
+        2_000,
+        "an event's deliveries are listed in parts, too"
+    );
     assert_eq!(world.store.expand(700).await.unwrap(), Upkeep::Idle);
     let mut sent = std::collections::HashSet::new();
     loop {

@@ -187,3 +187,17 @@ async fn w17_a_large_2xx_over_http_2_is_success() {
     assert_eq!(record.outcome, Outcome::Status(200), "{}", record.detail);
     assert_eq!(record.answer.body.len(), 1_024);
 }
+
+#[tokio::test]
+async fn w22_an_endpoint_that_times_out_takes_no_connection_from_others_of_its_origin() {
+    let receiver = Receiver::start(|_| Reply::status(204)).await;
+    let world = World::new();
+    let slow = world.endpoint(1, &receiver.url("/slow"));
+    world.job(&slow).reservation.learn(true);
+    world.send_to(&receiver).await;
+    assert_eq!(receiver.seen().opened, 1);
+    assert_eq!(world.attempt(&slow).await.outcome, Outcome::Status(204));
+    assert_eq!(receiver.seen().opened, 2, "one of its own");
+    world.send_to(&receiver).await;
+    assert_eq!(receiver.seen().opened, 2, "kept ones are used as ever");
+}

@@ -1,5 +1,6 @@
 //! One endpoint's lane, and whether it may take a slot.
 
+use super::Start;
 use super::lanes::Released;
 use super::window::Window;
 use crate::store::queue::Job;
@@ -105,15 +106,16 @@ impl Lane {
     }
 
     /// Takes the front job and a slot.
-    pub(super) fn take(&mut self, slots: &mut Slots) -> Option<Job> {
+    pub(super) fn take(&mut self, slots: &mut Slots) -> Option<Start> {
         let job = self.waiting.pop_front()?;
+        let after_others = self.in_flight > 0 || self.pace == Pace::Slow;
         self.tests = self.tests.saturating_sub(1);
         self.in_flight += 1;
         slots.taken += 1;
         if self.pace == Pace::Slow {
             slots.taken_by_slow += 1;
         }
-        Some(job)
+        Some(Start { job, after_others })
     }
 
     /// Gives a slot back and learns from it. Answers whether its pace is another now.

@@ -14,6 +14,7 @@
 //! Deliberately absent: due times (what is here is due), and any bound on how much waits (every job holds its
 //! room, see `store::room`).
 
+use super::Start;
 use super::lane::{Lane, Leave, Place, Slots};
 use crate::store::queue::Job;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -131,13 +132,13 @@ impl Lanes {
     }
 
     /// The next delivery to start, with a slot taken for it; `None` when nothing may start now.
-    pub fn start_next(&mut self, now: Timestamp) -> Option<Job> {
+    pub fn start_next(&mut self, now: Timestamp) -> Option<Start> {
         if self.waiting == 0 || self.slots.free() == 0 {
             return None;
         }
-        let job = self.next_test().or_else(|| self.next_in_turn(now))?;
+        let start = self.next_test().or_else(|| self.next_in_turn(now))?;
         self.waiting -= 1;
-        Some(job)
+        Some(start)
     }
 
     /// Gives back the slot of a delivery that [`Lanes::start_next`] started. Answers whether this changed if the
@@ -224,7 +225,7 @@ impl Lanes {
         })
     }
 
-    fn next_test(&mut self) -> Option<Job> {
+    fn next_test(&mut self) -> Option<Start> {
         while let Some(endpoint) = self.tests.pop_front() {
             let Some(lane) = self.lanes.get_mut(&endpoint) else {
                 continue;
@@ -237,7 +238,7 @@ impl Lanes {
         None
     }
 
-    fn next_in_turn(&mut self, now: Timestamp) -> Option<Job> {
+    fn next_in_turn(&mut self, now: Timestamp) -> Option<Start> {
         loop {
             let Some(endpoint) = self.next_lane() else {
                 if self.unpark_at_threshold() || self.unpark_at_share() {
@@ -256,11 +257,11 @@ impl Lanes {
             let (held, since) = (lane.in_flight, self.parked_ever);
             match self.slots.leave(lane) {
                 Leave::Granted => {
-                    let job = lane.take(&mut self.slots);
+                    let start = lane.take(&mut self.slots);
                     if !lane.waiting.is_empty() {
                         self.queue_up(endpoint);
                     }
-                    return job;
+                    return start;
                 }
                 Leave::AtWindow => {
                     lane.window.full(now);

@@ -61,7 +61,7 @@ pub enum Input {
 #[derive(Debug, Default)]
 pub struct Actions {
     /// Attempts to make, each ended by [`Input::Finished`] or [`Input::Withheld`].
-    pub start: Vec<Job>,
+    pub start: Vec<Start>,
     /// Whether more may be started as soon as what has ended is taken in.
     pub more: bool,
     /// Results to store, answered by [`Input::Settled`] or [`Input::SettleFailed`].
@@ -70,6 +70,16 @@ pub struct Actions {
     pub claim: Option<usize>,
     /// When to decide again, if nothing happens before.
     pub wake_at: Option<Timestamp>,
+}
+
+/// An attempt to make.
+#[derive(Debug)]
+pub struct Start {
+    /// Of this delivery.
+    pub job: Job,
+    /// Better started after all others of the same decision: its endpoint has not answered what it was sent, or let it time out,
+    /// so the attempt needs a connection more, and who answers at once should not wait for that.
+    pub after_others: bool,
 }
 
 /// Attempts started by one decision at most. In between, what has ended meanwhile is taken in: else a burst
@@ -149,13 +159,13 @@ impl Dispatcher {
         self.lanes.open_windows(now);
         let mut left = STARTS;
         while left > 0
-            && let Some(job) = self.lanes.start_next(now)
+            && let Some(start) = self.lanes.start_next(now)
         {
-            left = left.saturating_sub(match job.reservation.is_slow() {
+            left = left.saturating_sub(match start.job.reservation.is_slow() {
                 true => SLOW_START,
                 false => 1,
             });
-            actions.start.push(job);
+            actions.start.push(start);
         }
         actions.more = left == 0;
         actions.settle = self.settling.batch(now);

@@ -95,8 +95,17 @@ impl Desk {
     /// The endpoints that start now, in order; their jobs are on the wire.
     fn starts(&mut self) -> (Vec<i64>, Vec<Job>) {
         self.decide();
-        let jobs: Vec<Job> = self.actions.start.drain(..).collect();
+        let jobs: Vec<Job> = self.on_the_wire();
         (jobs.iter().map(endpoint_of).collect(), jobs)
+    }
+
+    /// What was decided to start.
+    fn on_the_wire(&mut self) -> Vec<Job> {
+        self.actions
+            .start
+            .drain(..)
+            .map(|start| start.job)
+            .collect()
     }
 
     fn finish(&mut self, job: Job, outcome: Outcome) {
@@ -393,7 +402,7 @@ fn the_window_of_an_endpoint_that_hangs_doubles_every_half_second() {
     desk.post(1, 1, 1_000);
     desk.decide();
     assert_eq!(desk.actions.wake_at, Some(NOW.plus(half)));
-    let mut on_the_wire: Vec<Job> = desk.actions.start.drain(..).collect();
+    let mut on_the_wire = desk.on_the_wire();
     // Tries that time out in between change nothing about it.
     for wanted in [256, 512, 1_000] {
         for job in on_the_wire.drain(..2) {
@@ -403,7 +412,7 @@ fn the_window_of_an_endpoint_that_hangs_doubles_every_half_second() {
         assert_eq!(replaced.len(), 2);
         on_the_wire.extend(replaced);
         desk.pass(half);
-        on_the_wire.append(&mut desk.actions.start);
+        on_the_wire.append(&mut desk.on_the_wire());
         assert_eq!(on_the_wire.len(), wanted.min(994));
     }
 }
@@ -420,6 +429,30 @@ fn a_window_does_not_open_while_answers_come() {
         on_the_wire.extend(desk.starts().1);
         assert_eq!(on_the_wire.len(), 128);
     }
+}
+
+#[test]
+fn who_has_not_answered_starts_after_the_others_of_a_burst() {
+    let mut desk = Desk::new(4_096);
+    let burst = |desk: &mut Desk| {
+        for endpoint in 1..=3 {
+            desk.post(1, endpoint, 1);
+        }
+        desk.decide();
+        let order: Vec<bool> = desk
+            .actions
+            .start
+            .iter()
+            .map(|start| start.after_others)
+            .collect();
+        (order, desk.on_the_wire())
+    };
+    let (order, mut jobs) = burst(&mut desk);
+    assert_eq!(order, [false, false, false]);
+    desk.finish(jobs.pop().unwrap(), OK);
+    desk.finish(jobs.pop().unwrap(), TIMED_OUT);
+    // The first one has one in flight, the second let it time out, the third answered.
+    assert_eq!(burst(&mut desk).0, [true, true, false]);
 }
 
 #[test]

@@ -70,6 +70,14 @@ impl Pool {
         }
     }
 
+    /// A stream of a connection to `origin` that is shared, if there is one.
+    pub(super) fn stream(&self, origin: &Origin) -> Option<Line> {
+        let now = self.clock.monotonic();
+        let mut kept = self.lock();
+        let lines = kept.origins.get_mut(origin)?;
+        lines.stream(now).map(Line::shared)
+    }
+
     /// Keeps a connection after a complete answer, or closes it: it is done, or there are enough.
     pub(super) fn put(self: &Arc<Self>, origin: &Origin, line: Line) {
         let reuse = line.reuse();
@@ -100,11 +108,8 @@ impl Pool {
         let now = self.clock.monotonic();
         let mut kept = self.lock();
         let lines = kept.origins.get_mut(origin)?;
-        for shared in lines.shared.iter_mut().rev() {
-            if let Some(stream) = Stream::on(&shared.line) {
-                shared.since = now;
-                return Some(Picked::Shared(stream));
-            }
+        if let Some(stream) = lines.stream(now) {
+            return Some(Picked::Shared(stream));
         }
         let fresh = lines.own.pop()?;
         kept.count -= 1;
@@ -140,6 +145,16 @@ impl Pool {
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    fn stream(&mut self, now: Monotonic) -> Option<Stream> {
+        self.shared.iter_mut().rev().find_map(|shared| {
+            let stream = Stream::on(&shared.line)?;
+            shared.since = now;
+            Some(stream)
+        })
     }
 }
 
