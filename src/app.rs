@@ -21,13 +21,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_core::api_key::{KeyKind, KeyText};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 /// Connections to receivers that are kept open for the next delivery.
 const IDLE_CONNECTIONS: usize = 1_000;
+/// Connections that wait to be accepted: as many as a system usually lets. One that finds no place is tried again by
+/// its producer's system a second later.
+const UNACCEPTED: u32 = 4_096;
 /// How long requests in flight may take once a stop began; with [`DRAIN`] a stop takes 25 s at most.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long attempts in flight may take then; what waits is handed back at once.
@@ -116,7 +119,7 @@ impl App {
     /// # Errors
     /// What is wrong and what to do; nothing is left running.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, AppError> {
-        let (listener, address) = listen(settings.listen).await?;
+        let (listener, address) = listen(settings.listen)?;
         let room = Room::new(settings.memory_deliveries, settings.memory_bytes);
         let (to_engine, handover) = handover::channel(room);
         let store = open_store(&settings, &clock, to_engine)?;
@@ -198,12 +201,23 @@ impl App {
     }
 }
 
-async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
+fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
     let failed = |problem| AppError::Listen {
         address: wanted,
         problem,
     };
-    let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+    let socket = match wanted {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    };
+    let listener = socket
+        .and_then(|socket| {
+            // A server that was just stopped leaves connections behind that are no reason not to start.
+            socket.set_reuseaddr(true)?;
+            socket.bind(wanted)?;
+            socket.listen(UNACCEPTED)
+        })
+        .map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
 }

@@ -18,7 +18,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
@@ -102,6 +102,18 @@ impl Shared {
     }
 }
 
+/// Listens with a queue for a burst of new connections: in one that is too short they find no place, and come again a
+/// second later. Only a fan-out to thousands of origins, all of them this one receiver, needs it.
+fn queue(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(16_384)
+}
+
 impl Receiver {
     /// Starts one on a free port of the loopback address.
     pub fn start() -> Result<Self, BenchError> {
@@ -124,7 +136,7 @@ impl Receiver {
             .build()
             .map_err(BenchError::io("start the receiver's runtime"))?;
         let listener = runtime
-            .block_on(TcpListener::bind(address))
+            .block_on(async { queue(address) })
             .map_err(BenchError::io(format!("listen on {address}")))?;
         let address = listener
             .local_addr()

@@ -7,9 +7,12 @@ use hickory_resolver::proto::rr::rdata::{A, AAAA};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tidings::engine::resolver::{LookupError, Probe, Resolver};
 use tidings_core::outcome::{Failure, Outcome, OwnFault};
-use tokio::net::UdpSocket;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use tokio::time::timeout;
 
 /// A name server on a loopback port, which knows what its zone says.
 struct NameServer {
@@ -93,6 +96,7 @@ fn zone(name: &str) -> Option<Result<Vec<IpAddr>, ResponseCode>> {
     let ip = |text: &str| text.parse::<IpAddr>().unwrap();
     match name {
         "hook.example." => Some(Ok(vec![ip("127.0.0.1")])),
+        "two.example." => Some(Ok(vec![ip("127.0.0.2"), ip("127.0.0.1")])),
         "both.example." => Some(Ok(vec![ip("::1"), ip("127.0.0.1")])),
         "mixed.example." => Some(Ok(vec![ip("127.0.0.1"), ip("10.0.0.7")])),
         "broken.example." => Some(Err(ResponseCode::ServFail)),
@@ -146,6 +150,73 @@ async fn an_address_that_refuses_is_not_the_last_word() {
         (record.outcome, record.peer),
         (Outcome::Status(200), Some(receiver.address))
     );
+}
+
+/// A listener whose queue is full: the first packet of a new connection is dropped there, as on a bad line. The queue
+/// is emptied by accepting.
+async fn deaf(address: &str, port: u16) -> (TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket
+        .bind(format!("{address}:{port}").parse().unwrap())
+        .unwrap();
+    let listener = socket.listen(1).unwrap();
+    let at = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = timeout(Duration::from_millis(100), TcpStream::connect(at)).await {
+        queued.push(stream.unwrap());
+    }
+    (listener, queued)
+}
+
+#[tokio::test]
+async fn an_address_that_is_silent_has_a_head_start_of_250_ms() {
+    let (server, receiver) = (
+        NameServer::start(zone).await,
+        Receiver::start(|_| Reply::status(200)).await,
+    );
+    let port = receiver.address.port();
+    let _silent = deaf("127.0.0.2", port).await;
+    let record = world(&server)
+        .await
+        .send(&format!("http://two.example:{port}/"))
+        .await;
+    assert_eq!(
+        (record.outcome, record.peer),
+        (Outcome::Status(200), Some(receiver.address))
+    );
+    let connect = record.timing.connect.unwrap();
+    assert!(connect >= Duration::from_millis(250), "{connect:?}");
+}
+
+#[tokio::test]
+async fn a_lost_first_packet_costs_a_second_and_no_try() {
+    let server = NameServer::start(zone).await;
+    let (listener, _queued) = deaf("127.0.0.1", 0).await;
+    let port = listener.local_addr().unwrap().port();
+    let answers = async {
+        // sleeps: the first packet has to be lost, and nothing says when it was
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut request = [0; 4_096];
+                if stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                    let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
+                    stream.write_all(answer).await.unwrap();
+                }
+            });
+        }
+    };
+    // Its other address, ::1, refuses.
+    let url = format!("http://both.example:{port}/");
+    let world = world(&server).await;
+    let record = tokio::select! {
+        record = world.send(&url) => record,
+        () = answers => unreachable!(),
+    };
+    assert_eq!(record.outcome, Outcome::Status(204), "{}", record.detail);
+    assert!(record.timing.connect.unwrap() >= Duration::from_secs(1));
 }
 
 #[tokio::test]

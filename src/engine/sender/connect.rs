@@ -3,7 +3,8 @@
 //! Invariants: an address is vetted each time right before it is dialled, and one bad address among a name's
 //! refuses the attempt, so a name cannot be moved to the inside between a check and a connect; a name is
 //! looked up once at most in an attempt. IPv4 addresses are tried first (a broken IPv6 route would cost
-//! every attempt time), one after the other; each has [`PER_ADDRESS`] while others are left.
+//! every attempt time). Each has a [`HEAD_START`] before the next one is tried beside it, and none is given up
+//! before the deadline: a first packet that is lost is sent again after a second.
 
 use super::course::{Journey, Stage};
 use super::fault::Fault;
@@ -13,17 +14,20 @@ use crate::clock::{Clock, Monotonic};
 use crate::engine::resolver::{LookupError, Resolver};
 use http::Version;
 use rustls::pki_types::ServerName;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tidings_core::address::{EgressRules, Host, Origin, Scheme};
 use tidings_core::outcome::{Failure, Outcome, OwnFault};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// How long one address may take to connect while there are others to try.
-const PER_ADDRESS: Duration = Duration::from_millis(750);
+/// How long one address is tried alone while there are others (RFC 8305, section 5, recommends 250 ms).
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Opens connections.
 pub(super) struct Connector {
@@ -111,22 +115,31 @@ impl Connector {
     ) -> Result<TcpStream, Fault> {
         journey.enters(Stage::Connect);
         let started = self.clock.monotonic();
+        let mut dials = Dials::default();
+        let mut untried = addresses.iter().copied();
         let mut first = None;
-        for (place, address) in addresses.iter().enumerate() {
-            journey.peer = Some(*address);
-            let dialled = TcpStream::connect(*address);
-            let connected = if place + 1 < addresses.len() {
-                tokio::time::timeout(PER_ADDRESS, dialled)
-                    .await
-                    .unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))
-            } else {
-                dialled.await
+        loop {
+            if let Some(address) = untried.next() {
+                journey.peer = Some(address);
+                dials.start(address);
+            }
+            let ended = match untried.len() {
+                0 => Ok(dials.next().await),
+                _ => tokio::time::timeout(HEAD_START, dials.next()).await,
+            };
+            let (address, connected) = match ended {
+                Err(_elapsed) => continue,
+                Ok(Some(ended)) => ended,
+                Ok(None) => break,
             };
             journey.timing.connect = Some(self.since(started));
             match connected {
-                Ok(stream) => return Ok(stream),
+                Ok(stream) => {
+                    journey.peer = Some(address);
+                    return Ok(stream);
+                }
                 Err(error) => {
-                    let fault = unconnected(&error, *address);
+                    let fault = unconnected(&error, address);
                     if matches!(fault.outcome, Outcome::OwnFault(_)) {
                         return Err(fault);
                     }
@@ -165,6 +178,44 @@ impl Connector {
 
     fn since(&self, earlier: Monotonic) -> Duration {
         Duration::from_micros(self.clock.monotonic().micros_since(earlier))
+    }
+}
+
+/// Connections that are being opened beside each other.
+#[derive(Default)]
+struct Dials(Vec<(SocketAddr, Dial)>);
+
+type Dial = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+
+impl Dials {
+    fn start(&mut self, address: SocketAddr) {
+        self.0
+            .push((address, Box::pin(TcpStream::connect(address))));
+    }
+
+    /// The next one that is open or failed; `None` when none is under way.
+    async fn next(&mut self) -> Option<(SocketAddr, io::Result<TcpStream>)> {
+        poll_fn(|context| {
+            if self.0.is_empty() {
+                return Poll::Ready(None);
+            }
+            let ended = self
+                .0
+                .iter_mut()
+                .enumerate()
+                .find_map(|(place, (_, dial))| match dial.as_mut().poll(context) {
+                    Poll::Ready(connected) => Some((place, connected)),
+                    Poll::Pending => None,
+                });
+            match ended {
+                Some((place, connected)) => {
+                    let (address, _) = self.0.remove(place);
+                    Poll::Ready(Some((address, connected)))
+                }
+                None => Poll::Pending,
+            }
+        })
+        .await
     }
 }
 
