@@ -62,10 +62,10 @@ pub struct TargetUrl(Arc<Parsed>);
 
 #[derive(PartialEq, Eq, Hash)]
 struct Parsed {
-    text: String,
-    /// Where the path starts in `text`.
+    text: Box<str>,
+    /// Where the host starts in `text`, and the path: what lies between is the authority.
+    host: usize,
     path: usize,
-    authority: String,
     origin: Origin,
 }
 
@@ -132,12 +132,10 @@ impl TargetUrl {
         if url.as_str().len() > URL_BYTES {
             return Err(UrlError::TooLong);
         }
-        let path = url[..Position::BeforePath].len();
-        let authority = url[Position::BeforeHost..Position::AfterPort].to_owned();
         Ok(Self(Arc::new(Parsed {
-            text: url.into(),
-            path,
-            authority,
+            host: url[..Position::BeforeHost].len(),
+            path: url[..Position::BeforePath].len(),
+            text: String::from(url).into_boxed_str(),
             origin: Origin { scheme, host, port },
         })))
     }
@@ -175,7 +173,10 @@ impl TargetUrl {
     /// What the `Host` header says: the host, and the port if it is not that of the scheme.
     #[must_use]
     pub fn authority(&self) -> &str {
-        &self.0.authority
+        let Parsed {
+            text, host, path, ..
+        } = &*self.0;
+        text.get(*host..*path).unwrap_or_default()
     }
 
     /// What a connection to this target is to.
