@@ -71,7 +71,8 @@ impl Window {
 
     /// More waits than it lets through.
     pub fn full(&mut self, now: Timestamp) {
-        self.stuck_since.get_or_insert(now);
+        // Not later than now: the clock may have been set back since.
+        self.stuck_since = Some(self.stuck_since.map_or(now, |since| since.min(now)));
         self.round.get_or_insert(Round {
             since: now,
             ended: 0,
@@ -235,6 +236,18 @@ mod tests {
         assert_eq!(window.size, 2 * SMALLEST, "tried");
         window.wide_enough(1);
         assert_eq!(window.size, SMALLEST);
+    }
+
+    #[test]
+    fn r12_a_clock_set_back_while_its_lane_waits_elsewhere_does_not_keep_it_shut() {
+        let now = Timestamp::from_millis(1_772_357_400_000);
+        let earlier = now.minus(Duration::from_secs(3_600));
+        let mut window = Window::default();
+        window.full(now);
+        window.full(earlier);
+        assert_eq!(window.opens_at(), Some(earlier.plus(PATIENCE)));
+        window.full(now);
+        assert_eq!(window.opens_at(), Some(earlier.plus(PATIENCE)));
     }
 
     #[test]
