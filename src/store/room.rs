@@ -10,7 +10,7 @@
 //!
 //! What finds no room waits in the store. Deliberately absent: room per organization; the dispatcher is fair over those.
 
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::{Entry, OccupiedEntry};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tidings_core::id::EndpointId;
@@ -51,7 +51,7 @@ struct Used {
 }
 
 /// What one endpoint holds. Forgotten when that is nothing and its last try did not time out.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Held {
     load: Load,
     slow: bool,
@@ -129,17 +129,13 @@ impl Room {
     ) -> Option<Reservation> {
         let mut used = self.used();
         let more = Load::of(bytes);
-        let (held, slow) = used
-            .endpoints
-            .get(&endpoint)
-            .map_or((Load::default(), false), |of| (of.load, of.slow));
+        let Held { load: held, slow } = used.held(endpoint);
         let window = |free: Load| match origin {
             Origin::Fresh | Origin::Claimed => free,
             Origin::BehindBacklog => free.half(),
         };
         let free = self.all.minus(used.all);
-        let fits =
-            used.all.deliveries == 0 || free.deliveries > 0 && window(free).admits(held, more);
+        let fits = used.all.deliveries == 0 || window(free).admits(held, more);
         let fits_slow = !slow
             || used.slow.deliveries == 0
             || window(self.all.half().minus(used.slow)).admits(held, more);
@@ -163,15 +159,12 @@ impl Room {
     /// How many more deliveries of `endpoint` from the store would find room now, their bodies left aside.
     pub fn left(&self, endpoint: EndpointId) -> usize {
         let used = self.used();
-        let (held, slow) = used
-            .endpoints
-            .get(&endpoint)
-            .map_or((0, false), |of| (of.load.deliveries, of.slow));
+        let Held { load: held, slow } = used.held(endpoint);
         // Each takes one and leaves one less, until the endpoint holds what is free.
         let more = |all: Load, taken: Load| {
             let free = all.deliveries.saturating_sub(taken.deliveries);
             let first = usize::from(taken.deliveries == 0);
-            free.saturating_sub(held).div_ceil(2).max(first)
+            free.saturating_sub(held.deliveries).div_ceil(2).max(first)
         };
         let in_all = more(self.all, used.all);
         match slow {
@@ -191,11 +184,16 @@ impl Room {
 }
 
 impl Used {
+    fn held(&self, endpoint: EndpointId) -> Held {
+        self.endpoints.get(&endpoint).copied().unwrap_or_default()
+    }
+
     /// An endpoint's last try timed out, or did not.
     fn learn(&mut self, endpoint: EndpointId, slow: bool) {
-        let Some(held) = self.endpoints.get_mut(&endpoint) else {
+        let Entry::Occupied(mut entry) = self.endpoints.entry(endpoint) else {
             return;
         };
+        let held = entry.get_mut();
         if held.slow == slow {
             return;
         }
@@ -205,8 +203,8 @@ impl Used {
             self.became_slow.push_back(endpoint);
         } else {
             self.slow = self.slow.minus(held.load);
+            forget_if_idle(entry);
         }
-        self.forget_if_idle(endpoint);
         if self.became_slow.len() > SLOW_REMEMBERED
             && let Some(oldest) = self.became_slow.pop_front()
         {
@@ -216,22 +214,20 @@ impl Used {
 
     fn give_back(&mut self, endpoint: EndpointId, load: Load) {
         self.all = self.all.minus(load);
-        if let Some(held) = self.endpoints.get_mut(&endpoint) {
+        if let Entry::Occupied(mut entry) = self.endpoints.entry(endpoint) {
+            let held = entry.get_mut();
             held.load = held.load.minus(load);
             if held.slow {
                 self.slow = self.slow.minus(load);
             }
-            self.forget_if_idle(endpoint);
+            forget_if_idle(entry);
         }
     }
+}
 
-    fn forget_if_idle(&mut self, endpoint: EndpointId) {
-        if let Entry::Occupied(entry) = self.endpoints.entry(endpoint)
-            && entry.get().load.deliveries == 0
-            && !entry.get().slow
-        {
-            entry.remove();
-        }
+fn forget_if_idle(entry: OccupiedEntry<'_, EndpointId, Held>) {
+    if entry.get().load.deliveries == 0 && !entry.get().slow {
+        entry.remove();
     }
 }
 

@@ -205,8 +205,7 @@ impl Lanes {
 
     /// The clock was set back: a window opens no later than if it had become full now.
     pub fn set_back(&mut self, now: Timestamp) {
-        for (moment, endpoint) in std::mem::take(&mut self.at_window) {
-            let mut moment = moment;
+        for (mut moment, endpoint) in std::mem::take(&mut self.at_window) {
             if let Some(lane) = self.lanes.get_mut(&endpoint) {
                 lane.window.set_back(now);
                 moment = lane.window.opens_at().unwrap_or(now).min(moment);
