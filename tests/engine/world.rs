@@ -213,7 +213,10 @@ impl World {
     pub fn states(&self) -> Vec<(i64, i64, i64)> {
         let sql = self.sql();
         let mut statement = sql
-            .prepare("SELECT state, attempts, failures FROM deliveries ORDER BY event_id")
+            .prepare(
+                "SELECT iif(epoch = 0 AND state = 1, 0, state), attempts, failures FROM deliveries
+                 ORDER BY event_id",
+            )
             .unwrap();
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
         rows.unwrap().map(Result::unwrap).collect()

@@ -24,6 +24,9 @@ pub(crate) fn rule(kept: bool, words: impl FnOnce() -> String) -> Check {
 
 /// How long a window may hold a delivery back: until it has opened to the thresholds.
 const WINDOW: Duration = Duration::from_secs(5);
+/// In what time as many attempts as there are slots may start to endpoints that time out, and how many at once.
+const PACE: Duration = Duration::from_secs(4);
+const PACED: usize = 32;
 /// With nothing in the way, a try starts this much after it is due at most,
 const PUNCTUAL: Duration = Duration::from_millis(40);
 /// and this much later when so many others may be due at the same moment: a claim brings no more of them.
@@ -115,7 +118,7 @@ impl Rules {
 
     /// What all endpoints whose last try timed out may hold together.
     fn slow_share(&self) -> usize {
-        (self.slots * 3 / 4).max(1)
+        (self.slots / 2).max(1)
     }
 
     /// Whether an endpoint may take a slot now.
@@ -175,7 +178,7 @@ impl Rules {
     }
 
     /// No slot stays free while an endpoint that may take it has something waiting. One that holds as many as every
-    /// endpoint may have waits for its window; how long is the starvation rule's.
+    /// endpoint may have waits for its window, one that times out for its pace; how long is the starvation rule's.
     pub(crate) fn no_slot_is_idle(&self) -> Check {
         if self.waiting == 0 || self.in_flight == self.slots {
             return Ok(());
@@ -184,6 +187,7 @@ impl Rules {
             .lanes
             .iter()
             .filter(|(_, lane)| lane.waiting > 0 && lane.in_flight < SMALLEST as usize)
+            .filter(|(_, lane)| !lane.slow)
             .find(|(endpoint, _)| self.may_start(**endpoint));
         rule(idle.is_none(), || {
             let free = self.slots - self.in_flight;
@@ -205,14 +209,17 @@ impl Rules {
             format!("{id} is tried once too often: {row:?}")
         })?;
         let late = now.since(row.due_at.max(row.made_at));
-        let others = (self.received.len() + self.waiting + self.in_flight) / CLAIM;
-        let mut punctual = PUNCTUAL + CLAIM_TAKES * others as u32;
+        let others = self.received.len() + self.waiting + self.in_flight;
+        let mut punctual = PUNCTUAL + CLAIM_TAKES * (others / CLAIM) as u32;
         if let Some(lane) = self.lanes.get_mut(&id.endpoint) {
             if lane.in_flight >= SMALLEST as usize {
                 lane.full_at = Some(now);
             }
             if lane.full_at.is_some_and(|full| full >= row.due_at) {
                 punctual += WINDOW;
+            }
+            if lane.slow {
+                punctual += PACE.mul_f64((others + PACED) as f64 / self.slots as f64);
             }
         }
         rule(!plan.is_calm() || late <= punctual, || {

@@ -107,4 +107,20 @@ async fn lists_are_written_late_and_whole() {
         world.count("SELECT value FROM meta WHERE key = 'listed_to'"),
         last
     );
+    // From here on from what was noted, one by one as it was stored.
+    for round in 1..=30 {
+        let group = (0..400 * (round % 3)).map(|_| event(LARKSPUR)).collect();
+        world.store.accept(group).await.unwrap();
+        world.pass(Duration::from_secs(1));
+        world.store.upkeep(world.clock.now()).await.unwrap();
+    }
+    world.pass(Duration::from_secs(1));
+    world.rest().await;
+    let events = world.count("SELECT count(*) FROM events");
+    assert_eq!(events, 2_800 + 30 * 400);
+    assert_eq!(world.count("SELECT count(*) FROM events_listed"), events);
+    assert_eq!(
+        world.count("SELECT count(*) FROM deliveries_listed"),
+        3 * events
+    );
 }

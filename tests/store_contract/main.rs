@@ -12,6 +12,7 @@
 
 mod accept;
 mod again;
+mod aside;
 mod claim;
 mod directory;
 mod fan_out;

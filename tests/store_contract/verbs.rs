@@ -126,7 +126,7 @@ impl World {
     pub fn lying(&self, id: DeliveryId) -> Lying {
         self.sql()
             .query_row(
-                "SELECT state, round, attempts, failures, due_at, rested_at FROM deliveries
+                "SELECT iif(epoch = 0 AND state = 1, 0, state), round, attempts, failures, due_at, rested_at FROM deliveries
                  WHERE event_id = ?1 AND endpoint_id = ?2",
                 [id.event.raw(), id.endpoint.raw()],
                 |row| {

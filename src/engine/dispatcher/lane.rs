@@ -2,6 +2,7 @@
 
 use super::Start;
 use super::lanes::Released;
+use super::spread::Spread;
 use super::window::Window;
 use crate::store::queue::Job;
 use std::collections::VecDeque;
@@ -15,6 +16,7 @@ pub(super) struct Slots {
     pub(super) for_slow: usize,
     pub(super) taken: usize,
     pub(super) taken_by_slow: usize,
+    pub(super) spread: Spread,
 }
 
 /// What waits for one endpoint, and what is known of it.
@@ -71,8 +73,9 @@ impl Slots {
         self.all.saturating_sub(self.taken)
     }
 
+    /// Whether one that is likely to hang may start.
     pub(super) const fn slow_left(&self) -> bool {
-        self.taken_by_slow < self.for_slow
+        self.taken_by_slow < self.for_slow && self.spread.has_left()
     }
 
     /// Whether the lane may take a slot.
@@ -114,6 +117,7 @@ impl Lane {
         slots.taken += 1;
         if self.pace == Pace::Slow {
             slots.taken_by_slow += 1;
+            slots.spread.started();
         }
         Some(Start { job, after_others })
     }
@@ -138,7 +142,12 @@ impl Lane {
             self.window.wide_enough(self.in_flight);
         }
         match released {
-            Released::Ended => self.pace = Pace::Fast,
+            Released::Ended => {
+                if self.pace == Pace::Slow {
+                    slots.spread.answered();
+                }
+                self.pace = Pace::Fast;
+            }
             Released::TimedOut => self.pace = Pace::Slow,
             Released::Unknown => {}
         }

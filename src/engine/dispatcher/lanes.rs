@@ -5,8 +5,8 @@
 //! - an endpoint starts an attempt only while it holds fewer slots than are free, so the last ones are always
 //!   left to others, a lone endpoint gets about half, and no number per endpoint has to be set;
 //! - an endpoint holds no more than its [`super::window::Window`]: as many as help it;
-//! - endpoints whose last try timed out start one only while all of them together hold less than three
-//!   quarters of the slots;
+//! - endpoints whose last try timed out start one only while all of them together hold less than half of the
+//!   slots, and at the pace of [`super::spread`];
 //! - free slots go round the organizations, and within one round its endpoints; test sends go first;
 //! - no slot stays free while an endpoint that may take it has something waiting.
 //!
@@ -15,7 +15,8 @@
 //! room, see `store::room`).
 
 use super::Start;
-use super::lane::{Lane, Leave, Place, Slots};
+use super::lane::{Lane, Leave, Pace, Place, Slots};
+use super::spread::Spread;
 use crate::store::queue::Job;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -74,12 +75,14 @@ impl Lanes {
     /// No lanes, and that many slots; at least one.
     pub fn new(slots: usize) -> Self {
         let all = slots.max(1);
+        let for_slow = (all / 2).max(1);
         Self {
             slots: Slots {
                 all,
-                for_slow: (all * 3 / 4).max(1),
+                for_slow,
                 taken: 0,
                 taken_by_slow: 0,
+                spread: Spread::new(for_slow),
             },
             waiting: 0,
             lanes: ById::default(),
@@ -170,8 +173,13 @@ impl Lanes {
         changed
     }
 
-    /// Opens the windows whose time has come. Call it before starting.
-    pub fn open_windows(&mut self, now: Timestamp) {
+    /// Opens what opens with time. Call it before starting.
+    pub fn pass(&mut self, now: Timestamp) {
+        self.slots.spread.pass(now);
+        self.open_windows(now);
+    }
+
+    fn open_windows(&mut self, now: Timestamp) {
         while self
             .at_window
             .first()
@@ -198,13 +206,20 @@ impl Lanes {
         }
     }
 
-    /// When to look at the windows again.
+    /// When to start again, if nothing happens before.
     pub fn moment(&self) -> Option<Timestamp> {
-        self.at_window.first().map(|(moment, _)| *moment)
+        let window = self.at_window.first().map(|(moment, _)| *moment);
+        let share = self
+            .slots
+            .spread
+            .moment()
+            .filter(|_| !self.at_share.is_empty());
+        window.into_iter().chain(share).min()
     }
 
-    /// The clock was set back: a window opens no later than if it had become full now.
+    /// The clock was set back: a window opens no later than if it had become full now, and no pause is longer.
     pub fn set_back(&mut self, now: Timestamp) {
+        self.slots.spread.set_back(now);
         for (mut moment, endpoint) in std::mem::take(&mut self.at_window) {
             if let Some(lane) = self.lanes.get_mut(&endpoint) {
                 lane.window.set_back(now);
@@ -258,7 +273,7 @@ impl Lanes {
                 Leave::Granted => {
                     let start = lane.take(&mut self.slots);
                     if !lane.waiting.is_empty() {
-                        self.queue_up(endpoint);
+                        self.next_turn(endpoint);
                     }
                     return start;
                 }
@@ -317,6 +332,20 @@ impl Lanes {
                 true
             }
             None => false,
+        }
+    }
+
+    /// Where a lane that has just started one waits for the next: in the ring, or among those that time out, where
+    /// the one that holds the fewest slots comes first.
+    fn next_turn(&mut self, endpoint: EndpointId) {
+        match self.lanes.get_mut(&endpoint) {
+            Some(lane) if lane.pace == Pace::Slow => {
+                let (held, since) = (lane.in_flight, self.parked_ever);
+                lane.place = Place::AtShare { held, since };
+                self.at_share.insert((held, since, endpoint));
+                self.parked_ever += 1;
+            }
+            _ => self.queue_up(endpoint),
         }
     }
 

@@ -17,6 +17,7 @@ pub mod claims;
 mod lane;
 pub mod lanes;
 pub mod settling;
+mod spread;
 #[cfg(test)]
 mod tests;
 pub mod window;
@@ -156,7 +157,7 @@ impl Dispatcher {
     /// Adds what is to be done now to `actions`.
     pub fn decide(&mut self, now: Timestamp, actions: &mut Actions) {
         self.keep_time(now);
-        self.lanes.open_windows(now);
+        self.lanes.pass(now);
         let mut left = STARTS;
         while left > 0
             && let Some(start) = self.lanes.start_next(now)

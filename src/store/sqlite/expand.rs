@@ -3,7 +3,6 @@
 use super::queue::{Body, Posted, Start, make, recipients, start, stored_body};
 use super::step::Step;
 use super::tables::NameId;
-use super::upkeep::list_if_late;
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
 use rusqlite::params;
@@ -28,7 +27,6 @@ pub(super) fn expand(step: &mut Step<'_, '_>, limit: usize) -> Result<Upkeep, St
             Body::Gone | Body::Damaged => Start::Waiting,
         };
         make(step, &posted, recipient, Round::Plan, start)?;
-        list_if_late(step, recipient.endpoint, posted.id)?;
         last = recipient.endpoint;
     }
     let sql = step.connection();

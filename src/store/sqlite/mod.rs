@@ -3,6 +3,7 @@
 //! Writing goes through `writer`, reading through `readers` or the tables in memory. Every answer is given
 //! after the commit that makes it true.
 
+mod aside;
 mod checkpointer;
 mod directory;
 mod due;

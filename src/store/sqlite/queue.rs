@@ -2,6 +2,7 @@
 
 mod accept;
 mod claim;
+mod due_rows;
 mod place;
 mod settle;
 mod test_send;

@@ -1,4 +1,5 @@
-//! After a crash: what earlier lives of this node had leased becomes due again, in chunks.
+//! After a crash: what earlier lives of this node had leased becomes due again, in chunks. What was set aside
+//! (epoch 0) stays so.
 
 use super::queue::again;
 use super::step::Step;
@@ -17,7 +18,7 @@ pub(super) fn recover(step: &mut Step<'_, '_>, now: Timestamp) -> Result<usize, 
     let left: Vec<(i64, EndpointId)> = sql
         .prepare_cached(
             "SELECT event_id, endpoint_id FROM deliveries INDEXED BY deliveries_in_flight
-             WHERE state = 1 AND epoch <> ?1 LIMIT ?2",
+             WHERE state = 1 AND epoch <> ?1 AND epoch <> 0 LIMIT ?2",
         )?
         .query_map(params![step.memory.epoch, CHUNK], |row| {
             Ok((row.get(0)?, EndpointId::from_raw(row.get(1)?)))

@@ -25,7 +25,7 @@ pub(super) struct Statements<'c> {
     /// Remembers a key: organization, key, content, event, used at.
     pub insert_key: Statement<'c>,
     /// Ends a claim: event, endpoint, epoch, fence, then state, due at (or as it was), rested at, attempts and
-    /// failures (or as they were). A delivered one that was being sent again is not cancelled but delivered.
+    /// failures (or as they were), and the epoch if it is another now. A delivered one that was being sent again is not cancelled but delivered.
     pub settle: Statement<'c>,
     /// An attempt, once.
     pub insert_attempt: Statement<'c>,
@@ -45,7 +45,7 @@ const INSERT_DELIVERY: &str = "
 const SETTLE: &str = "
     UPDATE deliveries
     SET state = CASE WHEN ?5 >= 4 AND round IN (18, 34) THEN 2 ELSE ?5 END,
-        due_at = coalesce(?6, due_at), rested_at = ?7,
+        due_at = coalesce(?6, due_at), rested_at = ?7, epoch = coalesce(?10, epoch),
         attempts = coalesce(?8, attempts), failures = coalesce(?9, failures)
     WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 1 AND epoch = ?3 AND fence = ?4";
 
@@ -90,7 +90,7 @@ impl<'c> Statements<'c> {
             lease: connection.prepare(
                 // No RETURNING: it copies every page it touches, in case it has to be undone.
                 "UPDATE deliveries SET state = 1, epoch = ?3, fence = ?4
-                 WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 0",
+                 WHERE event_id = ?1 AND endpoint_id = ?2 AND (state = 0 OR (state = 1 AND epoch = 0))",
             )?,
             body: connection.prepare("SELECT hash, data FROM bodies WHERE event_id = ?1")?,
         })

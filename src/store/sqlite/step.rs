@@ -3,6 +3,7 @@
 //! The database is undone by a rollback; [`Memory`] is not, so it only ever holds what can be read anew from the
 //! database ([`Memory::doubt`]).
 
+use super::aside::Aside;
 use super::due::DueSummary;
 use super::statements::Statements;
 use super::tables::Tables;
@@ -16,6 +17,7 @@ use rusqlite::Connection;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tidings_core::delivery::State;
 use tidings_core::id::{EndpointId, IdSource};
 use tidings_core::time::Timestamp;
 
@@ -55,6 +57,8 @@ pub(super) struct Memory {
     pub epoch: i64,
     /// Which endpoints have something due.
     pub due: DueSummary,
+    /// Due rows that are not in the index yet.
+    pub aside: Aside,
     /// Endpoints whose due deliveries are being cancelled in bulk: none of them is claimed.
     pub sweeping: HashSet<EndpointId>,
     /// Whether a fan-out may be unfinished; also looked at from outside, to save a way here.
@@ -74,9 +78,11 @@ impl Memory {
             connection.query_row("SELECT EXISTS (SELECT 1 FROM fan_outs)", [], |row| {
                 row.get(0)
             })?;
+        let mut due = DueSummary::read(connection)?;
         Ok(Self {
             epoch,
-            due: DueSummary::read(connection)?,
+            aside: Aside::read(connection, &mut due)?,
+            due,
             sweeping: read_sweeping(connection)?,
             expanding: Arc::new(AtomicBool::new(expanding)),
             chores: Chores::load(connection)?,
@@ -98,6 +104,7 @@ impl Memory {
     pub(super) fn trust(&mut self, connection: &Connection) -> Result<(), StoreError> {
         if self.doubted {
             self.due = DueSummary::read(connection)?;
+            self.aside = Aside::read(connection, &mut self.due)?;
             self.sweeping = read_sweeping(connection)?;
             self.doubted = false;
         }
@@ -132,6 +139,14 @@ impl<'c> Step<'_, 'c> {
     pub(super) fn waits(&mut self, endpoint: EndpointId, at: Timestamp) {
         self.memory.due.add(endpoint, at);
         self.after.wake_at(at);
+    }
+
+    /// The state in which a due row is stored, with lease epoch `aside::NO_EPOCH`: set aside, if there is a place.
+    pub(super) fn due_state(&self) -> State {
+        match self.memory.aside.has_place() {
+            true => State::InFlight,
+            false => State::Due,
+        }
     }
 
     /// Has the engine claim again now.

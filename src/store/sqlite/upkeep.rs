@@ -1,5 +1,5 @@
-//! What is done between accepts, claims and results, in small steps: cancelling in bulk, replays, the lists that
-//! are written late, forgotten idempotency keys.
+//! What is done between accepts, claims and results, in small steps: cancelling in bulk, replays, lists and
+//! the index of due rows, which are written late, forgotten idempotency keys.
 //!
 //! The kinds take turns, so that none of them waits for the end of another.
 
@@ -7,8 +7,9 @@ mod listing;
 mod replay;
 mod sweep;
 
-pub(super) use listing::list_if_late;
+pub(super) use listing::{note_delivery, note_event};
 
+use super::aside;
 use super::step::Step;
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
@@ -52,7 +53,13 @@ impl Chores {
 
 type Chore = fn(&mut Step<'_, '_>, Timestamp) -> Result<Upkeep, StoreError>;
 
-const CHORES: [Chore; 4] = [sweep::step, listing::step, replay::step, forget_keys];
+const CHORES: [Chore; 5] = [
+    sweep::step,
+    aside::step,
+    listing::step,
+    replay::step,
+    forget_keys,
+];
 
 /// One step of whichever kind has something to do.
 pub(super) fn step(step: &mut Step<'_, '_>, now: Timestamp) -> Result<Upkeep, StoreError> {

@@ -9,6 +9,7 @@ use crate::store::{Actor, Reach, StoreError};
 use rusqlite::{OptionalExtension as _, params};
 use tidings_core::delivery::{Round, State};
 use tidings_core::id::{DeliveryId, OrganizationId};
+use tidings_core::time::Timestamp;
 
 /// Makes a delivery due now. A resting one gets one more try and goes back to where it rested if that fails; a
 /// waiting one only does not wait any longer.
@@ -24,10 +25,12 @@ pub fn retry(
         .prepare_cached(sql::DELIVERY)?
         .query_row(key, |row| {
             let owner = super::super::tables::rows::organization_id(row, 2)?;
-            Ok((owner, rows::state(row, 5)?, rows::progress(row)?))
+            let due_at = Timestamp::from_micros(row.get(9)?);
+            Ok((owner, rows::state(row, 5)?, rows::progress(row)?, due_at))
         })
         .optional()?;
-    let Some((owner, state, progress)) = found.filter(|(owner, ..)| reach.covers(*owner)) else {
+    let Some((owner, state, progress, due_at)) = found.filter(|(owner, ..)| reach.covers(*owner))
+    else {
         return Ok(Retried::NotFound);
     };
     if progress.round == Round::Test {
@@ -60,6 +63,10 @@ pub fn retry(
                 "UPDATE deliveries SET due_at = min(due_at, ?3) WHERE event_id = ?1 AND endpoint_id = ?2",
             )?
             .execute(params![key.0, key.1, now])?;
+            let aside = &mut step.memory.aside;
+            if aside.remove(id.endpoint, due_at, id.event) {
+                aside.add(id.endpoint, due_at.min(step.now), id.event);
+            }
         }
     }
     step.waits(id.endpoint, step.now);

@@ -1,5 +1,5 @@
 //! Every question the log asks, in one place, so that a test can look at every plan: none may read a table
-//! that grows with events from one end to the other.
+//! that grows with events from one end to the other. In flight with lease epoch 0 is due (`super::super::aside`).
 
 /// The last event the late indexes cover.
 pub const LISTED_TO: &str = "SELECT value FROM meta WHERE key = 'listed_to'";
@@ -14,9 +14,11 @@ pub const HAS_BODY: &str = "SELECT EXISTS (SELECT 1 FROM bodies WHERE event_id =
 pub const EXPANDING: &str = "SELECT EXISTS (SELECT 1 FROM fan_outs WHERE event_id = ?1)";
 /// States of an event's deliveries.
 pub const STATES: &str =
-    "SELECT endpoint_id, state FROM deliveries WHERE event_id = ?1 LIMIT 10000";
+    "SELECT endpoint_id, iif(epoch = 0 AND state = 1, 0, state) FROM deliveries
+    WHERE event_id = ?1 LIMIT 10000";
 /// States of an event's deliveries to one organization.
-pub const OWN_STATES: &str = "SELECT d.endpoint_id, d.state FROM endpoints e
+pub const OWN_STATES: &str =
+    "SELECT d.endpoint_id, iif(d.epoch = 0 AND d.state = 1, 0, d.state) FROM endpoints e
     CROSS JOIN deliveries d ON d.event_id = ?1 AND d.endpoint_id = e.id
     WHERE e.organization_id = ?2 LIMIT 10000";
 
@@ -33,8 +35,8 @@ pub const REFERENCES_LISTED: &str = "SELECT event_id FROM references_listed
 
 /// One delivery with what it takes from its event. The reference is the owner's word, for the owner's eyes.
 pub const DELIVERY: &str =
-    "SELECT d.event_id, d.endpoint_id, d.organization_id, d.name_id, d.audience, d.state,
-        d.round, d.attempts, d.failures, d.due_at, d.rested_at, e.accepted_at,
+    "SELECT d.event_id, d.endpoint_id, d.organization_id, d.name_id, d.audience,
+        iif(d.epoch = 0 AND d.state = 1, 0, d.state), d.round, d.attempts, d.failures, d.due_at, d.rested_at, e.accepted_at,
         CASE WHEN e.organization_id = d.organization_id THEN e.reference END
     FROM deliveries d CROSS JOIN events e ON e.id = d.event_id
     WHERE d.event_id = ?1 AND d.endpoint_id = ?2";
@@ -66,7 +68,7 @@ pub const LISTED: &str = "SELECT event_id FROM deliveries_listed
 pub const UNUSUAL: &str = "SELECT event_id FROM deliveries INDEXED BY deliveries_unusual
     WHERE endpoint_id = ?1 AND event_id >= ?2 AND event_id < ?3 AND state = ?5 AND state <> 1 AND state <> 2
     ORDER BY event_id DESC LIMIT ?4";
-/// What this node holds, newest first: below (event, endpoint).
+/// What this node holds or has set aside, newest first: below (event, endpoint).
 pub const IN_FLIGHT: &str = "SELECT event_id, endpoint_id FROM deliveries INDEXED BY deliveries_in_flight
     WHERE state = 1 AND (event_id, endpoint_id) < (?1, ?2) ORDER BY event_id DESC, endpoint_id DESC";
 

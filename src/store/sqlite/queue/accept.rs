@@ -4,6 +4,7 @@
 //! never fails those committed with it.
 
 use super::super::step::Step;
+use super::super::upkeep::note_event;
 use super::place::{self, BodyHash, Posted, Start};
 use crate::store::StoreError;
 use crate::store::queue::{Accept, Accepted, Idempotency};
@@ -70,6 +71,12 @@ fn store(
         posted.accepted_at.as_micros(),
         reference.map(Reference::as_str),
     ])?;
+    note_event(
+        step,
+        posted.organization,
+        posted.id,
+        reference.map(Reference::as_str),
+    );
     Ok(())
 }
 

@@ -3,9 +3,9 @@
 //! Who was served goes to the end of the turns; who found no room keeps its place, so that nobody is passed by for good
 //! while room is short. One look at one endpoint costs one seek. Rows of endpoints that may not be sent to are never looked at.
 
-use super::super::queue::place::{Body, stored_body, unknown_name};
 use super::super::step::Step;
-use super::super::tables::NameId;
+use super::due_rows::{self, Row};
+use super::place::{Body, stored_body, unknown_name};
 use crate::store::StoreError;
 use crate::store::directory::Sending;
 use crate::store::queue::{Claimed, Job, Lease};
@@ -13,27 +13,14 @@ use crate::store::room::Origin;
 use bytes::Bytes;
 use rusqlite::params;
 use std::collections::HashMap;
-use tidings_core::delivery::{CancelReason, Progress, Resting, Round, State};
-use tidings_core::event_type::Audience;
-use tidings_core::id::{DeliveryId, EndpointId, EventId, OrganizationId};
+use tidings_core::delivery::{CancelReason, Resting, Round, State};
+use tidings_core::id::{DeliveryId, EndpointId, EventId};
 use tidings_core::time::Timestamp;
 
 /// Deliveries of one endpoint and turn.
 const TURN: usize = 64;
 /// Deliveries put to rest in one claim because their bodies cannot be sent.
 const RESTED: usize = 256;
-
-/// A due row.
-struct Row {
-    event: EventId,
-    organization: OrganizationId,
-    name: NameId,
-    audience: Audience,
-    progress: Progress,
-    due_at: Timestamp,
-    /// Of its last lease; 0 if it had none.
-    fence: u32,
-}
 
 /// What is being claimed.
 struct Claim {
@@ -132,7 +119,7 @@ impl Claim {
         let wanted = TURN
             .min(left)
             .min(self.limit.saturating_sub(self.jobs.len()));
-        let mut rows = due_rows(step, endpoint, wanted + 1)?;
+        let mut rows = due_rows::first(step, endpoint, wanted + 1)?;
         let next = match rows.len() > wanted {
             true => rows.pop().map(|row| row.due_at),
             false => None,
@@ -145,6 +132,7 @@ impl Claim {
                 Ok(data) => data,
                 Err(reason) => {
                     give_up(step, &row, endpoint, reason)?;
+                    step.memory.aside.remove(endpoint, row.due_at, row.event);
                     self.rested += 1;
                     continue;
                 }
@@ -161,6 +149,7 @@ impl Claim {
             step.statements
                 .lease
                 .execute(params![event.raw(), endpoint.raw(), epoch, fence])?;
+            step.memory.aside.remove(endpoint, row.due_at, event);
             self.jobs.push(Job {
                 delivery: DeliveryId { event, endpoint },
                 organization: row.organization,
@@ -202,43 +191,6 @@ impl Claim {
     }
 }
 
-/// The first due rows of an endpoint, whenever they are due.
-fn due_rows(
-    step: &Step<'_, '_>,
-    endpoint: EndpointId,
-    limit: usize,
-) -> Result<Vec<Row>, StoreError> {
-    let mut statement = step.connection().prepare_cached(
-        "SELECT event_id, organization_id, name_id, audience, round, attempts, failures, due_at, fence
-         FROM deliveries INDEXED BY deliveries_due
-         WHERE state = 0 AND endpoint_id = ?1 ORDER BY due_at, event_id LIMIT ?2",
-    )?;
-    let mut rows = statement.query(params![endpoint.raw(), limit as i64])?;
-    let mut found = Vec::with_capacity(limit.min(TURN));
-    while let Some(row) = rows.next()? {
-        let (owner, round): (i64, u8) = (row.get(1)?, row.get(4)?);
-        found.push(Row {
-            event: EventId::from_raw(row.get(0)?),
-            organization: OrganizationId::new(owner)
-                .ok_or(rusqlite::Error::IntegralValueOutOfRange(1, owner))?,
-            name: NameId(row.get(2)?),
-            audience: match row.get(3)? {
-                0_u8 => Audience::Own,
-                _ => Audience::Public,
-            },
-            progress: Progress {
-                round: Round::from_code(round)
-                    .ok_or(rusqlite::Error::IntegralValueOutOfRange(4, round.into()))?,
-                attempts: row.get(5)?,
-                failures: row.get(6)?,
-            },
-            due_at: Timestamp::from_micros(row.get(7)?),
-            fence: row.get(8)?,
-        });
-    }
-    Ok(found)
-}
-
 /// Puts a delivery to rest that cannot be sent; one that arrived before stays delivered.
 fn give_up(
     step: &Step<'_, '_>,
@@ -253,7 +205,7 @@ fn give_up(
     step.connection()
         .prepare_cached(
             "UPDATE deliveries SET state = ?3, rested_at = ?4
-             WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 0",
+             WHERE event_id = ?1 AND endpoint_id = ?2 AND (state = 0 OR (state = 1 AND epoch = 0))",
         )?
         .execute(params![
             row.event.raw(),

@@ -1,10 +1,13 @@
 //! Making deliveries: who is to get an event, and where each delivery starts.
 //!
-//! A delivery that finds room is stored as leased and handed over after the commit; any other is stored as due.
+//! A delivery that finds room is stored as leased and handed over after the commit; any other is stored as
+//! due, and set aside for the index of due rows ([`super::super::aside`]).
 
+use super::super::aside::NO_EPOCH;
 use super::super::step::Step;
 use super::super::tables::rows::audience_code;
 use super::super::tables::{NameId, Tables};
+use super::super::upkeep::note_delivery;
 use crate::store::StoreError;
 use crate::store::queue::{Job, Lease};
 use crate::store::room::{Origin, Reservation};
@@ -177,7 +180,7 @@ pub fn make(
 ) -> Result<Made, StoreError> {
     let (state, epoch, fence) = match start {
         Start::Leased(..) => (State::InFlight, step.memory.epoch, 1),
-        Start::Waiting => (State::Due, 0, 0),
+        Start::Waiting => (step.due_state(), NO_EPOCH, 0),
     };
     let inserted = step.statements.insert_delivery.execute(params![
         event.id.raw(),
@@ -194,6 +197,7 @@ pub fn make(
     if inserted == 0 {
         return Ok(Made::Before);
     }
+    note_delivery(step, recipient.endpoint, event.id)?;
     match start {
         Start::Leased(reservation, data) => {
             let Some(wire_type) = step
@@ -221,7 +225,13 @@ pub fn make(
                 reservation,
             });
         }
-        Start::Waiting => step.waits(recipient.endpoint, event.accepted_at),
+        Start::Waiting => {
+            let (endpoint, due_at) = (recipient.endpoint, event.accepted_at);
+            if state == State::InFlight {
+                step.memory.aside.add(endpoint, due_at, event.id);
+            }
+            step.waits(endpoint, due_at);
+        }
     }
     Ok(Made::Now)
 }

@@ -1,5 +1,6 @@
 //! Storing results: the attempt and the delivery's next state in one commit, under the claim that made it.
 
+use super::super::aside::NO_EPOCH;
 use super::super::step::Step;
 use super::super::writer::Work;
 use super::test_send::Waiting;
@@ -110,25 +111,33 @@ fn settle(step: &mut Step<'_, '_>, result: &Settlement) -> Result<Settled, Store
             failures: None,
         },
     };
+    // What is handed back keeps a time that is not known here, so it goes to the index at once.
+    let (state, epoch) = match (becomes.state, becomes.due_at) {
+        (State::Due, Some(_)) => (step.due_state(), Some(NO_EPOCH)),
+        (state, _) => (state, None),
+    };
     let changed = step.statements.settle.execute(params![
         id.event.raw(),
         id.endpoint.raw(),
         result.lease.epoch,
         result.lease.fence,
-        becomes.state.code(),
+        state.code(),
         becomes.due_at.map(Timestamp::as_micros),
         becomes.state.resting().map(|_| step.now.as_micros()),
         becomes.attempts,
         becomes.failures,
+        epoch,
     ])?;
     if changed == 0 {
         return Ok(Settled::LeaseLost);
     }
     if becomes.state == State::Due {
         // The caller knows this time. What is handed back is due at once: its own time is past.
-        step.memory
-            .due
-            .add(id.endpoint, becomes.due_at.unwrap_or_default());
+        let due_at = becomes.due_at.unwrap_or_default();
+        if state == State::InFlight {
+            step.memory.aside.add(id.endpoint, due_at, id.event);
+        }
+        step.memory.due.add(id.endpoint, due_at);
     }
     Ok(Settled::Stored)
 }

@@ -2,6 +2,7 @@
 
 use super::super::directory::audit::Act;
 use super::super::step::Step;
+use super::super::upkeep::note_event;
 use super::place::{self, Posted, Recipient, Start};
 use crate::store::directory::Sending;
 use crate::store::queue::{AttemptRecord, NewTest, TestStarted};
@@ -114,6 +115,7 @@ fn store(step: &mut Step<'_, '_>, posted: &Posted, test: &NewTest) -> Result<(),
         posted.accepted_at.as_micros(),
         None::<&str>,
     ])?;
+    note_event(step, posted.organization, posted.id, None);
     step.statements.insert_body.execute(params![
         posted.id.raw(),
         place::body_hash(&test.data),

@@ -1,24 +1,34 @@
 //! The lists by organization, reference and endpoint: written late, many rows at once, sorted.
 //!
-//! On the hot path they would dirty a page for every row. Here a batch of events is collected, its rows sorted,
-//! and written in parts; `listed_to` moves when the whole batch is on disk. Rows are the same however often they
-//! are written, so a batch that was cut short is simply collected again. A delivery that is made for an event of
-//! a batch that was collected before lists itself ([`list_if_late`]).
+//! On the hot path they would dirty a page for every row. What is stored is noted here instead, sorted once there is
+//! enough of it, and written in parts; `listed_to` moves when the whole batch is on disk. Rows are the same however often
+//! they are written, so a batch that was cut short is simply made again.
+//!
+//! The notes are bounded, and gone after a crash, a rollback, or when nobody writes them for too long; what is missing in
+//! them is read from the tables. A delivery that is made for an event of a batch that was collected before lists
+//! itself ([`note_delivery`]).
 
 use super::super::step::Step;
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
-use tidings_core::id::{EndpointId, EventId};
+use tidings_core::id::{EndpointId, EventId, OrganizationId};
 use tidings_core::time::Timestamp;
 
-/// Events, and about as many deliveries, of one batch.
-const BATCH: usize = 10_000;
-/// Rows written in one step: a few milliseconds.
-const PART: usize = 1_000;
-/// Between two batches, so that a few busy moments of upkeep do not make many small ones.
-const PAUSE: Duration = Duration::from_millis(200);
+/// Events, and about as many deliveries, that are read from the tables for one batch.
+const READ: usize = 10_000;
+/// Rows worth a batch at once.
+const ENOUGH: usize = 10_000;
+/// Rows noted at most.
+const NOTED: usize = 65_536;
+/// How long fewer wait, so that an endpoint has several of them.
+const LAG: Duration = Duration::from_millis(800);
+/// Rows written in one step: a batch goes in about as many parts as this, between these sizes. Small ones hold nobody up, large
+/// ones cost less each.
+const PARTS: usize = 16;
+const SMALLEST_PART: usize = 250;
+const LARGEST_PART: usize = 1_000;
 
 /// Where the lists stand.
 #[derive(Debug)]
@@ -28,16 +38,43 @@ pub(super) struct Listing {
     /// Events up to this one were collected, at least.
     collected_to: i64,
     collected_at: Timestamp,
+    /// What was stored of events after this one is noted; `None` when the notes are in doubt, and nothing is.
+    noted_after: Option<i64>,
+    notes: Rows,
     batch: Option<Batch>,
+}
+
+/// Rows of the lists.
+#[derive(Debug, Default)]
+struct Rows {
+    events: Vec<(i64, i64)>,
+    references: Vec<(i64, String, i64)>,
+    deliveries: Vec<(i64, i64)>,
 }
 
 /// Rows to write, each kind sorted; the next to write is last.
 #[derive(Debug)]
 struct Batch {
     up_to: i64,
-    events: Vec<(i64, i64)>,
-    references: Vec<(i64, String, i64)>,
-    deliveries: Vec<(i64, i64)>,
+    part: usize,
+    rows: Rows,
+}
+
+impl Rows {
+    fn len(&self) -> usize {
+        self.events.len() + self.references.len() + self.deliveries.len()
+    }
+
+    fn into_batch(mut self, up_to: i64) -> Batch {
+        self.events.sort_unstable_by(|a, b| b.cmp(a));
+        self.references.sort_unstable_by(|a, b| b.cmp(a));
+        self.deliveries.sort_unstable_by(|a, b| b.cmp(a));
+        Batch {
+            up_to,
+            part: (self.len() / PARTS).clamp(SMALLEST_PART, LARGEST_PART),
+            rows: self,
+        }
+    }
 }
 
 impl Listing {
@@ -55,25 +92,72 @@ impl Listing {
             listed_to,
             collected_to: listed_to,
             collected_at: Timestamp::default(),
+            noted_after: None,
+            notes: Rows::default(),
             batch: None,
         })
     }
 
-    /// Forgets the batch at hand.
+    /// Forgets the batch at hand and the notes.
     pub(super) fn start_over(&mut self) {
         self.batch = None;
         self.collected_at = Timestamp::default();
+        self.forget_notes();
+    }
+
+    fn forget_notes(&mut self) {
+        self.noted_after = None;
+        self.notes = Rows::default();
+    }
+
+    /// Whether rows of this event are noted, and there is a place for one more.
+    fn notes(&mut self, event: i64) -> bool {
+        if self.noted_after.is_none_or(|after| event <= after) {
+            return false;
+        }
+        if self.notes.len() >= NOTED {
+            self.forget_notes();
+            return false;
+        }
+        true
     }
 }
 
-/// Lists a delivery that was made after its event was collected.
-pub(in super::super) fn list_if_late(
-    step: &Step<'_, '_>,
+/// Notes an event that was just stored.
+pub(in super::super) fn note_event(
+    step: &mut Step<'_, '_>,
+    organization: OrganizationId,
+    event: EventId,
+    reference: Option<&str>,
+) {
+    let listing = &mut step.memory.chores.listing;
+    if listing.notes(event.raw()) {
+        listing.notes.events.push((organization.get(), event.raw()));
+        if let Some(reference) = reference {
+            let row = (organization.get(), reference.to_owned(), event.raw());
+            listing.notes.references.push(row);
+        }
+        if listing.notes.len() == ENOUGH {
+            step.leaves_upkeep();
+        }
+    }
+}
+
+/// Notes a delivery that was just stored, or lists it if its event was collected before.
+pub(in super::super) fn note_delivery(
+    step: &mut Step<'_, '_>,
     endpoint: EndpointId,
     event: EventId,
 ) -> Result<(), StoreError> {
-    if event.raw() <= step.memory.chores.listing.collected_to {
-        list_delivery(step.connection(), endpoint.raw(), event.raw())?;
+    let listing = &mut step.memory.chores.listing;
+    if event.raw() <= listing.collected_to {
+        return list_delivery(step.connection(), endpoint.raw(), event.raw());
+    }
+    if listing.notes(event.raw()) {
+        listing.notes.deliveries.push((endpoint.raw(), event.raw()));
+        if listing.notes.len() == ENOUGH {
+            step.leaves_upkeep();
+        }
     }
     Ok(())
 }
@@ -85,10 +169,10 @@ pub(super) fn step(step: &mut Step<'_, '_>, now: Timestamp) -> Result<Upkeep, St
     let mut batch = match listing.batch.take() {
         Some(batch) => batch,
         None => {
-            if now.since(listing.collected_at) < PAUSE {
+            if now.since(listing.collected_at) < LAG && listing.notes.len() < ENOUGH {
                 return Ok(Upkeep::Idle);
             }
-            let Some(batch) = collect(sql, listing.listed_to)? else {
+            let Some(batch) = listing.collect(sql)? else {
                 return Ok(Upkeep::Idle);
             };
             listing.collected_at = now;
@@ -106,63 +190,77 @@ pub(super) fn step(step: &mut Step<'_, '_>, now: Timestamp) -> Result<Upkeep, St
     Ok(Upkeep::More)
 }
 
-/// The rows of the next events, ordered so that the next to write is last.
-fn collect(sql: &Connection, after: i64) -> Result<Option<Batch>, StoreError> {
-    let mut batch = Batch {
-        up_to: after,
-        events: Vec::new(),
-        references: Vec::new(),
-        deliveries: Vec::new(),
-    };
+impl Listing {
+    /// The next batch: of what is in the tables and was not noted, then of the notes.
+    fn collect(&mut self, sql: &Connection) -> Result<Option<Batch>, StoreError> {
+        let noted_after = match self.noted_after {
+            Some(event) => event,
+            None => {
+                let newest: Option<i64> = sql
+                    .prepare_cached("SELECT max(id) FROM events")?
+                    .query_row([], |row| row.get(0))?;
+                *self.noted_after.insert(newest.unwrap_or(0))
+            }
+        };
+        if self.listed_to < noted_after
+            && let Some(batch) = read(sql, self.listed_to, noted_after)?
+        {
+            return Ok(Some(batch));
+        }
+        let Some((_, newest)) = self.notes.events.last() else {
+            return Ok(None);
+        };
+        let up_to = *self.noted_after.insert(*newest);
+        Ok(Some(std::mem::take(&mut self.notes).into_batch(up_to)))
+    }
+}
+
+/// The rows of the next events in the tables.
+fn read(sql: &Connection, after: i64, to: i64) -> Result<Option<Batch>, StoreError> {
+    let (mut found, mut up_to) = (Rows::default(), after);
     let mut events = sql.prepare_cached(
-        "SELECT id, organization_id, reference FROM events WHERE id > ?1 ORDER BY id LIMIT ?2",
+        "SELECT id, organization_id, reference FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
     )?;
     let mut deliveries =
         sql.prepare_cached("SELECT endpoint_id FROM deliveries WHERE event_id = ?1")?;
-    let mut rows = events.query(params![after, BATCH as i64])?;
+    let mut rows = events.query(params![after, to, READ as i64])?;
     while let Some(row) = rows.next()? {
         let (id, organization): (i64, i64) = (row.get(0)?, row.get(1)?);
-        batch.up_to = id;
-        batch.events.push((organization, id));
+        up_to = id;
+        found.events.push((organization, id));
         if let Some(reference) = row.get(2)? {
-            batch.references.push((organization, reference, id));
+            found.references.push((organization, reference, id));
         }
         let mut recipients = deliveries.query([id])?;
         while let Some(row) = recipients.next()? {
-            batch.deliveries.push((row.get(0)?, id));
+            found.deliveries.push((row.get(0)?, id));
         }
-        if batch.deliveries.len() >= BATCH {
+        if found.deliveries.len() >= READ {
             break;
         }
     }
-    if batch.events.is_empty() {
-        return Ok(None);
-    }
-    batch.events.sort_unstable_by(|a, b| b.cmp(a));
-    batch.references.sort_unstable_by(|a, b| b.cmp(a));
-    batch.deliveries.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(Some(batch))
+    Ok((up_to > after).then(|| found.into_batch(up_to)))
 }
 
 /// Writes the next part; answers whether that was all.
 fn write(sql: &Connection, batch: &mut Batch) -> Result<bool, StoreError> {
-    let mut left = PART;
+    let (mut left, rows) = (batch.part, &mut batch.rows);
     let mut event = sql.prepare_cached(
         "INSERT OR IGNORE INTO events_listed (organization_id, event_id) VALUES (?1, ?2)",
     )?;
-    for row in take_last(&mut batch.events, &mut left) {
+    for row in take_last(&mut rows.events, &mut left) {
         event.execute(row)?;
     }
     let mut reference = sql.prepare_cached(
         "INSERT OR IGNORE INTO references_listed (organization_id, reference, event_id) VALUES (?1, ?2, ?3)",
     )?;
-    for row in take_last(&mut batch.references, &mut left) {
+    for row in take_last(&mut rows.references, &mut left) {
         reference.execute(row)?;
     }
-    for (endpoint, event) in take_last(&mut batch.deliveries, &mut left) {
+    for (endpoint, event) in take_last(&mut rows.deliveries, &mut left) {
         list_delivery(sql, endpoint, event)?;
     }
-    Ok(batch.events.is_empty() && batch.references.is_empty() && batch.deliveries.is_empty())
+    Ok(rows.len() == 0)
 }
 
 fn take_last<T>(rows: &mut Vec<T>, left: &mut usize) -> impl Iterator<Item = T> {

@@ -7,7 +7,6 @@ use super::super::log::include_of;
 use super::super::queue::{Made, Posted, Recipient, Start, make};
 use super::super::step::Step;
 use super::super::tables::NameId;
-use super::list_if_late;
 use crate::store::StoreError;
 use crate::store::directory::Sending;
 use crate::store::log::ReplayInclude;
@@ -186,7 +185,6 @@ fn missed(step: &mut Step<'_, '_>, replay: &Replay, event: &Posted) -> Result<bo
         audience,
     };
     let made = make(step, event, recipient, Round::Plan, Start::Waiting)?;
-    list_if_late(step, replay.endpoint, event.id)?;
     Ok(made == Made::Now)
 }
 

@@ -1,5 +1,6 @@
 //! Cancelling in bulk what waits at an endpoint (W2, deletion, discarded ones).
 
+use super::super::aside;
 use super::super::step::Step;
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
@@ -24,6 +25,9 @@ pub(super) fn step(step: &mut Step<'_, '_>, now: Timestamp) -> Result<Upkeep, St
         step.memory.sweeping.clear();
         return Ok(Upkeep::Idle);
     };
+    if aside::move_some(step, EndpointId::from_raw(endpoint), CHUNK)? > 0 {
+        return Ok(Upkeep::More);
+    }
     // One that arrived before and was being sent again stays delivered.
     let cancelled = sql
         .prepare_cached(
