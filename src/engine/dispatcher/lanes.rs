@@ -6,7 +6,7 @@
 //!   left to others, a lone endpoint gets about half, and no number per endpoint has to be set;
 //! - an endpoint holds no more than its [`super::window::Window`]: as many as help it;
 //! - endpoints whose last try timed out start one only while all of them together hold less than half of the
-//!   slots, and at the pace of [`super::spread`];
+//!   slots, and at the pace of `spread`;
 //! - free slots go round the organizations, and within one round its endpoints; test sends go first;
 //! - no slot stays free while an endpoint that may take it has something waiting.
 //!
