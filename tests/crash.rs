@@ -14,6 +14,8 @@
     reason = "tests of real processes, in real time"
 )]
 
+#[path = "support/seeded.rs"]
+mod seeded;
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "shared with the other process tests")]
 mod server;
@@ -21,45 +23,18 @@ mod server;
 #[allow(dead_code, reason = "shared with the other process tests")]
 mod witness;
 
+use seeded::Seeded;
 use serde_json::Value;
 use server::{Connection, Server, operator_key};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use witness::{Seen, Witness};
 
 const PRODUCERS: usize = 8;
 /// The owner's endpoint and one of another organization: every event makes two deliveries.
 const RECIPIENTS: usize = 2;
-
-/// A small generator, so that a run can be replayed from its seed.
-struct Seeded(u64);
-
-impl Seeded {
-    fn from_environment() -> Self {
-        let fresh = || {
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap()
-                .as_nanos() as u64
-                | 1
-        };
-        let seed = std::env::var("TIDINGS_SEED")
-            .ok()
-            .and_then(|seed| seed.parse().ok())
-            .unwrap_or_else(fresh);
-        eprintln!("TIDINGS_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
 
 /// Acknowledged events, by the number in their data.
 #[derive(Default)]

@@ -7,8 +7,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 /// A preset operator key with a right checksum, made by the binary itself.
 pub fn operator_key() -> String {
@@ -51,7 +51,12 @@ impl Server {
     }
 
     /// Runs a prepared `tidings serve` and waits until it says that it serves.
-    pub fn run(mut command: Command, data: &Path, key: &str) -> Self {
+    pub fn run(command: Command, data: &Path, key: &str) -> Self {
+        Self::try_run(command, data, key).expect("the server says within 60 s that it serves")
+    }
+
+    /// The same; `None` if it ends instead.
+    pub fn try_run(mut command: Command, data: &Path, key: &str) -> Option<Self> {
         let mut child = command
             .env("TIDINGS_LISTEN", "127.0.0.1:0")
             .env("TIDINGS_DATA", data)
@@ -74,13 +79,30 @@ impl Server {
                 }
             }
         });
-        let address = address
-            .recv_timeout(Duration::from_secs(60))
-            .expect("the server says within 60 s that it serves");
-        Self {
+        let address = match address.recv_timeout(Duration::from_secs(60)) {
+            Ok(address) => address,
+            Err(silence) => {
+                assert_eq!(silence, RecvTimeoutError::Disconnected, "it hangs");
+                assert!(!child.wait().unwrap().success());
+                return None;
+            }
+        };
+        Some(Self {
             child,
             address,
             key: key.to_owned(),
+        })
+    }
+
+    /// How it ended by itself, if it does within that time.
+    pub fn ended_within(&mut self, time: Duration) -> Option<ExitStatus> {
+        let begun = Instant::now();
+        loop {
+            let ended = self.child.try_wait().unwrap();
+            if ended.is_some() || begun.elapsed() > time {
+                return ended;
+            }
+            std::thread::sleep(Duration::from_millis(5)); // sleeps: a process has no signal that fits a deadline
         }
     }
 
