@@ -87,9 +87,6 @@ pub struct Start {
 /// starts thousands at once, each with a connection of its own, though the first would be answered before the
 /// last is sent. Receivers that are slow still get all slots, a few decisions later.
 const STARTS: usize = 128;
-/// An attempt that is likely to hang counts as so many: it needs a connection of its own, since those before it
-/// still have theirs.
-const SLOW_START: usize = 16;
 
 /// The mode of a dispatcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,10 +159,7 @@ impl Dispatcher {
         while left > 0
             && let Some(start) = self.lanes.start_next(now)
         {
-            left = left.saturating_sub(match start.job.reservation.is_slow() {
-                true => SLOW_START,
-                false => 1,
-            });
+            left -= 1;
             actions.start.push(start);
         }
         actions.more = left == 0;
