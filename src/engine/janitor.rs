@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 
 /// Between steps while enough waits in memory, at most: twenty parts of a fan-out a second.
 const LOADED: Duration = Duration::from_millis(50);
-/// Between steps while there is traffic and nothing was left: lists lag by no more than this.
+/// Between steps while there is traffic and nothing was left: lists lag by little more than this.
 const TRAFFIC: Duration = Duration::from_secs(1);
 /// Between steps while nothing happens.
 const IDLE: Duration = Duration::from_secs(15);

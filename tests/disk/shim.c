@@ -6,7 +6,7 @@
  *                 returned: u8 kind, u64 monotonic nanoseconds at its begin, u64 offset or length, u32 bytes, u16
  *                 length of the path, the path, the bytes. Kinds: W write, T truncate, S sync, U unlink, R rename (the
  *                 bytes are the new path).
- * DISK_FAULT      "K ERRNO": the K-th call of any kind fails with that errno, and for ENOSPC also the CALLS after it;
+ * DISK_FAULT      "K ERRNO": the K-th call of any kind fails with that errno, and for ENOSPC also the 19 after it;
  *                 "K short" writes half of it
  *
  * One lock around each call and its record: the log's order is an order in which the calls can have happened.

@@ -164,7 +164,7 @@ impl World {
             }
             for Start { job, .. } in &node.actions.start {
                 self.note(6, job.delivery.endpoint.raw());
-                self.rules.started(job)?;
+                self.rules.started(job, now)?;
             }
             for Start { job, .. } in std::mem::take(&mut node.actions.start) {
                 let sending = self.store.sending(job.delivery.endpoint);
@@ -190,7 +190,8 @@ impl World {
             format!("{in_memory} in memory, room for {capacity}")
         })?;
         if node.draining_since.is_none() {
-            self.rules.no_slot_is_idle()?;
+            let now = self.clock();
+            self.rules.no_slot_is_idle(now)?;
         }
         self.set_alarm(node);
         self.look_by(self.now + LOOK);

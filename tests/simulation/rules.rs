@@ -24,9 +24,10 @@ pub(crate) fn rule(kept: bool, words: impl FnOnce() -> String) -> Check {
 
 /// How long a window may hold a delivery back: until it has opened to the thresholds.
 const WINDOW: Duration = Duration::from_secs(5);
-/// In what time as many attempts as there are slots may start to endpoints that time out, and how many at once.
-const PACE: Duration = Duration::from_secs(4);
-const PACED: usize = 32;
+/// In this time endpoints that time out may start as many attempts as they may hold,
+const PACE: Duration = Duration::from_secs(2);
+/// in steps that are no shorter.
+const PACE_STEP: Duration = Duration::from_millis(2);
 /// With nothing in the way, a try starts this much after it is due at most,
 const PUNCTUAL: Duration = Duration::from_millis(40);
 /// and this much later when so many others may be due at the same moment: a claim brings no more of them.
@@ -41,6 +42,8 @@ pub(crate) struct Rules {
     waiting: usize,
     in_flight: usize,
     in_flight_slow: usize,
+    /// When an endpoint that times out last started one.
+    slow_started: Timestamp,
     turns: Turns,
     on_the_wire: BTreeSet<DeliveryId>,
     /// What was received, and how many crashes there had been.
@@ -121,6 +124,11 @@ impl Rules {
         (self.slots / 2).max(1)
     }
 
+    /// From one start of an endpoint that times out to the next of any of them, at most, while one may start.
+    fn slow_pause(&self) -> Duration {
+        PACE / self.slow_share() as u32 + PACE_STEP
+    }
+
     /// Whether an endpoint may take a slot now.
     pub(crate) fn may_start(&self, endpoint: EndpointId) -> bool {
         let lane = self.lanes.get(&endpoint).copied().unwrap_or_default();
@@ -129,7 +137,7 @@ impl Rules {
     }
 
     /// The dispatcher gave a delivery a slot.
-    pub(crate) fn started(&mut self, job: &Job) -> Check {
+    pub(crate) fn started(&mut self, job: &Job, now: Timestamp) -> Check {
         let id = job.delivery;
         let free = self.slots.saturating_sub(self.in_flight);
         rule(free > 0, || format!("{id} took a slot and none is free"))?;
@@ -154,7 +162,10 @@ impl Rules {
         }
         self.waiting -= 1;
         self.in_flight += 1;
-        self.in_flight_slow += usize::from(lane.slow);
+        if lane.slow {
+            self.in_flight_slow += 1;
+            self.slow_started = now;
+        }
         Ok(())
     }
 
@@ -178,8 +189,11 @@ impl Rules {
     }
 
     /// No slot stays free while an endpoint that may take it has something waiting. One that holds as many as every
-    /// endpoint may have waits for its window, one that times out for its pace; how long is the starvation rule's.
-    pub(crate) fn no_slot_is_idle(&self) -> Check {
+    /// endpoint may have waits for its window, how long is the starvation rule's; one that times out for its pace.
+    pub(crate) fn no_slot_is_idle(&mut self, now: Timestamp) -> Check {
+        // The clock may have been set back.
+        self.slow_started = self.slow_started.min(now);
+        let slow_wait = now.since(self.slow_started) < self.slow_pause();
         if self.waiting == 0 || self.in_flight == self.slots {
             return Ok(());
         }
@@ -187,7 +201,7 @@ impl Rules {
             .lanes
             .iter()
             .filter(|(_, lane)| lane.waiting > 0 && lane.in_flight < SMALLEST as usize)
-            .filter(|(_, lane)| !lane.slow)
+            .filter(|(_, lane)| !(lane.slow && slow_wait))
             .find(|(endpoint, _)| self.may_start(**endpoint));
         rule(idle.is_none(), || {
             let free = self.slots - self.in_flight;
@@ -210,6 +224,7 @@ impl Rules {
         })?;
         let late = now.since(row.due_at.max(row.made_at));
         let others = self.received.len() + self.waiting + self.in_flight;
+        let slow_pause = self.slow_pause();
         let mut punctual = PUNCTUAL + CLAIM_TAKES * (others / CLAIM) as u32;
         if let Some(lane) = self.lanes.get_mut(&id.endpoint) {
             if lane.in_flight >= SMALLEST as usize {
@@ -219,7 +234,7 @@ impl Rules {
                 punctual += WINDOW;
             }
             if lane.slow {
-                punctual += PACE.mul_f64((others + PACED) as f64 / self.slots as f64);
+                punctual += slow_pause + (slow_pause - PACE_STEP) * others as u32;
             }
         }
         rule(!plan.is_calm() || late <= punctual, || {

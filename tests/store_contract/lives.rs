@@ -6,6 +6,7 @@ use std::time::Duration;
 use tidings::store::StoreError;
 use tidings::store::queue::{Queue, Upkeep};
 use tidings_core::delivery::State;
+use tidings_core::event::Reference;
 
 #[tokio::test]
 async fn w23_what_a_crashed_life_had_in_flight_is_due_again() {
@@ -116,11 +117,39 @@ async fn lists_are_written_late_and_whole() {
     }
     world.pass(Duration::from_secs(1));
     world.rest().await;
+    // And when more is stored than is noted: what is missing is read at once, batch by batch.
+    for _ in 0..20 {
+        let group = (0..900).map(|_| event(LARKSPUR)).collect();
+        world.store.accept(group).await.unwrap();
+    }
+    world.rest().await;
     let events = world.count("SELECT count(*) FROM events");
-    assert_eq!(events, 2_800 + 30 * 400);
+    assert_eq!(events, 2_800 + 30 * 400 + 20 * 900);
     assert_eq!(world.count("SELECT count(*) FROM events_listed"), events);
     assert_eq!(
         world.count("SELECT count(*) FROM deliveries_listed"),
         3 * events
     );
+}
+
+#[tokio::test]
+async fn much_to_list_is_announced_whatever_it_is_made_of() {
+    for reference in [None, Reference::parse("order-7")] {
+        let world = World::with_organizations().await;
+        world.endpoint(LARKSPUR, &[UPDATED]).await;
+        world.rest().await;
+        let told = async || {
+            let wait = tokio::time::timeout(Duration::ZERO, world.engine.upkeep.notified());
+            wait.await.is_ok()
+        };
+        for (events, announced) in [(3_000, false), (2_500, true), (2_500, false)] {
+            let group = (0..events).map(|_| {
+                let mut accept = event(LARKSPUR);
+                accept.event.reference.clone_from(&reference);
+                accept
+            });
+            world.store.accept(group.collect()).await.unwrap();
+            assert_eq!(told().await, announced, "{events} {reference:?}");
+        }
+    }
 }

@@ -289,10 +289,7 @@ impl Lanes {
                     lane.place = Place::AtThreshold { held, since };
                     self.at_threshold.insert((held, since, endpoint));
                 }
-                Leave::AtShare => {
-                    lane.place = Place::AtShare { held, since };
-                    self.at_share.insert((held, since, endpoint));
-                }
+                Leave::AtShare => self.next_turn(endpoint),
             }
             self.parked_ever += 1;
         }
@@ -335,8 +332,8 @@ impl Lanes {
         }
     }
 
-    /// Where a lane that has just started one waits for the next: in the ring, or among those that time out, where
-    /// the one that holds the fewest slots comes first.
+    /// Where a lane waits that has more to start: in the ring, or if it times out among those that do, where the one
+    /// that holds the fewest slots comes first.
     fn next_turn(&mut self, endpoint: EndpointId) {
         match self.lanes.get_mut(&endpoint) {
             Some(lane) if lane.pace == Pace::Slow => {

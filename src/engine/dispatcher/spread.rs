@@ -11,8 +11,8 @@
 use std::time::Duration;
 use tidings_core::time::Timestamp;
 
-/// From one start to the next at least, as far as the runtime's timer goes. Two at a time are hardly noticed; thirty-two
-/// doubled the p99 of others.
+/// From some starts to the next at least: the runtime's timer goes by milliseconds. Few at a time: thirty-two made the p99
+/// of others nearly twice that of two.
 const SHORTEST: Duration = Duration::from_millis(2);
 /// In which time all that may be in flight are started.
 const ALL: Duration = Duration::from_secs(2);

@@ -2,9 +2,9 @@
 //! no room, and those that are tried again.
 //!
 //! That index begins with the endpoint: written at once, an event for a hundred saturated endpoints, or their hundred
-//! timeouts, would dirty a page for each of them, and every accept would wait for it. So such a row is stored as *set aside* (state 1 of
-//! lease epoch 0, which no node ever has), kept here by endpoint and time, and moved to the index later, many of an
-//! endpoint together. Who asks for what is due finds both: claims read rows from here by their key, sweeps move them
+//! timeouts, would dirty a page for each of them, and every accept would wait for it. So such a row is stored as *set
+//! aside* (state 1 of lease epoch 0, which no node ever has), kept here by endpoint and time, and moved to the index
+//! later, many of an endpoint together. Who asks for what is due finds both: claims read rows from here by their key, sweeps move them
 //! first. The log shows them as due.
 //!
 //! The set is bounded: what comes when it is full goes to the index at once. After a crash or a rollback it is read

@@ -25,7 +25,8 @@ pub(super) struct Statements<'c> {
     /// Remembers a key: organization, key, content, event, used at.
     pub insert_key: Statement<'c>,
     /// Ends a claim: event, endpoint, epoch, fence, then state, due at (or as it was), rested at, attempts and
-    /// failures (or as they were), and the epoch if it is another now. A delivered one that was being sent again is not cancelled but delivered.
+    /// failures (or as they were), and the epoch if it is another now. A
+    /// delivered one that was being sent again is not cancelled but delivered.
     pub settle: Statement<'c>,
     /// An attempt, once.
     pub insert_attempt: Statement<'c>,

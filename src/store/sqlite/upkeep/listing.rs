@@ -110,16 +110,18 @@ impl Listing {
         self.notes = Rows::default();
     }
 
-    /// Whether rows of this event are noted, and there is a place for one more.
-    fn notes(&mut self, event: i64) -> bool {
-        if self.noted_after.is_none_or(|after| event <= after) {
+    /// Notes rows of an event if that is done now; answers whether there is enough for a batch since.
+    fn note(&mut self, event: EventId, add: impl FnOnce(&mut Rows)) -> bool {
+        if self.noted_after.is_none_or(|after| event.raw() <= after) {
             return false;
         }
-        if self.notes.len() >= NOTED {
+        let before = self.notes.len();
+        if before >= NOTED {
             self.forget_notes();
             return false;
         }
-        true
+        add(&mut self.notes);
+        before < ENOUGH && self.notes.len() >= ENOUGH
     }
 }
 
@@ -130,16 +132,14 @@ pub(in super::super) fn note_event(
     event: EventId,
     reference: Option<&str>,
 ) {
-    let listing = &mut step.memory.chores.listing;
-    if listing.notes(event.raw()) {
-        listing.notes.events.push((organization.get(), event.raw()));
-        if let Some(reference) = reference {
-            let row = (organization.get(), reference.to_owned(), event.raw());
-            listing.notes.references.push(row);
-        }
-        if listing.notes.len() == ENOUGH {
-            step.leaves_upkeep();
-        }
+    let (owner, id) = (organization.get(), event.raw());
+    let enough = step.memory.chores.listing.note(event, |notes| {
+        notes.events.push((owner, id));
+        let reference = reference.map(|reference| (owner, reference.to_owned(), id));
+        notes.references.extend(reference);
+    });
+    if enough {
+        step.leaves_upkeep();
     }
 }
 
@@ -149,15 +149,13 @@ pub(in super::super) fn note_delivery(
     endpoint: EndpointId,
     event: EventId,
 ) -> Result<(), StoreError> {
+    let row = (endpoint.raw(), event.raw());
     let listing = &mut step.memory.chores.listing;
     if event.raw() <= listing.collected_to {
-        return list_delivery(step.connection(), endpoint.raw(), event.raw());
+        return list_delivery(step.connection(), row.0, row.1);
     }
-    if listing.notes(event.raw()) {
-        listing.notes.deliveries.push((endpoint.raw(), event.raw()));
-        if listing.notes.len() == ENOUGH {
-            step.leaves_upkeep();
-        }
+    if listing.note(event, |notes| notes.deliveries.push(row)) {
+        step.leaves_upkeep();
     }
     Ok(())
 }
@@ -169,7 +167,7 @@ pub(super) fn step(step: &mut Step<'_, '_>, now: Timestamp) -> Result<Upkeep, St
     let mut batch = match listing.batch.take() {
         Some(batch) => batch,
         None => {
-            if now.since(listing.collected_at) < LAG && listing.notes.len() < ENOUGH {
+            if listing.waits_for_more(now) {
                 return Ok(Upkeep::Idle);
             }
             let Some(batch) = listing.collect(sql)? else {
@@ -191,6 +189,14 @@ pub(super) fn step(step: &mut Step<'_, '_>, now: Timestamp) -> Result<Upkeep, St
 }
 
 impl Listing {
+    /// Whether a batch would be small now and larger in a moment. What was not noted never waits: it can be much.
+    fn waits_for_more(&self, now: Timestamp) -> bool {
+        self.noted_after
+            .is_some_and(|after| after <= self.listed_to)
+            && self.notes.len() < ENOUGH
+            && now.since(self.collected_at) < LAG
+    }
+
     /// The next batch: of what is in the tables and was not noted, then of the notes.
     fn collect(&mut self, sql: &Connection) -> Result<Option<Batch>, StoreError> {
         let noted_after = match self.noted_after {
@@ -202,10 +208,11 @@ impl Listing {
                 *self.noted_after.insert(newest.unwrap_or(0))
             }
         };
-        if self.listed_to < noted_after
-            && let Some(batch) = read(sql, self.listed_to, noted_after)?
-        {
-            return Ok(Some(batch));
+        if self.listed_to < noted_after {
+            if let Some(batch) = read(sql, self.listed_to, noted_after)? {
+                return Ok(Some(batch));
+            }
+            self.listed_to = noted_after;
         }
         let Some((_, newest)) = self.notes.events.last() else {
             return Ok(None);
