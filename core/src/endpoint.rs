@@ -7,7 +7,7 @@ use crate::limits::{CUSTOM_HEADER_VALUE, CUSTOM_HEADERS};
 
 /// Custom headers of an endpoint: sent with every request, after ours, never in their place.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
-pub struct CustomHeaders(Vec<(String, String)>);
+pub struct CustomHeaders(Box<[(String, String)]>);
 
 /// Why custom headers are refused. `name` is as given, cut to 64 characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -143,12 +143,12 @@ impl CustomHeaders {
             }
             kept.push((lower, value));
         }
-        Ok(Self(kept))
+        Ok(Self(kept.into()))
     }
 
     /// Headers that were checked when they were stored.
-    pub const fn stored(headers: Vec<(String, String)>) -> Self {
-        Self(headers)
+    pub fn stored(headers: Vec<(String, String)>) -> Self {
+        Self(headers.into())
     }
 
     /// Names (lower case) and values, in the order given.

@@ -15,7 +15,7 @@ use tidings_core::organization::{AddOns, Organization, Switch};
 use tidings_core::secret::{Overlap, Secret, Secrets};
 use tidings_core::time::Timestamp;
 
-/// An endpoint as it is now.
+/// An endpoint as it is now. All of them are in memory, so each part is as small as it can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// Its id.
@@ -25,9 +25,9 @@ pub struct Endpoint {
     /// Where requests go.
     pub url: TargetUrl,
     /// The administrator's words for it; may be empty.
-    pub description: String,
+    pub description: Box<str>,
     /// The chosen types, each once.
-    pub event_types: Vec<WireType>,
+    pub event_types: Box<[WireType]>,
     /// The administrator's switch.
     pub switch: Switch,
     /// Custom headers.

@@ -60,8 +60,6 @@ struct Held {
 /// Endpoints that are remembered as slow; then the one that has been the longest counts as any other until its next
 /// try times out.
 const SLOW_REMEMBERED: usize = 16_384;
-/// An endpoint that times out takes more from the store once a part of what it holds has room again, this part.
-const SLOW_AT_ONCE: usize = 4;
 
 /// Room taken by one delivery; given back when dropped.
 #[derive(Debug)]
@@ -159,8 +157,7 @@ impl Room {
     }
 
     /// How many more deliveries of `endpoint` from the store should be claimed now, their bodies left aside: as many as would
-    /// find room. One that times out comes for several at a time, since each claim and each result writes a page that is
-    /// its own.
+    /// find room.
     pub fn left(&self, endpoint: EndpointId) -> usize {
         let used = self.used();
         let Held { load: held, slow } = used.held(endpoint);
@@ -172,14 +169,7 @@ impl Room {
         };
         let in_all = more(self.all, used.all);
         match slow {
-            true => {
-                let left = in_all.min(more(self.all.half(), used.slow));
-                if left.saturating_mul(SLOW_AT_ONCE) < held.deliveries {
-                    0
-                } else {
-                    left
-                }
-            }
+            true => in_all.min(more(self.all.half(), used.slow)),
             false => in_all,
         }
     }

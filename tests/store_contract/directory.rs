@@ -272,7 +272,7 @@ async fn a_patch_changes_what_it_names_and_versions_what_is_sent() {
     let mut chosen = stored.event_types.clone();
     chosen.sort();
     assert_eq!(
-        chosen,
+        *chosen,
         [wire("campaign.updated"), wire("project.public.updated")]
     );
 }

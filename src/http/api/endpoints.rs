@@ -49,7 +49,7 @@ fn show(endpoint: &Endpoint, sending: Option<Sending>, caller: &Caller) -> Endpo
         id: endpoint.id.to_string(),
         organization_id: endpoint.organization.get(),
         url: url(&endpoint.url, Audience::of(caller)),
-        description: endpoint.description.clone(),
+        description: endpoint.description.to_string(),
         event_types: endpoint
             .event_types
             .iter()

@@ -33,8 +33,17 @@ pub struct Shared(RwLock<Tables>);
 pub struct SealedSecrets {
     /// The newest.
     pub newest: Box<[u8]>,
-    /// The one before, and the end of its overlap.
-    pub older: Option<(Box<[u8]>, Timestamp)>,
+    /// The one before. Few endpoints have one: boxed, so that the others hold no space for it.
+    pub older: Option<Box<SealedOlder>>,
+}
+
+/// A secret whose overlap runs, as it is stored.
+#[derive(Debug, Clone)]
+pub struct SealedOlder {
+    /// The secret.
+    pub secret: Box<[u8]>,
+    /// The end of its overlap.
+    pub until: Timestamp,
 }
 
 /// The directory. See the module.

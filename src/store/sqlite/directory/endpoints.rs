@@ -46,7 +46,7 @@ pub fn create(
         id,
         organization: owner,
         url: new.url,
-        description: new.description,
+        description: new.description.into(),
         event_types: interned(step, new.event_types),
         switch: new.switch,
         headers: new.headers,
@@ -201,7 +201,7 @@ fn patched(step: &Step<'_, '_>, before: &Endpoint, patch: EndpointPatch) -> Endp
         record.url = url;
     }
     if let Some(description) = patch.description {
-        record.description = description;
+        record.description = description.into();
     }
     if let Some(event_types) = patch.event_types {
         record.event_types = interned(step, event_types);
@@ -218,7 +218,7 @@ fn patched(step: &Step<'_, '_>, before: &Endpoint, patch: EndpointPatch) -> Endp
 }
 
 /// The same types, sharing the catalogue's texts: many endpoints choose the same few.
-fn interned(step: &Step<'_, '_>, chosen: Vec<WireType>) -> Vec<WireType> {
+fn interned(step: &Step<'_, '_>, chosen: Vec<WireType>) -> Box<[WireType]> {
     let types = &step.tables.types;
     chosen
         .into_iter()

@@ -2,7 +2,7 @@
 
 use super::super::seal::{MasterKey, Place, SealError};
 use super::super::step::Step;
-use super::super::tables::SealedSecrets;
+use super::super::tables::{SealedOlder, SealedSecrets};
 use super::audit::Act;
 use super::endpoints::{find, seen};
 use super::sealing_failed;
@@ -26,9 +26,9 @@ pub fn open(
     };
     let newest = secret(Place::NewestSecret(owner, id), &sealed.newest)?;
     let older = match &sealed.older {
-        Some((sealed, until)) => Some(OlderSecret {
-            secret: secret(Place::OlderSecret(owner, id), sealed)?,
-            until: *until,
+        Some(older) => Some(OlderSecret {
+            secret: secret(Place::OlderSecret(owner, id), &older.secret)?,
+            until: older.until,
         }),
         None => None,
     };
@@ -104,7 +104,10 @@ fn store(
         older: match pair.older(step.now) {
             Some(older) => {
                 let place = Place::OlderSecret(owner, id);
-                Some((seal(place, &older.secret)?, older.until))
+                Some(Box::new(SealedOlder {
+                    secret: seal(place, &older.secret)?,
+                    until: older.until,
+                }))
             }
             None => None,
         },
@@ -122,8 +125,8 @@ fn store(
         .execute(params![
             id.raw(),
             sealed.newest,
-            sealed.older.as_ref().map(|(older, _)| older),
-            sealed.older.as_ref().map(|(_, until)| until.as_micros()),
+            sealed.older.as_ref().map(|older| &older.secret),
+            sealed.older.as_ref().map(|older| older.until.as_micros()),
             record.version,
             record.updated_at.as_micros(),
         ])?;

@@ -128,7 +128,6 @@ impl Chosen<'_> {
                 Some((owner, _)) if owner < endpoint => {}
                 later => {
                     self.ahead = later;
-                    found.shrink_to_fit();
                     return Ok(found);
                 }
             }

@@ -2,7 +2,7 @@
 //!
 //! A value that the schema's checks let through but a type does not hold is damage, not a default.
 
-use super::SealedSecrets;
+use super::{SealedOlder, SealedSecrets};
 use crate::store::directory::Endpoint;
 use rusqlite::types::Type;
 use rusqlite::{Result, Row};
@@ -48,7 +48,7 @@ pub fn endpoint(row: &Row<'_>, event_types: Vec<WireType>) -> Result<(Endpoint, 
         url: TargetUrl::from_stored(row.get_ref(2)?.as_str()?)
             .map_err(|error| damaged(2, Type::Text, error))?,
         description: row.get(3)?,
-        event_types,
+        event_types: event_types.into(),
         headers: CustomHeaders::stored(headers(row, 4)?),
         switch: Switch::from_bool(row.get(5)?),
         version: row.get(6)?,
@@ -58,10 +58,10 @@ pub fn endpoint(row: &Row<'_>, event_types: Vec<WireType>) -> Result<(Endpoint, 
     let secrets = SealedSecrets {
         newest: row.get_ref(9)?.as_blob()?.into(),
         older: match row.get::<_, Option<i64>>(11)? {
-            Some(until) => Some((
-                row.get_ref(10)?.as_blob()?.into(),
-                Timestamp::from_micros(until),
-            )),
+            Some(until) => Some(Box::new(SealedOlder {
+                secret: row.get_ref(10)?.as_blob()?.into(),
+                until: Timestamp::from_micros(until),
+            })),
             None => None,
         },
     };

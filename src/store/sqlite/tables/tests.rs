@@ -41,7 +41,7 @@ fn put(tables: &mut Tables, id: i64, owner: i64, switch: Switch, types: &[&str])
         id: EndpointId::from_raw(id),
         organization: OrganizationId::new(owner).unwrap(),
         url: TargetUrl::from_stored("https://receiver.example/hook").unwrap(),
-        description: String::new(),
+        description: Box::default(),
         event_types: types
             .iter()
             .map(|text| WireType::parse(text).unwrap())
