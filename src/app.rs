@@ -11,10 +11,12 @@ use crate::engine::{Drained, Engine, EngineParts};
 use crate::http::{self, Api, ApiParts, BodyPace, ConnectionLimits};
 use crate::runtime::Delivering;
 use crate::store::directory::{Directory, NewKey, PageRequest, Scope};
+use crate::store::postgres::{self, Address, AddressError};
 use crate::store::queue::Queue as _;
 use crate::store::room::Room;
-use crate::store::sqlite::seal::{MASTER_KEY_FILE, MasterKey, MasterKeyError};
-use crate::store::sqlite::{self, Options, SqliteStore};
+use crate::store::seal::{MASTER_KEY_FILE, MasterKey, MasterKeyError};
+use crate::store::sql::SqlStore;
+use crate::store::sqlite::{self, Options};
 use crate::store::{Actor, Reach, Store, StoreError, handover};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -56,6 +58,14 @@ pub enum AppError {
         /// Where the key should lie.
         key: PathBuf,
     },
+    /// Several nodes share one key, so each must be given it.
+    #[error(
+        "with database_url every node needs the same master key: set master_key or master_key_file (openssl rand -hex 32 makes one)"
+    )]
+    MasterKeyUnset,
+    /// The database's address is none.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// The data directory cannot be made.
     #[error("cannot make the data directory {what}; choose another with `data`")]
     DataDirectory {
@@ -105,7 +115,7 @@ pub enum AppError {
 pub struct App {
     address: SocketAddr,
     first_key: Option<KeyText>,
-    store: Arc<SqliteStore>,
+    store: Arc<SqlStore>,
     engine: Engine,
     /// Where the engine runs; ends with this.
     _delivering: Delivering,
@@ -177,6 +187,11 @@ impl App {
         self.address
     }
 
+    /// Where the data is: a directory, or a database.
+    pub fn location(&self) -> impl std::fmt::Display {
+        self.store.location().display()
+    }
+
     /// The operator key made at the very first start; shown once.
     pub const fn first_key(&self) -> Option<&KeyText> {
         self.first_key.as_ref()
@@ -222,15 +237,11 @@ fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
     Ok((listener, address))
 }
 
-fn sender(
-    settings: &Settings,
-    clock: &Clock,
-    store: &Arc<SqliteStore>,
-) -> Result<Sender, AppError> {
+fn sender(settings: &Settings, clock: &Clock, store: &Arc<SqlStore>) -> Result<Sender, AppError> {
     let extra_ca = settings
         .extra_ca
         .as_deref()
-        .map(read_certificates)
+        .map(|path| read_certificates("egress.extra_ca", path))
         .transpose()?;
     Ok(Sender::new(SenderParts {
         directory: Arc::clone(store) as Arc<dyn Directory>,
@@ -247,7 +258,22 @@ fn open_store(
     settings: &Settings,
     clock: &Clock,
     handover: handover::Handover,
-) -> Result<Arc<SqliteStore>, AppError> {
+) -> Result<Arc<SqlStore>, AppError> {
+    if let Some(database) = &settings.database {
+        let authorities = database
+            .authorities
+            .as_deref()
+            .map(|path| read_certificates("database_ca", path))
+            .transpose()?;
+        return Ok(postgres::open(postgres::Options {
+            address: Address::parse(&database.url, &authorities.unwrap_or_default())?,
+            node: database.node.clone(),
+            clock: clock.clone(),
+            handover,
+            key: shared_master_key(settings)?,
+            unsafe_durability: database.unsafe_durability,
+        })?);
+    }
     sqlite::make_directory(&settings.data).map_err(|error| match error {
         StoreError::Io { what } => AppError::DataDirectory { what },
         other => AppError::Store(other),
@@ -257,12 +283,21 @@ fn open_store(
         KeySource::File(path) => MasterKey::read(path)?,
         KeySource::Absent => own_master_key(&settings.data)?,
     };
-    Ok(SqliteStore::open(Options {
+    Ok(sqlite::open(Options {
         directory: settings.data.clone(),
         clock: clock.clone(),
         handover,
         key: master_key,
     })?)
+}
+
+/// The key of several nodes, which none of them may make for itself.
+fn shared_master_key(settings: &Settings) -> Result<MasterKey, AppError> {
+    match &settings.master_key {
+        KeySource::Text(text) => Ok(MasterKey::parse(text)?),
+        KeySource::File(path) => Ok(MasterKey::read(path)?),
+        KeySource::Absent => Err(AppError::MasterKeyUnset),
+    }
 }
 
 /// The key beside the data; made when there is no data yet, never for data that another key has sealed.
@@ -282,10 +317,7 @@ fn own_master_key(data: &Path) -> Result<MasterKey, AppError> {
 }
 
 /// Makes sure that there is a way in: the preset key, or on an empty store a new one, answered to be shown once.
-async fn operator_key(
-    settings: &Settings,
-    store: &SqliteStore,
-) -> Result<Option<KeyText>, AppError> {
+async fn operator_key(settings: &Settings, store: &SqlStore) -> Result<Option<KeyText>, AppError> {
     let preset = match &settings.operator_key {
         KeySource::Text(text) => Some(Zeroizing::new(text.trim().to_owned())),
         KeySource::File(path) => Some(read_text("operator_key_file", path)?),
@@ -346,11 +378,12 @@ fn read_text(setting: &'static str, path: &Path) -> Result<Zeroizing<String>, Ap
 }
 
 fn read_certificates(
+    setting: &'static str,
     path: &Path,
 ) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, AppError> {
     use rustls::pki_types::pem::PemObject as _;
     let fail = |problem: std::io::Error| AppError::File {
-        setting: "egress.extra_ca",
+        setting,
         path: path.to_owned(),
         problem,
     };

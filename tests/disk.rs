@@ -40,8 +40,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tidings::clock::Clock;
 use tidings::store::room::Room;
-use tidings::store::sqlite::seal::MasterKey;
-use tidings::store::sqlite::{Options, SqliteStore};
+use tidings::store::seal::MasterKey;
+use tidings::store::sqlite::{self, Options};
 use witness::Witness;
 
 const PRODUCERS: u64 = 4;
@@ -138,7 +138,7 @@ fn stored(data: &Path) -> HashSet<u64> {
 /// Opens the store on an image as a start after a cut does, and closes it; says what is wrong with it, if anything.
 fn open(data: &Path) -> Result<(), String> {
     let (handover, engine) = tidings::store::handover::channel(Room::new(1_000, 1 << 26));
-    let store = SqliteStore::open(Options {
+    let store = sqlite::open(Options {
         directory: data.to_owned(),
         clock: Clock::system(),
         handover,

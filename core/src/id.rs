@@ -289,16 +289,61 @@ impl fmt::Display for AttemptId {
     }
 }
 
+/// Which ids a node gives, so that those of nodes on one database never meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stripe(Option<u8>);
+
+impl Stripe {
+    /// Nodes that can give ids beside each other.
+    pub const NODES: u8 = 64;
+    /// Of the only node: all ids are its own.
+    pub const ALONE: Self = Self(None);
+
+    /// Of the node with this number, below [`Stripe::NODES`]; `None` for any other.
+    pub const fn of(number: u8) -> Option<Self> {
+        if number < Self::NODES {
+            Some(Self(Some(number)))
+        } else {
+            None
+        }
+    }
+
+    /// The smallest id of the stripe that is not below `id`.
+    fn at_or_above(self, id: i64) -> i64 {
+        let Some(number) = self.0 else { return id };
+        let ahead = (i64::from(number) - id).rem_euclid(i64::from(Self::NODES));
+        id.saturating_add(ahead)
+    }
+}
+
 /// Gives growing raw ids. One per store writer; `last` is read back from the store at start.
 #[derive(Debug, Clone)]
 pub struct IdSource {
     last: i64,
+    stripe: Stripe,
 }
 
 impl IdSource {
     /// Starts above `last`, the largest id the store holds (0 for an empty one).
     pub const fn above(last: i64) -> Self {
-        Self { last }
+        Self::striped(last, Stripe::ALONE)
+    }
+
+    /// As [`IdSource::above`], for one node of several.
+    pub const fn striped(last: i64, stripe: Stripe) -> Self {
+        Self { last, stripe }
+    }
+
+    /// From now on gives the ids of this stripe.
+    pub const fn restripe(&mut self, stripe: Stripe) {
+        self.stripe = stripe;
+    }
+
+    /// From now on gives ids above `id`, which another node gave.
+    pub const fn pass(&mut self, id: i64) {
+        if self.last < id {
+            self.last = id;
+        }
     }
 
     /// The next id: at `now`, and above every one before it, whatever the clock did.
@@ -307,7 +352,8 @@ impl IdSource {
         // The top low bit stays clear, so that a millisecond has room for steps above a random start.
         let fresh = (millis << LOW_BITS) | i64::from(random & ((1 << (LOW_BITS - 1)) - 1));
         let step = 1 + i64::from(random >> 27);
-        self.last = fresh.max(self.last.saturating_add(step));
+        let wanted = fresh.max(self.last.saturating_add(step));
+        self.last = self.stripe.at_or_above(wanted);
         self.last
     }
 }
@@ -331,6 +377,26 @@ mod tests {
         for id in ids {
             assert_eq!(id.to_string().parse::<EventId>().unwrap(), id);
         }
+    }
+
+    #[test]
+    fn ids_of_two_nodes_never_meet() {
+        let now = Timestamp::from_millis(1_767_225_600_000);
+        let mut given = std::collections::HashSet::new();
+        for number in [0, 1, Stripe::NODES - 1] {
+            let mut source = IdSource::striped(0, Stripe::of(number).unwrap());
+            let mut last = 0;
+            for _ in 0..1_000 {
+                // The same random bits on every node: only the stripe tells them apart.
+                let id = source.next(now, 12_345);
+                assert!(id > last);
+                last = id;
+                assert!(given.insert(id));
+            }
+            source.pass(last + 1_000_000);
+            assert!(source.next(now, 1) > last + 1_000_000);
+        }
+        assert_eq!(Stripe::of(Stripe::NODES), None);
     }
 
     #[test]

@@ -31,7 +31,10 @@ impl Failure {
                 StoreError::Locked { .. }
                 | StoreError::TooNew { .. }
                 | StoreError::Damaged { .. }
-                | StoreError::WrongMasterKey { .. },
+                | StoreError::WrongMasterKey { .. }
+                | StoreError::Unsuitable { .. }
+                | StoreError::Unreachable { .. }
+                | StoreError::Replaced { .. },
             ) => 78,
             Self::Store(_) | Self::Failed(_) => 1,
         }

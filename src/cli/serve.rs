@@ -67,12 +67,12 @@ pub fn run(args: ServeArgs) -> Result<(), Failure> {
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let stop = Stop::listen()?;
-    let data = settings.data.display().to_string();
     let app = App::start(settings, Clock::system()).await?;
     note(&format!(
-        "Tidings {} serves http://{} (data in {data})",
+        "Tidings {} serves http://{} (data in {})",
         env!("CARGO_PKG_VERSION"),
-        app.address()
+        app.address(),
+        app.location()
     ));
     if let Some(key) = app.first_key() {
         note("The operator's API key, shown this once:");

@@ -68,6 +68,38 @@ settings![
         "Data directory of the embedded store; made when missing"
     ),
     (
+        "database_url",
+        "TIDINGS_DATABASE_URL",
+        Secret,
+        "",
+        "postgres://user:password@host:5432/database, sslmode=require for TLS",
+        "PostgreSQL instead of the embedded store: for several nodes on the same data"
+    ),
+    (
+        "database_ca",
+        "TIDINGS_DATABASE_CA",
+        Single,
+        "",
+        "a PEM file",
+        "Further root certificates for the database's TLS"
+    ),
+    (
+        "node",
+        "TIDINGS_NODE",
+        Single,
+        "",
+        "1 to 64 characters",
+        "This node's name among those on the same database; the host's name and the port otherwise"
+    ),
+    (
+        "unsafe_durability",
+        "TIDINGS_UNSAFE_DURABILITY",
+        Single,
+        "false",
+        "true or false",
+        "Whether a database that may forget what it confirmed is taken all the same"
+    ),
+    (
         "signature_header",
         "TIDINGS_SIGNATURE_HEADER",
         Single,

@@ -13,8 +13,10 @@ use zeroize::Zeroizing;
 pub struct Settings {
     /// Where the API listens.
     pub listen: SocketAddr,
-    /// The data directory.
+    /// The data directory of the embedded store.
     pub data: PathBuf,
+    /// The database, where it is not the embedded one.
+    pub database: Option<DatabaseSettings>,
     /// The header of W14.
     pub signature_header: String,
     /// Where requests may go.
@@ -37,6 +39,24 @@ pub struct Settings {
     pub connections_per_address: usize,
     /// What is logged, and how.
     pub telemetry: Telemetry,
+}
+
+/// PostgreSQL instead of the embedded store.
+pub struct DatabaseSettings {
+    /// Where it is, with what opens it.
+    pub url: Zeroizing<String>,
+    /// Further root certificates for its TLS.
+    pub authorities: Option<PathBuf>,
+    /// This node's name.
+    pub node: String,
+    /// Whether one that may forget what it confirmed is taken.
+    pub unsafe_durability: bool,
+}
+
+impl std::fmt::Debug for DatabaseSettings {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "DatabaseSettings(…, node {})", self.node)
+    }
 }
 
 /// Where a key comes from.
@@ -77,6 +97,9 @@ static UNLISTED: Setting = Setting {
     allowed: "nothing",
     help: "",
 };
+
+/// Bytes of a node's name.
+const NODE_NAME: usize = 64;
 
 struct Values<'a>(&'a BTreeMap<&'static str, Resolved>);
 
@@ -166,6 +189,7 @@ impl Settings {
             data: values
                 .path("data")
                 .ok_or_else(|| values.invalid("data", "a directory is needed"))?,
+            database: database(&values)?,
             signature_header: header_name(&values)?,
             egress: egress(&values)?,
             extra_ca: values.path("egress.extra_ca"),
@@ -199,6 +223,33 @@ impl Settings {
         }
         out
     }
+}
+
+fn database(values: &Values<'_>) -> Result<Option<DatabaseSettings>, ConfigError> {
+    let url = Zeroizing::new(values.text("database_url"));
+    let unsafe_durability = values.parsed("unsafe_durability")?;
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let listen: SocketAddr = values.parsed("listen")?;
+    let node = Some(values.text("node"))
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| {
+            let host = rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned();
+            format!("{host}:{}", listen.port())
+        });
+    if node.len() > NODE_NAME || node.chars().any(char::is_control) {
+        return Err(values.invalid("node", "too long, or with control characters"));
+    }
+    Ok(Some(DatabaseSettings {
+        url,
+        authorities: values.path("database_ca"),
+        node,
+        unsafe_durability,
+    }))
 }
 
 fn header_name(values: &Values<'_>) -> Result<String, ConfigError> {

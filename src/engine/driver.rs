@@ -210,8 +210,11 @@ impl<T: Transport> Driver<'_, T> {
     }
 }
 
-/// The endpoint, if the delivery may be sent to it now; a test send may while it is switched off.
+/// The endpoint, if this node still holds the delivery and it may be sent now; a test send may while it is switched off.
 fn admit(store: &dyn Store, job: &Job) -> Option<Arc<Endpoint>> {
+    if !store.holds(job.lease) {
+        return None;
+    }
     let id = job.delivery.endpoint;
     match (Directory::sending(store, id)?, job.progress.round) {
         (Sending::Open, _) | (Sending::Off, Round::Test) => store.endpoint(id),

@@ -136,6 +136,7 @@ codes! {
     Internal = 500 "internal" "A fault of ours",
     Overloaded = 503 "overloaded" "Too busy",
     StorageFull = 503 "storage_full" "The disk is full",
+    DatabaseUnreachable = 503 "database_unreachable" "The database does not answer",
     Stopping = 503 "stopping" "The server is stopping",
     Damaged = 503 "damaged" "The store cannot be written",
 }

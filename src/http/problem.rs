@@ -242,11 +242,18 @@ impl From<StoreError> for Problem {
                 "The disk is full: nothing was stored. Try again when there is space.",
             ),
             StoreError::Overloaded => Self::busy(),
+            StoreError::Unreachable { .. } => {
+                tracing::warn!(%error, "a request was refused");
+                retried(
+                    Code::DatabaseUnreachable,
+                    "The database does not answer: the event is not acknowledged. Try again, with the same idempotency key.",
+                )
+            }
             StoreError::Closed => retried(
                 Code::Stopping,
                 "The server is stopping: nothing was stored. Try again.",
             ),
-            StoreError::Damaged { .. } | StoreError::Io { .. } => {
+            StoreError::Damaged { .. } | StoreError::Io { .. } | StoreError::Replaced { .. } => {
                 tracing::error!(%error, "the store failed");
                 retried(
                     Code::Damaged,
@@ -256,6 +263,7 @@ impl From<StoreError> for Problem {
             StoreError::Locked { .. }
             | StoreError::TooNew { .. }
             | StoreError::WrongMasterKey { .. }
+            | StoreError::Unsuitable { .. }
             | StoreError::Internal { .. } => Self::internal(&error),
         }
     }

@@ -10,11 +10,14 @@
 pub mod directory;
 pub mod handover;
 pub mod log;
+pub mod postgres;
 pub mod queue;
 pub mod room;
+pub mod seal;
+pub mod sql;
 pub mod sqlite;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tidings_core::id::OrganizationId;
 
 /// Everything a store does.
@@ -109,6 +112,28 @@ pub enum StoreError {
         /// The database file.
         path: PathBuf,
     },
+    /// The database does not answer, or not as one that takes events: a restart, a failover, a broken network.
+    #[error("the database cannot be reached ({what})")]
+    Unreachable {
+        /// What happened.
+        what: String,
+    },
+    /// The database is not one to keep events in.
+    #[error("the database {location} cannot be used: {what}")]
+    Unsuitable {
+        /// Which.
+        location: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// Another process runs under this node's name.
+    #[error("another process on {location} runs under the name of this node, `{node}`: give each its own (setting `node`)", location = location.display())]
+    Replaced {
+        /// The database.
+        location: PathBuf,
+        /// The name.
+        node: String,
+    },
     /// The file system failed; durability can no longer be promised.
     #[error("writing to the disk failed ({what}); nothing after this point is stored")]
     Io {
@@ -121,4 +146,25 @@ pub enum StoreError {
         /// The database's words; for the log, never for an answer.
         what: String,
     },
+}
+
+impl StoreError {
+    /// This error, said of the database at `file`.
+    #[must_use]
+    fn located(mut self, file: &Path) -> Self {
+        if let Self::Damaged { path, .. } = &mut self
+            && path.as_os_str().is_empty()
+        {
+            file.clone_into(path);
+        }
+        self
+    }
+
+    /// Whether nothing may be written after this: what is on disk is no longer known.
+    const fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Io { .. } | Self::Damaged { .. } | Self::Replaced { .. }
+        )
+    }
 }

@@ -295,6 +295,10 @@ pub trait Queue: Send + Sync {
     /// Nothing was changed.
     async fn recover(&self, now: Timestamp) -> Result<usize, StoreError>;
 
+    /// Whether a claim may still be acted on: the node's life that made it goes on, and its view of what may be sent is
+    /// fresh. Asked right before an attempt starts.
+    fn holds(&self, lease: Lease) -> bool;
+
     /// Writes out what is pending and closes; later calls answer [`StoreError::Closed`].
     async fn close(&self);
 }

@@ -16,8 +16,9 @@ use tidings::store::directory::{Directory as _, NewKey, Scope};
 use tidings::store::handover::{self, Receiver};
 use tidings::store::queue::{AttemptRecord, Change, Job, Queue as _, Settlement, Timing};
 use tidings::store::room::Room;
-use tidings::store::sqlite::seal::MasterKey;
-use tidings::store::sqlite::{Options, SqliteStore};
+use tidings::store::seal::MasterKey;
+use tidings::store::sql::SqlStore;
+use tidings::store::sqlite::{self, Options};
 use tidings::store::{Actor, Store};
 use tidings_core::address::EgressRules;
 use tidings_core::api_key::{KeyKind, KeyText};
@@ -37,7 +38,7 @@ pub const RIVERSIDE: i64 = 9_001;
 pub struct World {
     pub address: SocketAddr,
     pub clock: Clock,
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<SqlStore>,
     /// What the stub's receivers answer.
     pub status: Arc<AtomicU16>,
     pub operator: String,
@@ -116,7 +117,7 @@ impl World {
     pub async fn with(clock: Clock, pace: BodyPace, limits: ConnectionLimits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (handover, engine) = handover::channel(Room::new(1_000, 64 << 20));
-        let store = SqliteStore::open(Options {
+        let store = sqlite::open(Options {
             directory: folder.path().to_owned(),
             clock: clock.clone(),
             handover,
@@ -294,7 +295,7 @@ pub fn organization(id: i64) -> OrganizationId {
 /// Settles everything that is handed over, with the status that is set.
 async fn settle_all(
     mut engine: Receiver,
-    store: Arc<SqliteStore>,
+    store: Arc<SqlStore>,
     clock: Clock,
     status: Arc<AtomicU16>,
 ) {

@@ -16,8 +16,9 @@ use tidings::store::directory::{
 use tidings::store::handover::{self, Receiver};
 use tidings::store::queue::{Accept, Accepted, Answer, AttemptRecord, Job, Queue, Timing};
 use tidings::store::room::Room;
-use tidings::store::sqlite::seal::MasterKey;
-use tidings::store::sqlite::{Options, SqliteStore};
+use tidings::store::seal::MasterKey;
+use tidings::store::sql::SqlStore;
+use tidings::store::sqlite::{self, Options};
 use tidings_core::address::TargetUrl;
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event::{NewEvent, Publicity};
@@ -50,7 +51,7 @@ pub struct Script {
 }
 
 pub struct World {
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<SqlStore>,
     receiver: Option<Receiver>,
     script: Arc<Script>,
     seen: mpsc::Receiver<DeliveryId>,
@@ -231,7 +232,7 @@ impl World {
     }
 }
 
-fn open(folder: &Path, clock: &Clock) -> (Arc<SqliteStore>, Receiver) {
+fn open(folder: &Path, clock: &Clock) -> (Arc<SqlStore>, Receiver) {
     let (handover, receiver) = handover::channel(Room::new(1_000, 64 << 20));
     let options = Options {
         directory: folder.to_owned(),
@@ -239,7 +240,7 @@ fn open(folder: &Path, clock: &Clock) -> (Arc<SqliteStore>, Receiver) {
         handover,
         key: MasterKey::from_bytes([7; 32]),
     };
-    (SqliteStore::open(options).unwrap(), receiver)
+    (sqlite::open(options).unwrap(), receiver)
 }
 
 pub fn organization() -> OrganizationId {

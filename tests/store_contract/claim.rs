@@ -165,13 +165,11 @@ async fn a_damaged_body_is_never_sent() {
     );
     let world = world.reopen();
     world.store.recover(world.clock.now()).await.unwrap();
-    world
-        .sql()
-        .execute(
-            "UPDATE bodies SET data = x'7b7d' WHERE event_id = ?1",
-            [id.event.raw()],
-        )
-        .unwrap();
+    world.place.run(&format!(
+        "UPDATE bodies SET data = {} WHERE event_id = {}",
+        crate::backend::bytes(b"{}"),
+        id.event.raw()
+    ));
     assert_eq!(world.claim(1_000).await.jobs.len() as i64, good);
     assert_eq!(world.state(id), State::Cancelled(CancelReason::Damaged));
 }
@@ -179,7 +177,7 @@ async fn a_damaged_body_is_never_sent() {
 #[tokio::test]
 async fn a_body_that_retention_removed_is_never_sent() {
     let (world, ..) = backlogs(1_000).await;
-    world.sql().execute("DELETE FROM bodies", []).unwrap();
+    world.place.run("DELETE FROM bodies");
     world.engine.due.take();
     let claimed = world.claim(100).await;
     assert!(claimed.jobs.is_empty() && claimed.more);

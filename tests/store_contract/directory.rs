@@ -43,10 +43,7 @@ fn switched(switch: SwitchChange) -> EndpointPatch {
 }
 
 pub fn acts(world: &World) -> Vec<String> {
-    let sql = world.sql();
-    let mut statement = sql.prepare("SELECT act FROM audit ORDER BY id").unwrap();
-    let acts = statement.query_map([], |row| row.get(0)).unwrap();
-    acts.map(Result::unwrap).collect()
+    world.place.texts("SELECT act FROM audit ORDER BY id")
 }
 
 #[tokio::test]
@@ -256,14 +253,10 @@ async fn a_patch_changes_what_it_names_and_versions_what_is_sent() {
     assert_eq!(world.count(versions), 2);
     patch(&world, made.id, EndpointPatch::default()).await;
     assert_eq!(world.count(versions), 2);
-    let masked: String = world
-        .sql()
-        .query_row(
-            "SELECT group_concat(coalesce(before, '') || after) FROM audit",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
+    let masked = world
+        .place
+        .texts("SELECT coalesce(before, '') || coalesce(after, '') FROM audit")
+        .concat();
     assert!(masked.contains("x-tenant") && !masked.contains("s3cr3t-value"));
     let world = world.reopen();
     let stored = world.store.endpoint(made.id).unwrap();

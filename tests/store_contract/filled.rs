@@ -1,7 +1,8 @@
 //! A log written from outside, so that a story can say exactly what is stored and how far the late indexes are.
 
+use crate::backend::bytes;
 use crate::world::{World, organization};
-use rusqlite::{Connection, params};
+use std::cell::RefCell;
 use tidings::store::directory::{Directory, Endpoint};
 use tidings_core::delivery::State;
 use tidings_core::id::{DeliveryId, EventId};
@@ -9,7 +10,9 @@ use tidings_core::time::Timestamp;
 
 pub struct Filled<'a> {
     pub world: &'a World,
-    sql: Connection,
+    /// Statements that are run together.
+    gathered: RefCell<Option<String>>,
+    name: i64,
     start: Timestamp,
 }
 
@@ -34,7 +37,8 @@ impl Stored {
 impl<'a> Filled<'a> {
     pub fn new(world: &'a World) -> Self {
         Self {
-            sql: world.sql(),
+            gathered: RefCell::default(),
+            name: world.count("SELECT id FROM event_type_names WHERE name = 'project.updated'"),
             start: world.clock.now(),
             world,
         }
@@ -53,47 +57,34 @@ impl<'a> Filled<'a> {
     pub fn event(&self, number: i64, owner: i64, reference: Option<&str>) -> EventId {
         let id = self.event_id(number);
         let moment = self.moment(number).as_micros();
-        self.sql
-            .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, 0, 0, ?4, ?5)")
-            .unwrap()
-            .execute(params![
-                id.raw(),
-                owner,
-                self.name("project.updated"),
-                moment,
-                reference
-            ])
-            .unwrap();
-        self.sql
-            .prepare_cached("INSERT INTO bodies VALUES (?1, zeroblob(16), ?2)")
-            .unwrap()
-            .execute(params![
-                id.raw(),
-                format!("{{\"n\":{number}}}").into_bytes()
-            ])
-            .unwrap();
+        let reference = reference.map_or(String::from("NULL"), |text| format!("'{text}'"));
+        self.run(&format!(
+            "INSERT INTO events VALUES ({id}, {owner}, {name}, 0, 0, {moment}, {reference});
+             INSERT INTO bodies VALUES ({id}, {hash}, {data})",
+            id = id.raw(),
+            name = self.name,
+            hash = bytes(&[0; 16]),
+            data = bytes(format!("{{\"n\":{number}}}").as_bytes()),
+        ));
         id
     }
 
     pub fn delivery(&self, event: EventId, endpoint: &Endpoint, stored: Stored) -> DeliveryId {
-        let rested = stored.state.resting().map(|_| self.start.as_micros());
-        self.sql
-            .prepare_cached(
-                "INSERT INTO deliveries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, 0, ?8, 1, 1, ?9)",
-            )
-            .unwrap()
-            .execute(params![
-                event.raw(),
-                endpoint.id.raw(),
-                endpoint.organization.get(),
-                self.name("project.updated"),
-                i64::from(stored.public),
-                stored.state.code(),
-                stored.round,
-                self.start.as_micros() + 10_000_000,
-                rested
-            ])
-            .unwrap();
+        let rested = match stored.state.resting() {
+            Some(_) => self.start.as_micros().to_string(),
+            None => String::from("NULL"),
+        };
+        self.run(&format!(
+            "INSERT INTO deliveries VALUES ({}, {}, {}, {}, {}, {}, {}, 1, 0, {}, 1, 1, {rested})",
+            event.raw(),
+            endpoint.id.raw(),
+            endpoint.organization.get(),
+            self.name,
+            i64::from(stored.public),
+            stored.state.code(),
+            stored.round,
+            self.start.as_micros() + 10_000_000,
+        ));
         DeliveryId {
             event,
             endpoint: endpoint.id,
@@ -103,40 +94,39 @@ impl<'a> Filled<'a> {
     /// What upkeep does: lists everything up to event `number`, in one commit.
     pub fn list_up_to(&self, number: i64) {
         let to = self.event_id(number).raw();
-        self.sql
-            .execute_batch(&format!(
-                "BEGIN IMMEDIATE;
-                 CREATE TEMP TABLE IF NOT EXISTS reach (a INTEGER);
-                 DELETE FROM reach;
-                 INSERT INTO reach SELECT coalesce((SELECT value FROM meta WHERE key = 'listed_to'), 0);
-                 INSERT INTO events_listed SELECT organization_id, id FROM events, reach WHERE id > a AND id <= {to};
-                 INSERT INTO references_listed SELECT organization_id, reference, id FROM events, reach
-                    WHERE id > a AND id <= {to} AND reference IS NOT NULL;
-                 INSERT INTO deliveries_listed SELECT endpoint_id, event_id FROM deliveries, reach
-                    WHERE event_id > a AND event_id <= {to};
-                 INSERT OR REPLACE INTO meta VALUES ('listed_to', {to});
-                 COMMIT;"
-            ))
-            .unwrap();
+        let reach = |id: &str| {
+            format!(
+                "{id} > (SELECT coalesce(max(value), 0) FROM meta WHERE key = 'listed_to') AND {id} <= {to}"
+            )
+        };
+        self.run(&format!(
+            "INSERT INTO events_listed SELECT organization_id, id FROM events WHERE {events};
+             INSERT INTO references_listed SELECT organization_id, reference, id FROM events
+                WHERE {events} AND reference IS NOT NULL;
+             INSERT INTO deliveries_listed SELECT endpoint_id, event_id FROM deliveries WHERE {deliveries};
+             INSERT INTO meta VALUES ('listed_to', {to}) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            events = reach("id"),
+            deliveries = reach("event_id"),
+        ));
     }
 
+    /// Runs statements, at once or with the others that are gathered.
     pub fn run(&self, sql: &str) {
-        self.sql.execute_batch(sql).unwrap();
+        match &mut *self.gathered.borrow_mut() {
+            Some(gathered) => {
+                gathered.push_str(sql);
+                gathered.push(';');
+            }
+            None => self.world.place.run(sql),
+        }
     }
 
     /// Many rows in one commit.
     pub fn together(&self, write: impl FnOnce(&Self)) {
-        self.run("BEGIN IMMEDIATE");
+        self.gathered.replace(Some(String::new()));
         write(self);
-        self.run("COMMIT");
-    }
-
-    fn name(&self, name: &str) -> i64 {
-        self.sql
-            .prepare_cached("SELECT id FROM event_type_names WHERE name = ?1")
-            .unwrap()
-            .query_row([name], |row| row.get(0))
-            .unwrap()
+        let gathered = self.gathered.take().unwrap();
+        self.world.place.run(&gathered);
     }
 
     /// Deletes an endpoint through the front door.

@@ -127,9 +127,11 @@ async fn w11_a_delivery_shows_the_body_as_sent_and_each_attempt_with_its_url() {
     for (number, version) in [(1, 1), (2, 2), (3, 3)] {
         log.run(&format!(
             "INSERT INTO attempts VALUES ({}, {}, {number}, 1000, 20, NULL, 5, NULL, 7, 9, 503, 'busy', {version},
-             17, 'v', 'w', '192.0.2.7:443', CAST('a: b' AS BLOB), CAST('body' AS BLOB), 4)",
+             17, 'v', 'w', '192.0.2.7:443', {headers}, {body}, 4)",
             event.raw(),
-            endpoint.id.raw()
+            endpoint.id.raw(),
+            headers = crate::backend::bytes(b"a: b"),
+            body = crate::backend::bytes(b"body"),
         ));
     }
     let detail = world.store.delivery(Reach::All, id).await.unwrap().unwrap();

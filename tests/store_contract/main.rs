@@ -1,7 +1,7 @@
 //! What every store must do, told in the product's verbs (docs/wire.md names the W-rules).
 //!
-//! Stories, one file per role of the store. They speak to the traits alone; where a promise is about what is on
-//! disk, they look into the file from outside.
+//! Stories, one file per role of the store. They speak to the traits alone; where a promise is about what is stored,
+//! they look at it from outside. Here they run on SQLite; `tests/store_contract_postgres` runs them on PostgreSQL.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,7 +12,9 @@
 
 mod accept;
 mod again;
+mod alone;
 mod aside;
+mod backend;
 mod claim;
 mod directory;
 mod fan_out;

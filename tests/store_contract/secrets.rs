@@ -3,7 +3,6 @@
 use crate::world::{LARKSPUR, World, actor, new_endpoint, organization, secret};
 use base64::Engine as _;
 use std::collections::HashSet;
-use std::fs;
 use std::time::Duration;
 use tidings::store::StoreError;
 use tidings::store::directory::{
@@ -11,8 +10,7 @@ use tidings::store::directory::{
 };
 use tidings::store::handover;
 use tidings::store::room::Room;
-use tidings::store::sqlite::seal::MasterKey;
-use tidings::store::sqlite::{Options, SqliteStore};
+use tidings::store::seal::MasterKey;
 use tidings_core::id::EndpointId;
 use tidings_core::secret::{Overlap, Secret};
 
@@ -174,10 +172,7 @@ async fn no_form_of_a_secret_is_on_disk() {
             texts.push(fresh.into_bytes());
         }
     }
-    let files: Vec<Vec<u8>> = fs::read_dir(world.folder.path())
-        .unwrap()
-        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
-        .collect();
+    let files = world.place.dump();
     assert!(hits(&files, &[b"https://receiver.example/hook".to_vec()]) > 0);
     let base64 = base64::engine::general_purpose::STANDARD;
     let mut forms = Vec::new();
@@ -199,16 +194,13 @@ async fn a_sealed_secret_in_another_row_or_column_does_not_open() {
     let one = world.endpoint(LARKSPUR, &[]).await.id;
     let two = world.endpoint(LARKSPUR, &[]).await.id;
     rotate(&world, one, "whsec_second", 3_600).await;
-    world
-        .sql()
-        .execute_batch(&format!(
-            "UPDATE endpoints SET newest_secret = (SELECT newest_secret FROM endpoints WHERE id = {one})
-             WHERE id = {two};
-             UPDATE endpoints SET newest_secret = older_secret, older_secret = newest_secret WHERE id = {one};",
-            one = one.raw(),
-            two = two.raw(),
-        ))
-        .unwrap();
+    world.place.run(&format!(
+        "UPDATE endpoints SET newest_secret = (SELECT newest_secret FROM endpoints WHERE id = {one})
+         WHERE id = {two};
+         UPDATE endpoints SET newest_secret = older_secret, older_secret = newest_secret WHERE id = {one}",
+        one = one.raw(),
+        two = two.raw(),
+    ));
     let world = world.reopen();
     for id in [one, two] {
         assert!(matches!(
@@ -234,19 +226,15 @@ async fn another_master_key_is_refused_at_open() {
         store,
         engine,
         clock,
-        folder,
+        place,
         ..
     } = world;
     drop((store, engine));
     let open = |byte| {
         let (handover, engine) = handover::channel(Room::new(10, 1_000));
-        let options = Options {
-            directory: folder.path().to_owned(),
-            clock: clock.clone(),
-            handover,
-            key: MasterKey::from_bytes([byte; 32]),
-        };
-        SqliteStore::open(options).map(|store| (store, engine))
+        let key = MasterKey::from_bytes([byte; 32]);
+        let opened = place.open(&clock, handover, key);
+        opened.map(|store| (store, engine))
     };
     assert!(matches!(open(8), Err(StoreError::WrongMasterKey { .. })));
     let (store, _engine) = open(7).unwrap();

@@ -124,23 +124,22 @@ impl World {
     }
 
     pub fn lying(&self, id: DeliveryId) -> Lying {
-        self.sql()
-            .query_row(
-                "SELECT iif(epoch = 0 AND state = 1, 0, state), round, attempts, failures, due_at, rested_at FROM deliveries
-                 WHERE event_id = ?1 AND endpoint_id = ?2",
-                [id.event.raw(), id.endpoint.raw()],
-                |row| {
-                    Ok(Lying {
-                        state: State::from_code(row.get(0)?).unwrap(),
-                        round: Round::from_code(row.get(1)?).unwrap(),
-                        attempts: row.get(2)?,
-                        failures: row.get(3)?,
-                        due_at: Timestamp::from_micros(row.get(4)?),
-                        rested_at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_micros),
-                    })
-                },
-            )
-            .unwrap()
+        let row = &self.place.numbers(&format!(
+            "SELECT CASE WHEN epoch = 0 AND state = 1 THEN 0 ELSE state END, round, attempts, failures, due_at, rested_at
+             FROM deliveries WHERE event_id = {} AND endpoint_id = {}",
+            id.event.raw(),
+            id.endpoint.raw()
+        ))[0];
+        let number = |column: usize| row[column].unwrap();
+        let code = |column| u8::try_from(number(column)).unwrap();
+        Lying {
+            state: State::from_code(code(0)).unwrap(),
+            round: Round::from_code(code(1)).unwrap(),
+            attempts: u32::try_from(number(2)).unwrap(),
+            failures: code(3),
+            due_at: Timestamp::from_micros(number(4)),
+            rested_at: row[5].map(Timestamp::from_micros),
+        }
     }
 
     pub fn state(&self, id: DeliveryId) -> State {

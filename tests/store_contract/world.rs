@@ -1,10 +1,8 @@
-//! A store of its own for every test: on disk in a folder that goes with it, with a clock that stands still.
+//! A store of its own for every test, on whatever `backend` brings, with a clock that stands still.
 
-use rusqlite::Connection;
-use std::path::Path;
+use crate::backend::Place;
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
 use tidings::clock::Clock;
 use tidings::store::directory::{
     Changed, CreateEndpoint, Directory, Endpoint, EndpointPatch, NewEndpoint, OrganizationChange,
@@ -13,8 +11,8 @@ use tidings::store::directory::{
 use tidings::store::handover::{self, Receiver};
 use tidings::store::log::{Log, Retried};
 use tidings::store::room::Room;
-use tidings::store::sqlite::seal::MasterKey;
-use tidings::store::sqlite::{Options, SqliteStore};
+use tidings::store::seal::MasterKey;
+use tidings::store::sql::SqlStore;
 use tidings::store::{Actor, Reach};
 use tidings_core::address::TargetUrl;
 use tidings_core::endpoint::CustomHeaders;
@@ -29,11 +27,11 @@ pub const LARKSPUR: i64 = 4_417;
 pub const RIVERSIDE: i64 = 9_001;
 
 pub struct World {
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<SqlStore>,
     /// The engine's end of the handover.
     pub engine: Receiver,
     pub clock: Clock,
-    pub folder: TempDir,
+    pub place: Place,
     room: Arc<Room>,
 }
 
@@ -44,15 +42,15 @@ impl World {
 
     /// A world whose node has room for that many deliveries.
     pub fn with_room(room: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let place = Place::new();
         let clock = Clock::manual(Timestamp::parse_rfc3339("2026-03-01T09:30:00Z").unwrap());
         let room = Room::new(room, 64 << 20);
-        let (store, engine) = open(folder.path(), &clock, &room);
+        let (store, engine) = open(&place, &clock, &room);
         Self {
             store,
             engine,
             clock,
-            folder,
+            place,
             room,
         }
     }
@@ -81,29 +79,24 @@ impl World {
             store,
             engine,
             clock,
-            folder,
+            place,
             room,
         } = self;
         drop((store, engine));
         let room = Room::new(room.capacity(), 64 << 20);
-        let (store, engine) = open(folder.path(), &clock, &room);
+        let (store, engine) = open(&place, &clock, &room);
         Self {
             store,
             engine,
             clock,
-            folder,
+            place,
             room,
         }
     }
 
-    /// The data from outside.
-    pub fn sql(&self) -> Connection {
-        Connection::open(self.folder.path().join("tidings.db")).unwrap()
-    }
-
     /// One number from outside.
     pub fn count(&self, sql: &str) -> i64 {
-        self.sql().query_row(sql, [], |row| row.get(0)).unwrap()
+        self.place.numbers(sql)[0][0].unwrap()
     }
 
     /// Time passes.
@@ -155,15 +148,10 @@ impl World {
     }
 }
 
-pub fn open(folder: &Path, clock: &Clock, room: &Arc<Room>) -> (Arc<SqliteStore>, Receiver) {
+pub fn open(place: &Place, clock: &Clock, room: &Arc<Room>) -> (Arc<SqlStore>, Receiver) {
     let (handover, engine) = handover::channel(Arc::clone(room));
-    let options = Options {
-        directory: folder.to_owned(),
-        clock: clock.clone(),
-        handover,
-        key: MasterKey::from_bytes([7; 32]),
-    };
-    (SqliteStore::open(options).unwrap(), engine)
+    let key = MasterKey::from_bytes([7; 32]);
+    (place.open(clock, handover, key).unwrap(), engine)
 }
 
 pub fn organization(id: i64) -> OrganizationId {

@@ -55,20 +55,4 @@ impl StoreError {
             },
         }
     }
-
-    /// This error, said of the database at `file`.
-    #[must_use]
-    pub(super) fn located(mut self, file: &Path) -> Self {
-        if let Self::Damaged { path, .. } = &mut self
-            && path.as_os_str().is_empty()
-        {
-            file.clone_into(path);
-        }
-        self
-    }
-
-    /// Whether nothing may be written after this: what is on disk is no longer known.
-    pub(super) const fn is_final(&self) -> bool {
-        matches!(self, Self::Io { .. } | Self::Damaged { .. })
-    }
 }

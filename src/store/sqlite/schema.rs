@@ -22,7 +22,7 @@ const APPLICATION_ID: i32 = 0x5444_4E47;
 /// Older ones can corrupt a write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Every format there was: the steps from nothing to now.
-pub(super) const MIGRATIONS: [&str; 2] = [
+pub(in crate::store) const MIGRATIONS: [&str; 2] = [
     include_str!("../../../migrations/sqlite/0001_first.sql"),
     include_str!("../../../migrations/sqlite/0002_unusual.sql"),
 ];

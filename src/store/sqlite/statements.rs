@@ -1,39 +1,51 @@
-//! The statements of the hot path, prepared once for the writer's connection.
+//! The writer's connection: transactions, and the statements of the hot path, prepared once.
 //!
 //! Everything else is prepared when first used, in the connection's cache.
 
+use super::checkpointer::Checkpointer;
 use crate::store::StoreError;
-use rusqlite::{Connection, Statement};
+use crate::store::queue::{AttemptRecord, Upkeep};
+use crate::store::sql::database::{
+    Begun, Database, DeliveryRow, DirectoryChange, EventRow, LeaseRow, Purpose, Row, SettleRow,
+    Sql, Value,
+};
+use crate::store::sql::{ABANDONED, DUE_ROWS};
+use rusqlite::{Connection, Statement, params};
+use std::cell::RefCell;
+use std::time::Duration;
+use tidings_core::id::{DeliveryId, OrganizationId};
+use tidings_core::time::Timestamp;
 
 /// Prepared statements and the connection they belong to.
 pub(super) struct Statements<'c> {
-    /// For everything else.
-    pub connection: &'c Connection,
+    connection: &'c Connection,
+    /// This life of the node.
+    epoch: i64,
+    checkpointer: RefCell<Checkpointer>,
+    hot: RefCell<Hot<'c>>,
+}
+
+/// What runs for every event.
+struct Hot<'c> {
     /// Opens a transaction that may write.
-    pub begin: Statement<'c>,
+    begin: Statement<'c>,
     /// Makes it durable.
-    pub commit: Statement<'c>,
+    commit: Statement<'c>,
     /// An event: id, organization, name, public, test, accepted at, reference.
-    pub insert_event: Statement<'c>,
+    insert_event: Statement<'c>,
     /// Its body: event, hash, data.
-    pub insert_body: Statement<'c>,
+    insert_body: Statement<'c>,
     /// A delivery of an event that has none to this endpoint: event, endpoint, organization, name, audience,
     /// state, round, due at, epoch, fence. Nothing happens if there is one.
-    pub insert_delivery: Statement<'c>,
-    /// A used key: organization, key.
-    pub find_key: Statement<'c>,
-    /// Remembers a key: organization, key, content, event, used at.
-    pub insert_key: Statement<'c>,
+    insert_delivery: Statement<'c>,
     /// Ends a claim: event, endpoint, epoch, fence, then state, due at (or as it was), rested at, attempts and
     /// failures (or as they were), and the epoch if it is another now. A
     /// delivered one that was being sent again is not cancelled but delivered.
-    pub settle: Statement<'c>,
+    settle: Statement<'c>,
     /// An attempt, once.
-    pub insert_attempt: Statement<'c>,
+    insert_attempt: Statement<'c>,
     /// Leases a due delivery: event, endpoint, epoch, fence.
-    pub lease: Statement<'c>,
-    /// Hash and data of an event.
-    pub body: Statement<'c>,
+    lease: Statement<'c>,
 }
 
 const INSERT_DELIVERY: &str = "
@@ -66,9 +78,12 @@ impl<'c> Statements<'c> {
     ///
     /// # Errors
     /// The schema is not ours.
-    pub(super) fn prepare(connection: &'c Connection) -> Result<Self, StoreError> {
-        Ok(Self {
-            connection,
+    pub(super) fn prepare(
+        connection: &'c Connection,
+        checkpointer: Checkpointer,
+        epoch: i64,
+    ) -> Result<Self, StoreError> {
+        let hot = Hot {
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             commit: connection.prepare("COMMIT")?,
             insert_event: connection.prepare(
@@ -78,14 +93,6 @@ impl<'c> Statements<'c> {
             insert_body: connection
                 .prepare("INSERT INTO bodies (event_id, hash, data) VALUES (?1, ?2, ?3)")?,
             insert_delivery: connection.prepare(INSERT_DELIVERY)?,
-            find_key: connection.prepare(
-                "SELECT content, event_id, used_at FROM idempotency_keys
-                 WHERE organization_id = ?1 AND key = ?2",
-            )?,
-            insert_key: connection.prepare(
-                "INSERT OR REPLACE INTO idempotency_keys (organization_id, key, content, event_id, used_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?,
             settle: connection.prepare(SETTLE)?,
             insert_attempt: connection.prepare(INSERT_ATTEMPT)?,
             lease: connection.prepare(
@@ -93,7 +100,208 @@ impl<'c> Statements<'c> {
                 "UPDATE deliveries SET state = 1, epoch = ?3, fence = ?4
                  WHERE event_id = ?1 AND endpoint_id = ?2 AND (state = 0 OR (state = 1 AND epoch = 0))",
             )?,
-            body: connection.prepare("SELECT hash, data FROM bodies WHERE event_id = ?1")?,
+        };
+        Ok(Self {
+            connection,
+            epoch,
+            checkpointer: RefCell::new(checkpointer),
+            hot: RefCell::new(hot),
         })
     }
+}
+
+impl Sql for Statements<'_> {
+    fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<usize, StoreError> {
+        Sql::execute(self.connection, sql, values)
+    }
+
+    fn each(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        meet: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.connection.each(sql, values, meet)
+    }
+}
+
+impl Database for Statements<'_> {
+    fn sql(&self) -> &dyn Sql {
+        self.connection
+    }
+
+    fn begin(&self, _: Purpose, _: Timestamp) -> Result<Begun, StoreError> {
+        self.hot.borrow_mut().begin.execute([])?;
+        Ok(Begun {
+            epoch: self.epoch,
+            version: None,
+            stripe: None,
+        })
+    }
+
+    fn note_change(&self, _: DirectoryChange) -> Result<Option<i64>, StoreError> {
+        Ok(None)
+    }
+
+    fn commit(&self) -> Result<(), StoreError> {
+        self.hot.borrow_mut().commit.execute([])?;
+        self.checkpointer.borrow_mut().committed();
+        Ok(())
+    }
+
+    fn rollback(&self) {
+        if !self.connection.is_autocommit()
+            && let Err(rollback) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%rollback, "a transaction could not be rolled back");
+        }
+    }
+
+    fn insert_event(&self, event: &EventRow<'_>) -> Result<(), StoreError> {
+        let mut hot = self.hot.borrow_mut();
+        hot.insert_event.execute(params![
+            event.id,
+            event.organization,
+            event.name,
+            event.public,
+            event.test,
+            event.accepted_at,
+            event.reference,
+        ])?;
+        hot.insert_body
+            .execute(params![event.id, event.hash, event.data])?;
+        Ok(())
+    }
+
+    fn insert_deliveries(&self, rows: &[DeliveryRow], _: bool) -> Result<Vec<bool>, StoreError> {
+        let insert = &mut self.hot.borrow_mut().insert_delivery;
+        let mut new = Vec::with_capacity(rows.len());
+        for row in rows {
+            let inserted = insert.execute(params![
+                row.event,
+                row.endpoint,
+                row.organization,
+                row.name,
+                row.audience,
+                row.state,
+                row.round,
+                row.due_at,
+                row.epoch,
+                row.fence,
+            ])?;
+            new.push(inserted > 0);
+        }
+        Ok(new)
+    }
+
+    fn settle(&self, rows: &[SettleRow]) -> Result<Vec<bool>, StoreError> {
+        let settle = &mut self.hot.borrow_mut().settle;
+        let mut held = Vec::with_capacity(rows.len());
+        for row in rows {
+            let changed = settle.execute(params![
+                row.event,
+                row.endpoint,
+                row.epoch,
+                row.fence,
+                row.state,
+                row.due_at,
+                row.rested_at,
+                row.attempts,
+                row.failures,
+                row.new_epoch,
+            ])?;
+            held.push(changed > 0);
+        }
+        Ok(held)
+    }
+
+    fn insert_attempts(&self, rows: &[(DeliveryId, &AttemptRecord)]) -> Result<(), StoreError> {
+        let insert = &mut self.hot.borrow_mut().insert_attempt;
+        for (id, record) in rows {
+            let timing = &record.timing;
+            insert.execute(params![
+                id.event.raw(),
+                id.endpoint.raw(),
+                record.number,
+                record.started_at.as_micros(),
+                micros(record.lateness),
+                timing.dns.map(micros),
+                timing.connect.map(micros),
+                timing.tls.map(micros),
+                timing.first_byte.map(micros),
+                micros(timing.total),
+                record.outcome.code(),
+                record.detail,
+                record.endpoint_version,
+                record.timestamp,
+                record.vomo_signature,
+                record.webhook_signature,
+                record.peer.map(|peer| peer.to_string()),
+                &record.answer.headers[..],
+                &record.answer.body[..],
+                i64::try_from(record.answer.body_bytes).unwrap_or(i64::MAX),
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn lease(&self, endpoint: i64, epoch: i64, rows: &[LeaseRow]) -> Result<(), StoreError> {
+        let lease = &mut self.hot.borrow_mut().lease;
+        for row in rows {
+            lease.execute(params![row.event, endpoint, epoch, row.fence])?;
+        }
+        Ok(())
+    }
+
+    /// The writer is alone.
+    fn hold_key(&self, _: OrganizationId, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn due_rows(&self) -> &'static str {
+        DUE_ROWS
+    }
+
+    fn abandoned(&self) -> &'static str {
+        ABANDONED
+    }
+
+    fn end_dead_lives(&self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn due_endpoints(
+        &self,
+        after: i64,
+        limit: usize,
+        meet: &mut dyn FnMut(i64, i64),
+    ) -> Result<(), StoreError> {
+        // One seek for every endpoint that has due rows.
+        let mut next = self.connection.prepare_cached(
+            "SELECT endpoint_id, due_at FROM deliveries INDEXED BY deliveries_due
+             WHERE state = 0 AND endpoint_id > ?1 ORDER BY endpoint_id, due_at LIMIT 1",
+        )?;
+        let mut last = after;
+        for _ in 0..limit {
+            let mut rows = next.query([last])?;
+            let Some(row) = rows.next()? else {
+                return Ok(());
+            };
+            last = row.get(0)?;
+            meet(last, row.get(1)?);
+        }
+        Ok(())
+    }
+
+    fn sets_aside(&self) -> bool {
+        true
+    }
+
+    fn list(&self, _: Timestamp) -> Result<Option<Upkeep>, StoreError> {
+        Ok(None)
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -13,6 +13,7 @@ use crate::store::directory::{Directory, OrganizationChange};
 use crate::store::handover::{self, Receiver};
 use crate::store::queue::{Accept, Accepted, Queue};
 use crate::store::room::Room;
+use crate::store::sql::database::{DirectoryChange, values};
 use bytes::Bytes;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -22,18 +23,25 @@ use tidings_core::id::OrganizationId;
 use tidings_core::organization::AddOns;
 use tidings_core::time::Timestamp;
 
-fn try_open(folder: &TempDir) -> Result<(Arc<SqliteStore>, Receiver), StoreError> {
+fn try_open(folder: &TempDir) -> Result<(Arc<SqlStore>, Receiver), StoreError> {
+    try_open_at(
+        folder,
+        &Clock::manual(Timestamp::from_millis(1_772_357_400_000)),
+    )
+}
+
+fn try_open_at(folder: &TempDir, clock: &Clock) -> Result<(Arc<SqlStore>, Receiver), StoreError> {
     let (handover, engine) = handover::channel(Room::new(100, 1 << 20));
-    let store = SqliteStore::open(Options {
+    let store = super::open(Options {
         directory: folder.path().join("data"),
-        clock: Clock::manual(Timestamp::from_millis(1_772_357_400_000)),
+        clock: clock.clone(),
         handover,
         key: MasterKey::from_bytes([7; 32]),
     })?;
     Ok((store, engine))
 }
 
-async fn open() -> (TempDir, Arc<SqliteStore>) {
+async fn open() -> (TempDir, Arc<SqlStore>) {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = try_open(&folder).unwrap();
     let change = OrganizationChange {
@@ -63,21 +71,19 @@ fn event(bytes: usize) -> Accept {
 }
 
 /// Bounds the file, as a full disk would.
-async fn bound(store: &SqliteStore, more: i64) {
+async fn bound(store: &SqlStore, more: i64) {
     let bounded = store.change(move |step| {
-        let pages: i64 = step
-            .connection()
-            .pragma_query_value(None, "page_count", |row| row.get(0))?;
+        let pages: i64 = step.sql().get("PRAGMA page_count", values![])?;
         let bound = format!("PRAGMA max_page_count = {}", pages + more);
-        step.connection().query_row(&bound, [], |_| Ok(()))?;
+        step.sql().get::<i64>(bound.leak(), values![])?;
         Ok(())
     });
     bounded.await.unwrap();
 }
 
-async fn events(store: &SqliteStore) -> i64 {
+async fn events(store: &SqlStore) -> i64 {
     store
-        .read(|sql| Ok(sql.query_row("SELECT count(*) FROM events", [], |row| row.get(0))?))
+        .read(|sql| sql.get("SELECT count(*) FROM events", values![]))
         .await
         .unwrap()
 }
@@ -118,9 +124,9 @@ async fn on_a_full_disk_nothing_is_half_stored_and_it_heals() {
 async fn a_failed_change_is_undone_and_harms_no_other() {
     let (_folder, store) = open().await;
     let failing = store.change(|step| {
-        step.connection().execute("DELETE FROM organizations", [])?;
-        step.apply(|_| panic!("applied"));
-        step.connection().execute("no statement", [])?;
+        step.sql().execute("DELETE FROM organizations", values![])?;
+        step.apply(DirectoryChange::Catalogue, |_| panic!("applied"));
+        step.sql().execute("no statement", values![])?;
         Ok(())
     });
     let (failed, accepted) = tokio::join!(failing, store.accept(vec![event(1)]));
@@ -138,7 +144,7 @@ async fn shared_work_is_stored_together_or_not_at_all() {
         Ok(())
     });
     let broken = store.share(1, |step| {
-        step.connection().execute("no statement", [])?;
+        step.sql().execute("no statement", values![])?;
         Ok(())
     });
     let good = store.accept(vec![event(1)]);
@@ -172,16 +178,15 @@ async fn a_writer_that_panics_is_a_failure_and_no_silence() {
 
 #[tokio::test]
 async fn a_read_that_takes_too_long_is_ended() {
-    let (_folder, store) = open().await;
-    let clock = store.readers.clock().clone();
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(Timestamp::from_millis(1_772_357_400_000));
+    let (store, _engine) = try_open_at(&folder, &clock).unwrap();
     let endless = store.read(move |sql| {
         clock.set(clock.now().plus(Duration::from_secs(3)));
-        let sql = sql.query_row(
+        sql.get::<i64>(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
-            [],
-            |row| row.get::<_, i64>(0),
-        )?;
-        Ok(sql)
+            values![],
+        )
     });
     assert_eq!(endless.await, Err(StoreError::Overloaded));
     assert_eq!(events(&store).await, 0);
@@ -248,11 +253,13 @@ async fn the_file_is_set_up_as_decided() {
     let (folder, store) = open().await;
     let pragmas = store.change(|step| {
         let mut found = Vec::new();
-        for pragma in ["page_size", "auto_vacuum", "synchronous", "foreign_keys"] {
-            found.push(
-                step.connection()
-                    .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))?,
-            );
+        for pragma in [
+            "PRAGMA page_size",
+            "PRAGMA auto_vacuum",
+            "PRAGMA synchronous",
+            "PRAGMA foreign_keys",
+        ] {
+            found.push(step.sql().get::<i64>(pragma, values![])?);
         }
         Ok(found)
     });
@@ -317,16 +324,11 @@ async fn a_file_of_the_first_format_is_brought_forward() {
     let (store, _engine) = try_open(&folder).unwrap();
     let (format, index): (u32, String) = store
         .change(|step| {
-            let sql = step.connection();
-            let index = sql.query_row(
+            let index = step.sql().get(
                 "SELECT sql FROM sqlite_schema WHERE name = 'deliveries_unusual'",
-                [],
-                |row| row.get(0),
+                values![],
             )?;
-            Ok((
-                sql.pragma_query_value(None, "user_version", |row| row.get(0))?,
-                index,
-            ))
+            Ok((step.sql().get("PRAGMA user_version", values![])?, index))
         })
         .await
         .unwrap();

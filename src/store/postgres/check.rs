@@ -1,0 +1,68 @@
+//! Whether a database may be trusted with events: asked once at every start.
+//!
+//! An acknowledged event must survive a power cut, so a database that is set up to forget is refused, with what to change.
+
+use crate::store::StoreError;
+use postgres::Client;
+
+/// The oldest version: partitions take part in `ON CONFLICT`, `pg_xact_status` and `pg_current_xact_id` are there.
+const OLDEST: i64 = 130_000;
+
+/// What is asked of a session that is asked nothing else.
+pub(super) const SESSION: &str = "SET statement_timeout = '60s'; SET lock_timeout = '60s'";
+
+/// Refuses a database that does not keep what it confirmed, is too old, or holds texts in another encoding.
+///
+/// # Errors
+/// [`StoreError::Unsuitable`], or the database failed.
+pub(super) fn check(
+    client: &mut Client,
+    location: &str,
+    unsafe_durability: bool,
+) -> Result<(), StoreError> {
+    let refuse = |what: String| StoreError::Unsuitable {
+        location: location.to_owned(),
+        what,
+    };
+    let version = show(client, "server_version_num")?;
+    if version.parse().unwrap_or(0) < OLDEST {
+        let version = show(client, "server_version")?;
+        return Err(refuse(format!(
+            "it is PostgreSQL {version}; version 13 or later is needed"
+        )));
+    }
+    let encoding = show(client, "server_encoding")?;
+    if encoding != "UTF8" {
+        return Err(refuse(format!(
+            "its encoding is {encoding}; make it with ENCODING 'UTF8'"
+        )));
+    }
+    for (setting, why) in [
+        ("fsync", "a power cut could damage everything"),
+        (
+            "full_page_writes",
+            "a power cut could leave half-written pages",
+        ),
+        (
+            "synchronous_commit",
+            "events that were acknowledged could be lost",
+        ),
+    ] {
+        if show(client, setting)? != "off" {
+            continue;
+        }
+        let what = format!("{setting} is off: {why}; set it on");
+        if !unsafe_durability {
+            return Err(refuse(format!(
+                "{what}, or set unsafe_durability = true if losing events is acceptable"
+            )));
+        }
+        tracing::warn!(database = location, "{what} (unsafe_durability is set)");
+    }
+    Ok(())
+}
+
+fn show(client: &mut Client, setting: &str) -> Result<String, StoreError> {
+    let row = client.query_one("SELECT current_setting($1)", &[&setting])?;
+    Ok(row.try_get(0)?)
+}

@@ -1,0 +1,55 @@
+//! Partitions by id range: each holds the events of a week, and is made before that week begins.
+//!
+//! Ids grow with time, so a week is a range of ids; its partitions are named after the day it begins, counted from the
+//! zero of ids.
+
+use crate::store::StoreError;
+use postgres::Client;
+use std::time::Duration;
+use tidings_core::id::EventId;
+use tidings_core::time::Timestamp;
+
+/// Seconds of one partition.
+const WEEK: u64 = 7 * 24 * 3_600;
+/// How far ahead partitions are there.
+const AHEAD: Duration = Duration::from_secs(WEEK);
+/// What is partitioned.
+const TABLES: [&str; 4] = ["events", "bodies", "deliveries", "attempts"];
+
+/// Makes the partitions of the week of `now` and of those that begin soon, unless they are there; answers until when
+/// events find one.
+///
+/// # Errors
+/// The database failed.
+pub(super) fn ensure(client: &mut Client, now: Timestamp) -> Result<Timestamp, StoreError> {
+    let week = now.as_seconds().div_euclid(WEEK as i64);
+    let last = now.plus(AHEAD).as_seconds().div_euclid(WEEK as i64);
+    for week in week..=last {
+        make(client, week)?;
+    }
+    Ok(begin(last + 1))
+}
+
+fn make(client: &mut Client, week: i64) -> Result<(), StoreError> {
+    let (from, to) = (
+        EventId::first_at(begin(week)).raw(),
+        EventId::first_at(begin(week + 1)).raw(),
+    );
+    let name = begin(week).rfc3339();
+    let day: String = name.chars().take(10).filter(char::is_ascii_digit).collect();
+    for table in TABLES {
+        let known =
+            client.query_one("SELECT to_regclass($1)::text", &[&format!("{table}_{day}")])?;
+        if known.try_get::<_, Option<String>>(0)?.is_none() {
+            // Another node may make it at this moment; then it is there.
+            client.batch_execute(&format!(
+                "CREATE TABLE IF NOT EXISTS {table}_{day} PARTITION OF {table} FOR VALUES FROM ({from}) TO ({to})"
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+fn begin(week: i64) -> Timestamp {
+    Timestamp::from_millis(week.saturating_mul(WEEK as i64 * 1_000))
+}

@@ -1,0 +1,71 @@
+//! The schema and its steps. Two nodes that start at once take turns; a newer format is refused untouched.
+
+use super::check;
+use crate::store::StoreError;
+use crate::store::seal::{self, MasterKey};
+use postgres::{Client, Transaction};
+use std::path::Path;
+
+/// Every format there was: the steps from nothing to now.
+const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/postgres/0001_first.sql")];
+/// The lock that nodes take while they look at the schema: `TDNG` and a number.
+const LOCK: i64 = 0x5444_4E47_0001;
+
+/// Brings the database to the newest format, making everything in an empty one, and refuses a master key that its data was
+/// not sealed with.
+///
+/// # Errors
+/// The database is of a newer format, sealed with another key, or refuses.
+pub(super) fn prepare(
+    client: &mut Client,
+    key: &MasterKey,
+    location: &Path,
+) -> Result<(), StoreError> {
+    client.batch_execute(check::SESSION)?;
+    let mut transaction = client.transaction()?;
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
+    migrate(&mut transaction, location)?;
+    let sealed = transaction.query_opt("SELECT sealed FROM canary", &[])?;
+    let sealed: Option<Vec<u8>> = sealed.map(|row| row.try_get(0)).transpose()?;
+    if let Some(canary) = seal::check(key, sealed.as_deref(), location)? {
+        transaction.execute("INSERT INTO canary (sealed) VALUES ($1)", &[&&*canary])?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn migrate(transaction: &mut Transaction<'_>, location: &Path) -> Result<(), StoreError> {
+    transaction.batch_execute(
+        "CREATE TABLE IF NOT EXISTS formats (
+            format BIGINT PRIMARY KEY, written_by TEXT NOT NULL, written_at TIMESTAMPTZ NOT NULL DEFAULT now())",
+    )?;
+    let newest = transaction.query_opt(
+        "SELECT format, written_by FROM formats ORDER BY format DESC LIMIT 1",
+        &[],
+    )?;
+    let found: i64 = match &newest {
+        Some(row) => row.try_get(0)?,
+        None => 0,
+    };
+    let known = MIGRATIONS.len();
+    let done = usize::try_from(found).unwrap_or(usize::MAX);
+    if done > known {
+        return Err(StoreError::TooNew {
+            path: location.to_owned(),
+            found: u32::try_from(found).unwrap_or(u32::MAX),
+            known: known as u32,
+            written_by: match newest {
+                Some(row) => row.try_get(1)?,
+                None => String::new(),
+            },
+        });
+    }
+    for (step, sql) in (1_i64..).zip(MIGRATIONS).skip(done) {
+        transaction.batch_execute(sql)?;
+        transaction.execute(
+            "INSERT INTO formats (format, written_by) VALUES ($1, $2)",
+            &[&step, &env!("CARGO_PKG_VERSION")],
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,514 @@
+//! The writer's connection: one transaction at a time, few statements in each, and an answer even when the one to COMMIT
+//! is lost.
+//!
+//! What is inserted for every event gathers in [`Pending`] and is written in one go, at the latest before anything else is
+//! asked. A transaction begins with a look at this node's life and at the directory's version, so a node whose lease ran
+//! out writes nothing, and nothing is decided on an old view.
+//!
+//! A connection that breaks during COMMIT leaves it open whether the transaction is stored. Its number is known, so a new
+//! connection asks the database what became of it; only where that cannot be learnt the life of the node ends, and what it
+//! had leased is taken back.
+
+use super::address::Address;
+use super::connection::Connection;
+use super::error::is_lost;
+use super::node::Node;
+use super::partitions;
+use super::pending::{Deliveries, Pending};
+use super::statements as texts;
+use super::watch::CHANNEL;
+use crate::store::StoreError;
+use crate::store::queue::{AttemptRecord, Upkeep};
+use crate::store::sql::database::{
+    Begun, Database, DeliveryRow, DirectoryChange, EventRow, LeaseRow, Purpose, Row, SettleRow,
+    Sql, Value,
+};
+use crate::store::sql::view;
+use postgres::SimpleQueryMessage;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tidings_core::id::{DeliveryId, EventId, OrganizationId};
+use tidings_core::time::Timestamp;
+
+/// Joins are made by key, row by row: the arrays are short and the tables long.
+const SESSION: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s';
+    SET idle_in_transaction_session_timeout = '10s'; SET enable_hashjoin = off; SET enable_mergejoin = off;
+    SET jit = off; SET plan_cache_mode = force_generic_plan";
+/// How long partitions must be there ahead of an event.
+const ROOM: Duration = Duration::from_secs(24 * 3_600);
+/// Between two questions what became of a transaction, and how often it is asked.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+const ASKED: u32 = 100;
+/// How much older than now an event must be to be listed: more than the clocks of nodes differ.
+const LISTED_AFTER: Duration = Duration::from_secs(2);
+/// Events listed in one step.
+const LISTED_AT_ONCE: i64 = 5_000;
+
+/// The connection, and what is known of it.
+pub(super) struct Pg {
+    address: Address,
+    location: String,
+    node: Arc<Node>,
+    connection: RefCell<Option<Connection>>,
+    pending: RefCell<Pending>,
+    /// The number of the open transaction.
+    transaction: RefCell<Option<String>>,
+    /// Events until then find a partition.
+    partitioned_to: Cell<Timestamp>,
+    /// Whether the life must end, because nobody knows what it holds.
+    unsure: Cell<bool>,
+    /// Events up to this id are listed once every transaction before this one has ended.
+    to_list: RefCell<Option<(i64, String)>>,
+}
+
+/// What a transaction found when it began.
+struct Found {
+    version: i64,
+    transaction: String,
+    lives: bool,
+}
+
+impl Pg {
+    /// A writer that connects when it is first used.
+    pub(super) fn new(address: Address, node: Arc<Node>) -> Self {
+        Self {
+            location: address.name().display().to_string(),
+            address,
+            node,
+            connection: RefCell::default(),
+            pending: RefCell::default(),
+            transaction: RefCell::default(),
+            partitioned_to: Cell::new(Timestamp::default()),
+            unsure: Cell::new(false),
+            to_list: RefCell::default(),
+        }
+    }
+
+    /// Ends the node's life, so that others need not wait for its lease to run out.
+    pub(super) fn leave(&self) {
+        let connection = self.connection.borrow();
+        if let Some(connection) = connection.as_ref()
+            && let Err(error) = self.node.end_life(&mut connection.client())
+        {
+            tracing::warn!(%error, "this node's lease was not given back; it runs out by itself");
+        }
+    }
+
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match self.connection.borrow().as_ref() {
+            Some(connection) => work(connection),
+            None => Err(StoreError::Unreachable {
+                what: String::from("the connection is gone"),
+            }),
+        }
+    }
+
+    fn connect(&self) -> Result<(), StoreError> {
+        let mut connection = self.connection.borrow_mut();
+        if connection.as_ref().is_none_or(Connection::is_closed) {
+            *connection = None;
+            *connection = Some(Connection::new(self.address.connect(SESSION)?));
+        }
+        Ok(())
+    }
+
+    /// Writes what gathered.
+    fn flush(&self) -> Result<(), StoreError> {
+        let pending = self.pending.take();
+        self.with(|connection| pending.write(connection))
+    }
+
+    /// Opens the transaction; the answer of one round trip.
+    fn opened(&self, purpose: Purpose) -> Result<Found, StoreError> {
+        let lock = match purpose {
+            Purpose::Work => "",
+            Purpose::Directory => " FOR UPDATE",
+        };
+        let question = format!(
+            "BEGIN; SELECT version, pg_current_xact_id()::text, coalesce((SELECT ended_at IS NULL
+                AND lease_until > clock_timestamp() FROM lives WHERE epoch = {}), false)::int FROM directory{lock}",
+            self.node.epoch()
+        );
+        let answer = self.with(|connection| Ok(connection.client().simple_query(&question)?))?;
+        let row = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        let text = |column: usize| row.and_then(|row| row.get(column)).unwrap_or_default();
+        let version = text(0).parse().map_err(|_| StoreError::Damaged {
+            path: self.address.name().clone(),
+            what: String::from("the table `directory` has no row"),
+        })?;
+        Ok(Found {
+            version,
+            transaction: text(1).to_owned(),
+            lives: text(2) == "1",
+        })
+    }
+
+    /// Connects, makes partitions, begins a life: whatever must be done before a transaction can begin.
+    fn ready(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.connect()?;
+        if self.unsure.take()
+            && let Err(error) = self.with(|connection| self.node.end_life(&mut connection.client()))
+        {
+            self.unsure.set(true);
+            return Err(error);
+        }
+        if now.plus(ROOM) >= self.partitioned_to.get() {
+            let to = self.with(|connection| partitions::ensure(&mut connection.client(), now))?;
+            self.partitioned_to.set(to);
+        }
+        Ok(())
+    }
+
+    /// What became of a transaction whose COMMIT was not answered.
+    fn resolve(&self, lost: StoreError) -> Result<(), StoreError> {
+        let number = self.transaction.take().unwrap_or_default();
+        tracing::warn!(error = %lost, "the answer to COMMIT was lost; asking what became of it");
+        for _ in 0..ASKED {
+            match self.status(&number).as_deref() {
+                Ok("committed") => return Ok(()),
+                Ok("aborted") => return Err(lost),
+                Ok(_) | Err(StoreError::Unreachable { .. } | StoreError::Overloaded) => {
+                    std::thread::park_timeout(ASK_AGAIN);
+                }
+                // It does not know this transaction: it is not the database it was.
+                Err(_) => break,
+            }
+        }
+        self.unsure.set(true);
+        Err(StoreError::Unreachable {
+            what: String::from("nobody knows whether the last transaction was stored"),
+        })
+    }
+
+    fn status(&self, transaction: &str) -> Result<String, StoreError> {
+        self.connect()?;
+        self.with(|connection| {
+            let row = connection.client().query_one(
+                "SELECT coalesce(pg_xact_status($1::text::xid8), 'unknown')",
+                &[&transaction],
+            )?;
+            Ok(row.try_get(0)?)
+        })
+    }
+
+    /// Drops a connection that broke.
+    fn drop_lost(&self) {
+        let mut connection = self.connection.borrow_mut();
+        if connection.as_ref().is_some_and(Connection::is_closed) {
+            *connection = None;
+        }
+    }
+
+    /// Up to which event lists may be written now: none that is older can be stored any more.
+    fn listable(&self, now: Timestamp) -> Result<Option<i64>, StoreError> {
+        let own = self.transaction.borrow().clone().unwrap_or_default();
+        let mut to_list = self.to_list.borrow_mut();
+        let (up_to, after) = to_list.get_or_insert_with(|| {
+            let moment = now.minus(LISTED_AFTER);
+            (EventId::first_at(moment).raw().saturating_sub(1), own)
+        });
+        let ended = self.with(|connection| {
+            let row = connection.client().query_one(
+                "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8",
+                &[after],
+            )?;
+            Ok(row.try_get::<_, bool>(0)?)
+        })?;
+        Ok(ended.then_some(*up_to))
+    }
+}
+
+impl Sql for Pg {
+    fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<usize, StoreError> {
+        self.flush()?;
+        self.with(|connection| connection.execute(sql, values))
+    }
+
+    fn each(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        meet: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.flush()?;
+        self.with(|connection| connection.each(sql, values, meet))
+    }
+}
+
+impl Database for Pg {
+    fn sql(&self) -> &dyn Sql {
+        self
+    }
+
+    fn begin(&self, purpose: Purpose, now: Timestamp) -> Result<Begun, StoreError> {
+        self.ready(now)?;
+        let found = match self.opened(purpose) {
+            // It may have broken long ago, while nothing was asked of it.
+            Err(StoreError::Unreachable { .. }) => {
+                self.connection.replace(None);
+                self.ready(now)?;
+                self.opened(purpose)?
+            }
+            found => found?,
+        };
+        let found = if found.lives {
+            found
+        } else {
+            self.with(|connection| {
+                connection.batch("ROLLBACK")?;
+                self.node
+                    .begin_life(&mut connection.client(), &self.location)
+            })?;
+            self.opened(purpose)?
+        };
+        self.transaction.replace(Some(found.transaction));
+        Ok(Begun {
+            epoch: self.node.epoch(),
+            version: Some(found.version),
+            stripe: self.node.stripe(),
+        })
+    }
+
+    fn note_change(&self, change: DirectoryChange) -> Result<Option<i64>, StoreError> {
+        let (kind, subject) = view::stored(change);
+        self.flush()?;
+        self.with(|connection| {
+            let rows = connection.run(
+                "WITH raised AS (UPDATE directory SET version = version + 1 RETURNING version)
+                 INSERT INTO directory_changes (version, kind, subject) SELECT version, $1, $2 FROM raised
+                 RETURNING version",
+                &[&i64::from(kind), &subject],
+            )?;
+            connection.batch(&format!("NOTIFY {CHANNEL}"))?;
+            match rows.first() {
+                Some(row) => Ok(Some(row.try_get(0)?)),
+                None => Ok(None),
+            }
+        })
+    }
+
+    fn commit(&self) -> Result<(), StoreError> {
+        self.flush()?;
+        let lost = match self.with(|connection| Ok(connection.batch("COMMIT")))? {
+            Ok(()) => None,
+            Err(error) if is_lost(&error) => Some(StoreError::from(error)),
+            Err(error) => return Err(error.into()),
+        };
+        match lost {
+            Some(lost) => self.resolve(lost)?,
+            None => {
+                self.transaction.take();
+            }
+        }
+        Ok(())
+    }
+
+    fn rollback(&self) {
+        self.pending.take();
+        self.to_list.take();
+        if self.transaction.take().is_some()
+            && let Err(error) = self.with(|connection| Ok(connection.batch("ROLLBACK")?))
+        {
+            tracing::debug!(%error, "a transaction could not be rolled back; it ends with its connection");
+            self.connection.replace(None);
+        }
+        self.drop_lost();
+    }
+
+    fn insert_event(&self, event: &EventRow<'_>) -> Result<(), StoreError> {
+        self.pending.borrow_mut().event(event);
+        Ok(())
+    }
+
+    fn insert_deliveries(
+        &self,
+        rows: &[DeliveryRow],
+        fresh: bool,
+    ) -> Result<Vec<bool>, StoreError> {
+        if fresh {
+            let mut pending = self.pending.borrow_mut();
+            for row in rows {
+                pending.delivery(row);
+            }
+            return Ok(vec![true; rows.len()]);
+        }
+        self.flush()?;
+        let mut columns = Deliveries::default();
+        for row in rows {
+            columns.push(row);
+        }
+        let values = columns.0.each_ref().map(|column| column as _);
+        let made = self.with(|connection| connection.run(texts::INSERT_MISSING, &values))?;
+        let made = keys(&made)?;
+        Ok(rows
+            .iter()
+            .map(|row| made.contains(&(row.event, row.endpoint)))
+            .collect())
+    }
+
+    fn settle(&self, rows: &[SettleRow]) -> Result<Vec<bool>, StoreError> {
+        let numbers = |of: fn(&SettleRow) -> i64| -> Vec<i64> { rows.iter().map(of).collect() };
+        let options = |of: fn(&SettleRow) -> Option<i64>| -> Vec<Option<i64>> {
+            rows.iter().map(of).collect()
+        };
+        let (first, last) = range(rows.iter().map(|row| row.event));
+        self.flush()?;
+        let settled = self.with(|connection| {
+            connection.run(
+                texts::SETTLE,
+                &[
+                    &numbers(|row| row.event),
+                    &numbers(|row| row.endpoint),
+                    &numbers(|row| row.epoch),
+                    &numbers(|row| row.fence.into()),
+                    &numbers(|row| row.state.into()),
+                    &options(|row| row.due_at),
+                    &options(|row| row.rested_at),
+                    &options(|row| row.attempts.map(i64::from)),
+                    &options(|row| row.failures.map(i64::from)),
+                    &options(|row| row.new_epoch),
+                    &first,
+                    &last,
+                ],
+            )
+        })?;
+        let settled = keys(&settled)?;
+        Ok(rows
+            .iter()
+            .map(|row| settled.contains(&(row.event, row.endpoint)))
+            .collect())
+    }
+
+    fn insert_attempts(&self, rows: &[(DeliveryId, &AttemptRecord)]) -> Result<(), StoreError> {
+        let mut pending = self.pending.borrow_mut();
+        for (id, record) in rows {
+            pending.attempt(*id, record);
+        }
+        Ok(())
+    }
+
+    fn lease(&self, endpoint: i64, epoch: i64, rows: &[LeaseRow]) -> Result<(), StoreError> {
+        let events: Vec<i64> = rows.iter().map(|row| row.event).collect();
+        let fences: Vec<i64> = rows.iter().map(|row| row.fence.into()).collect();
+        let (first, last) = range(events.iter().copied());
+        self.flush()?;
+        self.with(|connection| {
+            connection.run(
+                texts::LEASE,
+                &[&endpoint, &epoch, &events, &fences, &first, &last],
+            )
+        })?;
+        Ok(())
+    }
+
+    fn hold_key(&self, organization: OrganizationId, key: &str) -> Result<(), StoreError> {
+        self.flush()?;
+        self.with(|connection| {
+            connection.run(
+                "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))",
+                &[&key, &organization.get()],
+            )
+        })?;
+        Ok(())
+    }
+
+    fn due_rows(&self) -> &'static str {
+        texts::DUE_ROWS
+    }
+
+    fn abandoned(&self) -> &'static str {
+        texts::ABANDONED
+    }
+
+    fn end_dead_lives(&self) -> Result<bool, StoreError> {
+        self.flush()?;
+        self.with(|connection| {
+            connection.run(texts::END_DEAD, &[])?;
+            let ended = !connection.run(texts::ENDED_LIVES, &[])?.is_empty();
+            if ended {
+                connection.run(texts::FORGET_LIVES, &[])?;
+            }
+            Ok(ended)
+        })
+    }
+
+    fn due_endpoints(
+        &self,
+        after: i64,
+        limit: usize,
+        meet: &mut dyn FnMut(i64, i64),
+    ) -> Result<(), StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.flush()?;
+        let rows =
+            self.with(|connection| connection.run(texts::DUE_ENDPOINTS, &[&after, &limit]))?;
+        for row in rows {
+            meet(row.try_get(0)?, row.try_get(1)?);
+        }
+        Ok(())
+    }
+
+    /// Nothing is: another node could not tell it from what is leased.
+    fn sets_aside(&self) -> bool {
+        false
+    }
+
+    fn list(&self, now: Timestamp) -> Result<Option<Upkeep>, StoreError> {
+        self.flush()?;
+        let Some(up_to) = self.listable(now)? else {
+            return Ok(Some(Upkeep::Idle));
+        };
+        self.with(|connection| {
+            let held = connection.run(
+                "SELECT value FROM meta WHERE key = 'listed_to' FOR UPDATE SKIP LOCKED",
+                &[],
+            )?;
+            let Some(held) = held.first() else {
+                return Ok(Some(Upkeep::Idle));
+            };
+            let listed_to: i64 = held.try_get(0)?;
+            let part = connection.run(
+                "SELECT max(id), count(*) FROM (SELECT id FROM events WHERE id > $1 AND id <= $2
+                    ORDER BY id LIMIT $3) AS part",
+                &[&listed_to, &up_to, &LISTED_AT_ONCE],
+            )?;
+            let last: Option<i64> = match part.first() {
+                Some(row) => row.try_get(0)?,
+                None => None,
+            };
+            let Some(last) = last else {
+                self.to_list.take();
+                return Ok(Some(Upkeep::Idle));
+            };
+            for text in texts::LIST {
+                connection.run(text, &[&listed_to, &last])?;
+            }
+            connection.run(
+                "UPDATE meta SET value = $1 WHERE key = 'listed_to'",
+                &[&last],
+            )?;
+            Ok(Some(Upkeep::More))
+        })
+    }
+}
+
+/// The (event, endpoint) of each row.
+fn keys(rows: &[postgres::Row]) -> Result<HashSet<(i64, i64)>, StoreError> {
+    rows.iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect()
+}
+
+/// The smallest and the largest event, so that only their partitions are looked at.
+fn range(events: impl Iterator<Item = i64> + Clone) -> (i64, i64) {
+    let (first, last) = (events.clone().min(), events.max());
+    (first.unwrap_or(0), last.unwrap_or(0))
+}

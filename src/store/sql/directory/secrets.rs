@@ -1,0 +1,128 @@
+//! Rotation and opening of signing secrets (W4, W21).
+
+use super::super::step::Step;
+use super::super::tables::{SealedOlder, SealedSecrets};
+use super::audit::Act;
+use super::endpoints::{find, seen};
+use super::sealing_failed;
+use crate::store::directory::{Changed, Endpoint, Rotated, Rotation};
+use crate::store::seal::{MasterKey, Place, SealError};
+use crate::store::sql::database::values;
+use crate::store::{Actor, StoreError};
+use std::sync::Arc;
+use tidings_core::id::{EndpointId, OrganizationId};
+use tidings_core::secret::{OlderSecret, RotateError, Secret, Secrets};
+
+/// Opens what is stored for `endpoint`.
+pub fn open(
+    key: &MasterKey,
+    endpoint: &Endpoint,
+    sealed: &SealedSecrets,
+) -> Result<Secrets, SealError> {
+    let (owner, id) = (endpoint.organization, endpoint.id);
+    let secret = |place, sealed: &[u8]| {
+        let mut bytes = key.open(place, sealed)?;
+        Secret::imported(std::mem::take(&mut *bytes)).map_err(|_| SealError::DoesNotOpen)
+    };
+    let newest = secret(Place::NewestSecret(owner, id), &sealed.newest)?;
+    let older = match &sealed.older {
+        Some(older) => Some(OlderSecret {
+            secret: secret(Place::OlderSecret(owner, id), &older.secret)?,
+            until: older.until,
+        }),
+        None => None,
+    };
+    Ok(Secrets::stored(newest, older))
+}
+
+/// Rotates to a fresh secret.
+pub fn rotate(
+    step: &mut Step<'_>,
+    key: &MasterKey,
+    (owner, id): (OrganizationId, EndpointId),
+    rotation: Rotation,
+    actor: &Actor,
+) -> Result<Rotated, StoreError> {
+    let Some((before, sealed)) = find(step, owner, id) else {
+        return Ok(Rotated::NotFound);
+    };
+    let pair = open(key, &before, &sealed).map_err(sealing_failed)?;
+    match pair.rotated(rotation.fresh, rotation.overlap, step.now) {
+        Err(RotateError::OverlapRunning { until }) => Ok(Rotated::OverlapRunning { until }),
+        Ok(pair) => store(step, key, &before, &pair).and_then(|record| {
+            Act::new("secret.rotate", Some(owner), id.to_string()).record(step, actor)?;
+            Ok(Rotated::Done(record))
+        }),
+    }
+}
+
+/// Ends a running overlap; without one there is nothing to do.
+pub fn confirm(
+    step: &mut Step<'_>,
+    key: &MasterKey,
+    (owner, id): (OrganizationId, EndpointId),
+    actor: &Actor,
+) -> Result<Changed<Arc<Endpoint>>, StoreError> {
+    let Some((before, sealed)) = find(step, owner, id) else {
+        return Ok(Changed::NotFound);
+    };
+    if sealed.older.is_none() {
+        return Ok(Changed::Done(before));
+    }
+    let pair = open(key, &before, &sealed).map_err(sealing_failed)?;
+    let record = store(step, key, &before, &pair.confirmed())?;
+    Act::new("secret.confirm", Some(owner), id.to_string()).record(step, actor)?;
+    Ok(Changed::Done(record))
+}
+
+/// Opens an endpoint's secrets for a person, on the record.
+pub fn reveal(
+    step: &mut Step<'_>,
+    key: &MasterKey,
+    (owner, id): (OrganizationId, EndpointId),
+    actor: &Actor,
+) -> Result<Changed<Secrets>, StoreError> {
+    let Some((endpoint, sealed)) = find(step, owner, id) else {
+        return Ok(Changed::NotFound);
+    };
+    let pair = open(key, &endpoint, &sealed).map_err(sealing_failed)?;
+    Act::new("secret.reveal", Some(owner), id.to_string()).record(step, actor)?;
+    Ok(Changed::Done(pair))
+}
+
+/// Writes a pair under a new version of its endpoint, so that keys prepared from the old pair are dropped.
+fn store(
+    step: &mut Step<'_>,
+    key: &MasterKey,
+    before: &Endpoint,
+    pair: &Secrets,
+) -> Result<Arc<Endpoint>, StoreError> {
+    let (owner, id) = (before.organization, before.id);
+    let seal = |place, secret: &Secret| key.seal(place, secret.expose()).map_err(sealing_failed);
+    let sealed = SealedSecrets {
+        newest: seal(Place::NewestSecret(owner, id), pair.newest())?,
+        older: match pair.older(step.now) {
+            Some(older) => {
+                let place = Place::OlderSecret(owner, id);
+                Some(Box::new(SealedOlder {
+                    secret: seal(place, &older.secret)?,
+                    until: older.until,
+                }))
+            }
+            None => None,
+        },
+    };
+    let record = Endpoint {
+        version: before.version.saturating_add(1),
+        updated_at: step.now,
+        ..before.clone()
+    };
+    step.sql().execute("UPDATE endpoints SET newest_secret = ?2, older_secret = ?3, older_until = ?4, version = ?5, updated_at = ?6
+             WHERE id = ?1", values![id.raw(),
+            sealed.newest,
+            sealed.older.as_ref().map(|older| &older.secret),
+            sealed.older.as_ref().map(|older| older.until.as_micros()),
+            record.version,
+            record.updated_at.as_micros(),])?;
+    Ok(seen(step, record, sealed))
+}

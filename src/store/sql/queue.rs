@@ -1,0 +1,99 @@
+//! The queue's verbs: what goes to the writer, and how.
+
+mod accept;
+mod claim;
+mod due_rows;
+mod place;
+mod settle;
+mod test_send;
+
+pub use super::recover::ABANDONED;
+pub use due_rows::DUE_ROWS;
+pub(super) use place::{Body, Posted, Recipient, Start, make_all, recipients, start, stored_body};
+pub(super) use settle::again;
+pub(super) use test_send::Waiting;
+
+use super::writer::Company;
+use super::{SqlStore, expand, recover, upkeep};
+use crate::store::queue::{
+    Accept, Accepted, Claimed, Lease, NewTest, NotSettled, Queue, Settled, Settlement, TestStarted,
+    Upkeep,
+};
+use crate::store::{Actor, StoreError};
+use async_trait::async_trait;
+use std::sync::atomic::Ordering;
+use tidings_core::time::Timestamp;
+
+#[async_trait]
+impl Queue for SqlStore {
+    async fn accept(&self, events: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {
+        // Hashed here, so that the writer need not.
+        let hashes: Vec<_> = events
+            .iter()
+            .map(|accept| place::body_hash(&accept.event.data))
+            .collect();
+        self.share(events.len(), move |step| {
+            events
+                .into_iter()
+                .zip(&hashes)
+                .map(|(accept, hash)| accept::accept(step, &accept, hash))
+                .collect()
+        })
+        .await
+    }
+
+    async fn test(&self, test: NewTest, actor: Actor) -> Result<TestStarted, StoreError> {
+        let waiting = self.waiting.clone();
+        self.alone(move |step| test_send::start(step, test, &actor, &waiting))
+            .await
+    }
+
+    async fn claim(&self, limit: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.share(limit, move |step| claim::claim(step, limit, now))
+            .await
+    }
+
+    async fn settle(&self, results: Vec<Settlement>) -> Result<Vec<Settled>, NotSettled> {
+        let company = Company::Patient(results.len());
+        let (work, answered) = settle::work(results, self.waiting.clone());
+        self.queue(company, work).await;
+        answered.await.unwrap_or_else(|_| {
+            Err(NotSettled {
+                error: StoreError::Closed,
+                results: Vec::new(),
+            })
+        })
+    }
+
+    async fn expand(&self, limit: usize) -> Result<Upkeep, StoreError> {
+        if !self.expanding.load(Ordering::Acquire) {
+            return Ok(Upkeep::Idle);
+        }
+        self.alone(move |step| expand::expand(step, limit)).await
+    }
+
+    async fn upkeep(&self, now: Timestamp) -> Result<Upkeep, StoreError> {
+        self.alone(move |step| upkeep::step(step, now)).await
+    }
+
+    async fn recover(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let mut all = 0;
+        loop {
+            let some = self.alone(move |step| recover::recover(step, now)).await?;
+            if some == 0 {
+                return Ok(all);
+            }
+            all += some;
+        }
+    }
+
+    fn holds(&self, lease: Lease) -> bool {
+        self.tenure
+            .as_ref()
+            .is_none_or(|tenure| tenure.holds(lease.epoch))
+    }
+
+    async fn close(&self) {
+        self.shut().await;
+    }
+}

@@ -1,0 +1,126 @@
+//! What is done between accepts, claims and results, in small steps: cancelling in bulk, replays, lists and
+//! the index of due rows, which are written late, forgotten idempotency keys. And what other nodes left ([`look_around`]).
+//!
+//! The kinds take turns, so that none of them waits for the end of another.
+
+mod listing;
+mod replay;
+mod sweep;
+
+pub(super) use listing::{note_delivery, note_event};
+
+use super::database::{Sql, values};
+use super::step::Step;
+use super::{aside, due, recover};
+use crate::store::StoreError;
+use crate::store::queue::Upkeep;
+use listing::Listing;
+use tidings_core::id::EndpointId;
+use tidings_core::limits::IDEMPOTENCY_KEPT;
+use tidings_core::time::Timestamp;
+
+/// Idempotency keys forgotten in one step.
+const FORGOTTEN_AT_ONCE: i64 = 500;
+/// Endpoints whose due rows one look around asks for.
+const LOOKED_AT: usize = 1_024;
+
+/// Where upkeep stands; what is lost of it is found again in the database.
+#[derive(Debug)]
+pub(super) struct Chores {
+    /// The kind whose turn it is.
+    turn: usize,
+    /// The lists.
+    listing: Listing,
+    /// The replay that made the last step.
+    last_replay: i64,
+    /// The next look around begins after this endpoint.
+    looked_to: EndpointId,
+}
+
+impl Chores {
+    /// As the database says.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) fn load(sql: &dyn Sql) -> Result<Self, StoreError> {
+        Ok(Self {
+            turn: 0,
+            listing: Listing::load(sql)?,
+            last_replay: 0,
+            looked_to: due::FIRST,
+        })
+    }
+
+    /// A transaction was rolled back.
+    pub(super) fn doubt(&mut self) {
+        self.listing.start_over();
+    }
+}
+
+type Chore = fn(&mut Step<'_>, Timestamp) -> Result<Upkeep, StoreError>;
+
+const CHORES: [Chore; 5] = [
+    sweep::step,
+    aside::step,
+    listing::step,
+    replay::step,
+    forget_keys,
+];
+
+/// One step of whichever kind has something to do.
+pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
+    let first = step.memory.chores.turn;
+    for (place, chore) in CHORES
+        .iter()
+        .enumerate()
+        .cycle()
+        .skip(first)
+        .take(CHORES.len())
+    {
+        if chore(step, now)? == Upkeep::More {
+            step.memory.chores.turn = (place + 1) % CHORES.len();
+            return Ok(Upkeep::More);
+        }
+    }
+    Ok(Upkeep::Idle)
+}
+
+/// Looks for what other nodes left: a chunk of what was leased to lives that ended, what is due of the next endpoints, and
+/// fan-outs. Answers how many of the first there were.
+pub(super) fn look_around(step: &mut Step<'_>) -> Result<usize, StoreError> {
+    let now = step.now;
+    step.memory.trust(step.database)?;
+    let recovered = match step.database.end_dead_lives()? {
+        true => recover::recover(step, now)?,
+        false => 0,
+    };
+    let memory = &mut *step.memory;
+    let (before, after) = (memory.due.next(), memory.chores.looked_to);
+    let last = memory.due.look_around(step.database, after, LOOKED_AT)?;
+    memory.chores.looked_to = last.unwrap_or(due::FIRST);
+    if let Some(next) = memory.due.next()
+        && before.is_none_or(|before| next < before)
+    {
+        step.after.wake_at(next);
+    }
+    if step
+        .sql()
+        .exists("SELECT 1 FROM fan_outs LIMIT 1", values![])?
+    {
+        step.leaves_fan_out();
+    }
+    Ok(recovered)
+}
+
+fn forget_keys(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
+    let forgotten = step.sql().execute(
+        "DELETE FROM idempotency_keys WHERE (organization_id, key) IN (
+            SELECT organization_id, key FROM idempotency_keys INDEXED BY idempotency_keys_age
+            WHERE used_at <= ?1 ORDER BY used_at LIMIT ?2 /* lock */)",
+        values![now.minus(IDEMPOTENCY_KEPT).as_micros(), FORGOTTEN_AT_ONCE],
+    )?;
+    Ok(match forgotten {
+        0 => Upkeep::Idle,
+        _ => Upkeep::More,
+    })
+}

@@ -1,0 +1,68 @@
+//! Seeing what other nodes changed: the directory in memory is brought up to the directory in the database.
+//!
+//! Every change of the directory raises its version and leaves a row that says what changed; what the rows name is read
+//! again. Whoever begins a transaction learns the version with it, so nothing is decided on an older view than that.
+
+use super::database::{DirectoryChange, Sql, values};
+use super::tables::{self, Shared, Tables};
+use crate::store::StoreError;
+use tidings_core::id::{KeyId, OrganizationId};
+
+/// Changes read again one by one; after more than these everything is read.
+const ONE_BY_ONE: usize = 1_000;
+
+/// The codes of changes in the database, with what they name.
+const ORGANIZATION: u8 = 0;
+const KEY: u8 = 1;
+const CATALOGUE: u8 = 2;
+
+/// A change as it is stored: its code, and whom it names.
+pub fn stored(change: DirectoryChange) -> (u8, i64) {
+    match change {
+        DirectoryChange::Organization(id) => (ORGANIZATION, id.get()),
+        DirectoryChange::Key(id) => (KEY, id.raw()),
+        DirectoryChange::Catalogue => (CATALOGUE, 0),
+    }
+}
+
+/// Brings the tables up to `version`, if the database has one and it is newer; answers whether anything was read.
+///
+/// # Errors
+/// The database failed, or a row is damaged; the tables are then as they were or newer.
+pub(super) fn catch_up(
+    sql: &dyn Sql,
+    shared: &Shared,
+    version: Option<i64>,
+) -> Result<bool, StoreError> {
+    let known = shared.read().version;
+    let Some(version) = version.filter(|version| *version > known) else {
+        return Ok(false);
+    };
+    let changed = sql.all(
+        "SELECT DISTINCT kind, subject FROM directory_changes
+         WHERE version > ?1 AND version <= ?2 ORDER BY kind DESC, subject LIMIT ?3",
+        values![known, version, ONE_BY_ONE],
+        |row| Ok((row.get::<u8>(0)?, row.get::<i64>(1)?)),
+    )?;
+    let whole = changed.len() == ONE_BY_ONE || changed.is_empty();
+    let mut fresh = if whole {
+        Some(Tables::load(sql)?)
+    } else {
+        None
+    };
+    let mut tables = shared.write();
+    if let Some(mut fresh) = fresh.take() {
+        fresh.version = version;
+        *tables = fresh;
+        return Ok(true);
+    }
+    for (kind, subject) in changed {
+        match (kind, OrganizationId::new(subject)) {
+            (ORGANIZATION, Some(id)) => tables::load_organization(sql, &mut tables, id)?,
+            (KEY, _) => tables::load_key(sql, &mut tables, KeyId::from_raw(subject))?,
+            _ => tables::load_catalogue(sql, &mut tables)?,
+        }
+    }
+    tables.version = version;
+    Ok(true)
+}

@@ -1,0 +1,154 @@
+//! The contract on PostgreSQL: a schema of its own for every test in the database that `TIDINGS_TEST_POSTGRES` names
+//! (`./test` starts one), and a look at its tables from outside.
+
+use postgres::{Client, NoTls};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tidings::clock::Clock;
+use tidings::store::StoreError;
+use tidings::store::handover::Handover;
+use tidings::store::postgres::{self as store, Address, Options};
+use tidings::store::seal::MasterKey;
+use tidings::store::sql::SqlStore;
+
+/// Where a test's data is; gone with it.
+pub struct Place {
+    url: String,
+    schema: String,
+}
+
+fn database() -> String {
+    std::env::var("TIDINGS_TEST_POSTGRES").expect(
+        "TIDINGS_TEST_POSTGRES names no database: run `./test`, or `tests/postgres/cluster.sh start DIRECTORY`",
+    )
+}
+
+/// A connection waits for its answers, which is not allowed on a runtime's thread.
+fn elsewhere<T: Send>(work: impl FnOnce(&mut Client) -> T + Send, url: &str) -> T {
+    std::thread::scope(|threads| {
+        let work = threads.spawn(|| work(&mut Client::connect(url, NoTls).unwrap()));
+        work.join().unwrap()
+    })
+}
+
+impl Place {
+    pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let schema = format!("contract_{}_{number}", std::process::id());
+        let url = database();
+        elsewhere(
+            |client| {
+                let make =
+                    format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");
+                client.batch_execute(&make).unwrap();
+            },
+            &url,
+        );
+        Self {
+            url: format!("{url}?options=-csearch_path%3D{schema}"),
+            schema,
+        }
+    }
+
+    pub fn open(
+        &self,
+        clock: &Clock,
+        handover: Handover,
+        key: MasterKey,
+    ) -> Result<Arc<SqlStore>, StoreError> {
+        self.open_as("one", clock, handover, key)
+    }
+
+    /// As a node with this name.
+    pub fn open_as(
+        &self,
+        node: &str,
+        clock: &Clock,
+        handover: Handover,
+        key: MasterKey,
+    ) -> Result<Arc<SqlStore>, StoreError> {
+        store::open(Options {
+            address: Address::parse(&self.url, &[]).unwrap(),
+            node: node.to_owned(),
+            clock: clock.clone(),
+            handover,
+            key,
+            unsafe_durability: false,
+        })
+    }
+
+    /// Runs statements from outside, in one commit.
+    pub fn run(&self, sql: &str) {
+        elsewhere(
+            |client| {
+                let all = format!("BEGIN; {sql}; COMMIT");
+                client.batch_execute(&all).unwrap();
+            },
+            &self.url,
+        );
+    }
+
+    /// Rows of numbers.
+    pub fn numbers(&self, sql: &str) -> Vec<Vec<Option<i64>>> {
+        elsewhere(
+            |client| {
+                let rows = client.query(sql, &[]).unwrap();
+                let numbers =
+                    |row: &postgres::Row| (0..row.len()).map(|column| row.get(column)).collect();
+                rows.iter().map(numbers).collect()
+            },
+            &self.url,
+        )
+    }
+
+    /// Rows of one text.
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        elsewhere(
+            |client| {
+                let rows = client.query(sql, &[]).unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            },
+            &self.url,
+        )
+    }
+
+    /// All that the database keeps, as bytes: every column of every row.
+    pub fn dump(&self) -> Vec<Vec<u8>> {
+        let tables = self.texts(&format!(
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = '{}'",
+            self.schema
+        ));
+        let rows = tables
+            .iter()
+            .flat_map(|table| self.texts(&format!("SELECT t::text FROM {table} AS t")));
+        rows.flat_map(|row| [unhexed(&row), row.into_bytes()])
+            .collect()
+    }
+}
+
+/// What a row holds as `\\x…`, as bytes.
+fn unhexed(row: &str) -> Vec<u8> {
+    let mut all = Vec::new();
+    for part in row.split("\\x").skip(1) {
+        let digits: Vec<u8> = part.bytes().take_while(u8::is_ascii_hexdigit).collect();
+        for pair in digits.chunks_exact(2) {
+            let pair = std::str::from_utf8(pair).unwrap();
+            all.push(u8::from_str_radix(pair, 16).unwrap());
+        }
+    }
+    all
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema);
+        elsewhere(|client| client.batch_execute(&drop), &self.url).ok();
+    }
+}
+
+/// Bytes as a statement writes them.
+pub fn bytes(bytes: &[u8]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("'\\x{hex}'::bytea")
+}

@@ -1,0 +1,46 @@
+//! What every store must do, on PostgreSQL: the stories of `tests/store_contract`, and what only several nodes can show.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
+#[path = "../store_contract/accept.rs"]
+mod accept;
+#[path = "../store_contract/again.rs"]
+mod again;
+mod backend;
+#[path = "../store_contract/claim.rs"]
+mod claim;
+#[path = "../store_contract/directory.rs"]
+mod directory;
+#[path = "../store_contract/fan_out.rs"]
+mod fan_out;
+#[path = "../store_contract/filled.rs"]
+mod filled;
+#[path = "../store_contract/keys.rs"]
+mod keys;
+#[path = "../store_contract/lists.rs"]
+mod lists;
+#[path = "../store_contract/lives.rs"]
+mod lives;
+#[path = "../store_contract/log.rs"]
+mod log;
+#[path = "../store_contract/replay.rs"]
+mod replay;
+#[path = "../store_contract/secrets.rs"]
+mod secrets;
+#[path = "../store_contract/settle.rs"]
+mod settle;
+#[path = "../store_contract/sweep.rs"]
+mod sweep;
+#[path = "../store_contract/switches.rs"]
+mod switches;
+#[path = "../store_contract/test_send.rs"]
+mod test_send;
+#[path = "../store_contract/verbs.rs"]
+mod verbs;
+#[path = "../store_contract/world.rs"]
+mod world;
