@@ -320,7 +320,7 @@ async fn a_deleted_endpoint_is_gone_its_row_and_versions_stay_without_secrets() 
         1
     );
     let kept =
-        "SELECT count(*) FROM endpoints WHERE deleted_at IS NOT NULL AND newest_secret = x''";
+        "SELECT count(*) FROM endpoints WHERE deleted_at IS NOT NULL AND length(newest_secret) = 0";
     assert_eq!(world.count(kept), 1);
     assert_eq!(world.count("SELECT count(*) FROM endpoint_versions"), 1);
     let world = world.reopen();

@@ -32,6 +32,8 @@ async fn one_event_reaches_every_subscriber_once_with_a_crash_between_the_parts(
     world.store.recover(world.clock.now()).await.unwrap();
     world.rest().await;
     assert_eq!(world.deliveries(), 2_000);
+    world.pass(Duration::from_secs(3));
+    world.rest().await;
     assert_eq!(
         world.count("SELECT count(*) FROM deliveries_listed"),
         2_000,

@@ -32,11 +32,11 @@ async fn w2_the_last_add_on_gone_cancels_what_waits_and_what_fails_later() {
     assert!(world.claim(10).await.jobs.is_empty());
     let world = world.reopen();
     world.rest().await;
-    assert_eq!(cancelled(&world, CancelReason::AddOn), 2_500);
     assert_eq!(world.count("SELECT count(*) FROM sweeps"), 0);
     let id = job.delivery;
     drop(job);
     world.store.recover(world.clock.now()).await.unwrap();
+    assert_eq!(cancelled(&world, CancelReason::AddOn), 2_501);
     assert_eq!(world.state(id), State::Cancelled(CancelReason::AddOn));
 }
 

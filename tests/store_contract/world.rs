@@ -40,10 +40,15 @@ impl World {
         Self::with_room(1_000)
     }
 
+    /// A place and a clock, and no node yet.
+    pub fn empty() -> (Place, Clock) {
+        let clock = Clock::manual(Timestamp::parse_rfc3339("2026-03-01T09:30:00Z").unwrap());
+        (Place::new(), clock)
+    }
+
     /// A world whose node has room for that many deliveries.
     pub fn with_room(room: usize) -> Self {
-        let place = Place::new();
-        let clock = Clock::manual(Timestamp::parse_rfc3339("2026-03-01T09:30:00Z").unwrap());
+        let (place, clock) = Self::empty();
         let room = Room::new(room, 64 << 20);
         let (store, engine) = open(&place, &clock, &room);
         Self {

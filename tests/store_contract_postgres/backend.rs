@@ -2,6 +2,7 @@
 //! (`./test` starts one), and a look at its tables from outside.
 
 use postgres::{Client, NoTls};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tidings::clock::Clock;
@@ -78,6 +79,35 @@ impl Place {
         })
     }
 
+    /// As a node that reaches the database over another address.
+    pub fn open_over(
+        &self,
+        over: &SocketAddr,
+        node: &str,
+        clock: &Clock,
+        handover: Handover,
+    ) -> Result<Arc<SqlStore>, StoreError> {
+        let (real, wire) = (format!(":{}/", self.port()), format!(":{}/", over.port()));
+        open_at(&self.url.replace(&real, &wire), node, clock, handover)
+    }
+
+    /// With one more option of the session.
+    pub fn open_with(
+        &self,
+        option: &str,
+        clock: &Clock,
+        handover: Handover,
+    ) -> Result<Arc<SqlStore>, StoreError> {
+        let url = format!("{}%20{option}", self.url);
+        open_at(&url, "one", clock, handover)
+    }
+
+    /// Where the database listens, on this machine.
+    pub fn port(&self) -> u16 {
+        let config: postgres::Config = self.url.parse().unwrap();
+        config.get_ports()[0]
+    }
+
     /// Runs statements from outside, in one commit.
     pub fn run(&self, sql: &str) {
         elsewhere(
@@ -138,6 +168,22 @@ fn unhexed(row: &str) -> Vec<u8> {
         }
     }
     all
+}
+
+fn open_at(
+    url: &str,
+    node: &str,
+    clock: &Clock,
+    handover: Handover,
+) -> Result<Arc<SqlStore>, StoreError> {
+    store::open(Options {
+        address: Address::parse(url, &[]).unwrap(),
+        node: node.to_owned(),
+        clock: clock.clone(),
+        handover,
+        key: MasterKey::from_bytes([7; 32]),
+        unsafe_durability: false,
+    })
 }
 
 impl Drop for Place {

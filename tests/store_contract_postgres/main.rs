@@ -14,6 +14,8 @@ mod again;
 mod backend;
 #[path = "../store_contract/claim.rs"]
 mod claim;
+#[path = "../support/cut.rs"]
+mod cut;
 #[path = "../store_contract/directory.rs"]
 mod directory;
 #[path = "../store_contract/fan_out.rs"]
@@ -28,6 +30,7 @@ mod lists;
 mod lives;
 #[path = "../store_contract/log.rs"]
 mod log;
+mod nodes;
 #[path = "../store_contract/replay.rs"]
 mod replay;
 #[path = "../store_contract/secrets.rs"]

@@ -47,6 +47,10 @@ pub struct SuiteOptions {
     /// The server binary; without it the release build of this workspace.
     #[arg(long, value_name = "PATH")]
     tidings: Option<PathBuf>,
+    /// Measure on this PostgreSQL instead of the embedded store: postgres://user@host:port/database. Each part makes a
+    /// schema of its own in it, and leaves it there.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
     /// Where the report goes: suite.json and suite.html. Data lies beside it while the suite runs.
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     out: PathBuf,
@@ -155,6 +159,10 @@ fn settings(options: &SuiteOptions) -> Vec<String> {
         format!("recipients={}", options.recipients),
         "connections=64".to_owned(),
         "body-bytes=1024".to_owned(),
+        match options.postgres {
+            Some(_) => "store=PostgreSQL".to_owned(),
+            None => "store=SQLite".to_owned(),
+        },
     ]
 }
 
@@ -181,13 +189,18 @@ impl Suite {
     }
 
     /// A server with a new data directory, which goes when it does.
-    fn server(&self, extra: &[(&str, String)]) -> Result<Instance, BenchError> {
+    fn server(&self, extra: &[(&'static str, String)]) -> Result<Instance, BenchError> {
         let data = self.options.out.join("suite-data");
         _ = std::fs::remove_dir_all(&data);
         std::fs::create_dir_all(&data)
             .map_err(BenchError::io(format!("make {}", data.display())))?;
-        let server = Server::start_with(&self.binary, &data, &self.key, extra)?;
+        let mut extra = extra.to_vec();
+        if let Some(url) = &self.options.postgres {
+            extra.extend(schema_of_its_own(url)?);
+        }
+        let server = Server::start_with(&self.binary, &data, &self.key, &extra)?;
         Ok(Instance {
+            extra,
             binary: self.binary.clone(),
             key: self.key.clone(),
             server: Some(server),
@@ -196,8 +209,31 @@ impl Suite {
     }
 }
 
+/// Settings for a server on a new schema of a database.
+fn schema_of_its_own(url: &str) -> Result<[(&'static str, String); 2], BenchError> {
+    let failed = |error: postgres::Error| BenchError::Child {
+        command: String::from("CREATE SCHEMA"),
+        detail: error.to_string(),
+    };
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let schema = format!("bench_{}", now.as_millis());
+    postgres::Client::connect(url, postgres::NoTls)
+        .and_then(|mut client| client.batch_execute(&format!("CREATE SCHEMA {schema}")))
+        .map_err(failed)?;
+    Ok([
+        (
+            "TIDINGS_DATABASE_URL",
+            format!("{url}?options=-csearch_path%3D{schema}"),
+        ),
+        ("TIDINGS_MASTER_KEY", "5a".repeat(32)),
+    ])
+}
+
 /// A server and its data.
 struct Instance {
+    extra: Vec<(&'static str, String)>,
     binary: PathBuf,
     key: String,
     server: Option<Server>,
@@ -216,7 +252,7 @@ impl Instance {
     fn crash(&mut self) -> Result<Duration, BenchError> {
         // Dropping it kills it.
         drop(self.server.take());
-        let server = Server::start_with(&self.binary, &self.data, &self.key, &[])?;
+        let server = Server::start_with(&self.binary, &self.data, &self.key, &self.extra)?;
         let ready = server.ready_after;
         self.server = Some(server);
         Ok(ready)

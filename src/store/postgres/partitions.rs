@@ -1,10 +1,10 @@
 //! Partitions by id range: each holds the events of a week, and is made before that week begins.
 //!
-//! Ids grow with time, so a week is a range of ids; its partitions are named after the day it begins, counted from the
-//! zero of ids.
+//! Ids grow with time, so a week is a range of ids; its partitions are named after the day it begins.
 
+use super::schema;
 use crate::store::StoreError;
-use postgres::Client;
+use postgres::{Client, Transaction};
 use std::time::Duration;
 use tidings_core::id::EventId;
 use tidings_core::time::Timestamp;
@@ -24,13 +24,17 @@ const TABLES: [&str; 4] = ["events", "bodies", "deliveries", "attempts"];
 pub(super) fn ensure(client: &mut Client, now: Timestamp) -> Result<Timestamp, StoreError> {
     let week = now.as_seconds().div_euclid(WEEK as i64);
     let last = now.plus(AHEAD).as_seconds().div_euclid(WEEK as i64);
+    // One node at a time makes them: two would meet in the middle.
+    let mut transaction = client.transaction()?;
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&schema::LOCK])?;
     for week in week..=last {
-        make(client, week)?;
+        make(&mut transaction, week)?;
     }
+    transaction.commit()?;
     Ok(begin(last + 1))
 }
 
-fn make(client: &mut Client, week: i64) -> Result<(), StoreError> {
+fn make(transaction: &mut Transaction<'_>, week: i64) -> Result<(), StoreError> {
     let (from, to) = (
         EventId::first_at(begin(week)).raw(),
         EventId::first_at(begin(week + 1)).raw(),
@@ -39,11 +43,10 @@ fn make(client: &mut Client, week: i64) -> Result<(), StoreError> {
     let day: String = name.chars().take(10).filter(char::is_ascii_digit).collect();
     for table in TABLES {
         let known =
-            client.query_one("SELECT to_regclass($1)::text", &[&format!("{table}_{day}")])?;
+            transaction.query_one("SELECT to_regclass($1)::text", &[&format!("{table}_{day}")])?;
         if known.try_get::<_, Option<String>>(0)?.is_none() {
-            // Another node may make it at this moment; then it is there.
-            client.batch_execute(&format!(
-                "CREATE TABLE IF NOT EXISTS {table}_{day} PARTITION OF {table} FOR VALUES FROM ({from}) TO ({to})"
+            transaction.batch_execute(&format!(
+                "CREATE TABLE {table}_{day} PARTITION OF {table} FOR VALUES FROM ({from}) TO ({to})"
             ))?;
         }
     }

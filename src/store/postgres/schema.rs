@@ -8,8 +8,8 @@ use std::path::Path;
 
 /// Every format there was: the steps from nothing to now.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/postgres/0001_first.sql")];
-/// The lock that nodes take while they look at the schema: `TDNG` and a number.
-const LOCK: i64 = 0x5444_4E47_0001;
+/// The lock that nodes take while they look at the schema or change it: `TDNG` and a number.
+pub(super) const LOCK: i64 = 0x5444_4E47_0001;
 
 /// Brings the database to the newest format, making everything in an empty one, and refuses a master key that its data was
 /// not sealed with.
