@@ -4,7 +4,7 @@
 //! accepted; then the engine drains; then the store writes out what is left and closes.
 
 use crate::clock::{self, Clock};
-use crate::config::{KeySource, Settings};
+use crate::config::{DatabaseSettings, KeySource, Settings};
 use crate::engine::resolver::{LookupError, Resolver};
 use crate::engine::sender::{Sender, SenderError, SenderParts};
 use crate::engine::{Drained, Engine, EngineParts};
@@ -260,13 +260,9 @@ fn open_store(
     handover: handover::Handover,
 ) -> Result<Arc<SqlStore>, AppError> {
     if let Some(database) = &settings.database {
-        let authorities = database
-            .authorities
-            .as_deref()
-            .map(|path| read_certificates("database_ca", path))
-            .transpose()?;
+        let authorities = database_authorities(Some(database))?;
         return Ok(postgres::open(postgres::Options {
-            address: Address::parse(&database.url, &authorities.unwrap_or_default())?,
+            address: Address::parse(&database.url, &authorities)?,
             node: database.node.clone(),
             clock: clock.clone(),
             handover,
@@ -278,17 +274,38 @@ fn open_store(
         StoreError::Io { what } => AppError::DataDirectory { what },
         other => AppError::Store(other),
     })?;
-    let master_key = match &settings.master_key {
-        KeySource::Text(text) => MasterKey::parse(text)?,
-        KeySource::File(path) => MasterKey::read(path)?,
-        KeySource::Absent => own_master_key(&settings.data)?,
-    };
+    let master_key = master_key_of(settings)?;
     Ok(sqlite::open(Options {
         directory: settings.data.clone(),
         clock: clock.clone(),
         handover,
         key: master_key,
     })?)
+}
+
+/// The key of the embedded store: the one that is set, or the one beside the data.
+///
+/// # Errors
+/// It cannot be had.
+pub fn master_key_of(settings: &Settings) -> Result<MasterKey, AppError> {
+    match &settings.master_key {
+        KeySource::Text(text) => Ok(MasterKey::parse(text)?),
+        KeySource::File(path) => Ok(MasterKey::read(path)?),
+        KeySource::Absent => own_master_key(&settings.data),
+    }
+}
+
+/// Root certificates for the database's TLS beside the system's.
+///
+/// # Errors
+/// Their file cannot be read.
+pub fn database_authorities(
+    database: Option<&DatabaseSettings>,
+) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, AppError> {
+    match database.and_then(|database| database.authorities.as_deref()) {
+        Some(path) => read_certificates("database_ca", path),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The key of several nodes, which none of them may make for itself.

@@ -27,6 +27,14 @@ CREATE TABLE lives (
     ended_at TIMESTAMPTZ
 );
 
+-- One row per transaction of a node, removed when many are newer: whether one whose answer was lost was stored. The number
+-- of the transaction alone does not tell: after a failover another one may have it.
+CREATE TABLE commits (
+    epoch BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    PRIMARY KEY (epoch, number)
+);
+
 -- Every change of the directory raises the version, under a lock on this row, and says what to read again.
 CREATE TABLE directory (
     version BIGINT NOT NULL

@@ -4,9 +4,11 @@ use super::SettingFlags;
 use super::output::{Failure, say};
 use super::serve::settings_text;
 use super::small_runtime;
+use crate::app::database_authorities;
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{DatabaseSettings, Settings};
 use crate::engine::resolver::Resolver;
+use crate::store::postgres::{self, Address};
 use crate::store::sqlite::{self, Inspection};
 use std::path::Path;
 use tidings_core::time::Timestamp;
@@ -49,8 +51,8 @@ pub fn run(args: DoctorArgs) -> Result<(), Failure> {
             )),
         ),
         ("clock", clock()),
-        ("disk", disk(&settings.data)),
-        ("database", database(&settings.data)),
+        ("disk", disk(&settings)),
+        ("database", database(&settings)),
         ("listen", listen(&settings)),
         (
             "names",
@@ -94,8 +96,12 @@ fn clock() -> Finding {
     }
 }
 
-fn disk(data: &Path) -> Finding {
-    let existing = data
+fn disk(settings: &Settings) -> Finding {
+    if settings.database.is_some() {
+        return Finding::Good(String::from("not used: the data is in the database"));
+    }
+    let existing = settings
+        .data
         .ancestors()
         .find(|path| path.exists() || path.as_os_str().is_empty())
         .filter(|path| !path.as_os_str().is_empty())
@@ -132,8 +138,11 @@ fn disk(data: &Path) -> Finding {
     }
 }
 
-fn database(data: &Path) -> Finding {
-    match sqlite::inspect(data) {
+fn database(settings: &Settings) -> Finding {
+    if let Some(database) = &settings.database {
+        return remote(database);
+    }
+    match sqlite::inspect(&settings.data) {
         Ok(Inspection::Absent) => {
             Finding::Good(String::from("none yet; the first `tidings serve` makes it"))
         }
@@ -144,6 +153,31 @@ fn database(data: &Path) -> Finding {
         Ok(Inspection::Sound { format, bytes }) => {
             Finding::Good(format!("sound: format {format}, {} MiB", bytes >> 20))
         }
+        Err(error) => Finding::Bad(error.to_string()),
+    }
+}
+
+fn remote(database: &DatabaseSettings) -> Finding {
+    let authorities = match database_authorities(Some(database)) {
+        Ok(authorities) => authorities,
+        Err(error) => return Finding::Bad(error.to_string()),
+    };
+    let address = match Address::parse(&database.url, &authorities) {
+        Ok(address) => address,
+        Err(error) => return Finding::Bad(error.to_string()),
+    };
+    let name = address.name().display();
+    match postgres::inspect(&address, database.unsafe_durability) {
+        Ok(found) => Finding::Good(format!(
+            "{name}: PostgreSQL {}, durable, {}, {} nodes at work; this one is `{}`",
+            found.version,
+            match found.format {
+                0 => String::from("empty: the first node makes the tables"),
+                format => format!("format {format}"),
+            },
+            found.nodes,
+            database.node
+        )),
         Err(error) => Finding::Bad(error.to_string()),
     }
 }

@@ -9,6 +9,7 @@ mod doctor;
 mod events;
 mod keys;
 mod listen;
+mod migrate;
 mod output;
 mod receiver;
 mod serve;
@@ -36,7 +37,7 @@ const AFTER: &str = "Start here: tidings demo\n\nExit codes: 0 done, 1 failed (t
 enum Action {
     /// Run the server
     #[command(
-        after_help = "In environment or file only, since arguments can be read by every user of the machine:\n  master_key    [env: TIDINGS_MASTER_KEY]    32 bytes as 64 hex digits or base64\n  operator_key  [env: TIDINGS_OPERATOR_KEY]  a key made by `tidings key generate --scope operator`\n\nExample: tidings serve --data /var/lib/tidings --egress-allow 10.1.2.0/24"
+        after_help = "In environment or file only, since arguments can be read by every user of the machine:\n  master_key    [env: TIDINGS_MASTER_KEY]    32 bytes as 64 hex digits or base64\n  operator_key  [env: TIDINGS_OPERATOR_KEY]  a key made by `tidings key generate --scope operator`\n  database_url  [env: TIDINGS_DATABASE_URL]  postgres://user:password@host:5432/database, sslmode=require for TLS\n\nExample: tidings serve --data /var/lib/tidings --egress-allow 10.1.2.0/24"
     )]
     Serve(serve::ServeArgs),
     /// Show the whole product in one terminal: server, receivers, events, retries
@@ -57,6 +58,9 @@ enum Action {
     /// Check settings, disk, clock, database, name resolution and egress, and say what to do
     #[command(after_help = "Example: tidings doctor --data /var/lib/tidings")]
     Doctor(doctor::DoctorArgs),
+    /// Carry the embedded store's data over to PostgreSQL
+    #[command(after_help = migrate::EXAMPLES)]
+    Migrate(migrate::MigrateArgs),
     /// Print the OpenAPI document
     #[command(after_help = "Example: tidings openapi > openapi.json")]
     Openapi,
@@ -141,6 +145,7 @@ pub fn run() -> ExitCode {
         Action::Verify(args) => verify::run(args),
         Action::Key(action) => keys::run(action),
         Action::Doctor(args) => doctor::run(args),
+        Action::Migrate(args) => migrate::run(args),
         Action::Openapi => output::say(crate::http::openapi()),
     };
     match result {

@@ -10,7 +10,7 @@
 mod resolve;
 mod sources;
 
-pub use resolve::{KeySource, Settings, Telemetry};
+pub use resolve::{DatabaseSettings, KeySource, Settings, Telemetry};
 pub use sources::{Layers, Origin, Resolved, load};
 
 /// How a setting's value is written.

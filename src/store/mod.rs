@@ -10,6 +10,7 @@
 pub mod directory;
 pub mod handover;
 pub mod log;
+pub mod migrate;
 pub mod postgres;
 pub mod queue;
 pub mod room;

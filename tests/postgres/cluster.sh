@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
 # A PostgreSQL of the tests' own, with durable settings: own directory, own port, gone when it is stopped.
 #
-#   tests/postgres/cluster.sh start DIRECTORY   makes and starts it, and prints its URL
+#   tests/postgres/cluster.sh start DIRECTORY   makes and starts it, and prints its URL; its certificate is
+#                                               DIRECTORY/server.crt, for the name localhost
 #   tests/postgres/cluster.sh stop DIRECTORY    stops it and removes the directory
+#   tests/postgres/cluster.sh crash DIRECTORY   ends it as a power cut would
+#   tests/postgres/cluster.sh again DIRECTORY   starts one that was ended
+#   tests/postgres/cluster.sh standby DIRECTORY OF   makes a standby of the one in OF, from then on synchronous, and
+#                                               prints its URL
+#   tests/postgres/cluster.sh promote DIRECTORY makes a standby the primary
 #
 # The server refuses to run as root, so root runs it as the user `postgres`, which Debian's package makes.
 set -euo pipefail
@@ -18,15 +24,16 @@ as_owner() {
   fi
 }
 
+# Below the ports that a system gives to those who dial.
 free_port() {
   local port
-  for port in $(seq 55432 55531); do
+  for port in $(seq 25432 25531); do
     if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
       echo "$port"
       return
     fi
   done
-  echo "no free port from 55432 to 55531" >&2
+  echo "no free port from 25432 to 25531" >&2
   return 1
 }
 
@@ -46,11 +53,17 @@ unix_socket_directories = '$directory'
 max_connections = 300
 shared_buffers = 256MB
 max_wal_size = 2GB
-max_prepared_transactions = 0
+ssl = on
+ssl_cert_file = '$directory/server.crt'
+ssl_key_file = '$directory/server.key'
 SETTINGS
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost -keyout "$directory/server.key" -out "$directory/server.crt" 2>/dev/null
+  chmod 600 "$directory/server.key"
+  if [ "$(id -u)" -eq 0 ]; then chown postgres "$directory"/server.*; fi
   as_owner pg_ctl -D "$directory/data" -l "$directory/server.log" -w -t 60 start >/dev/null
   as_owner createdb -h 127.0.0.1 -p "$port" -U tidings tidings
-  echo "postgres://tidings@127.0.0.1:$port/tidings"
+  url_of "$port"
 }
 
 stop() {
@@ -58,8 +71,44 @@ stop() {
   rm -rf "$1"
 }
 
+crash() { as_owner pg_ctl -D "$1/data" -m immediate -w stop >/dev/null; }
+
+again() {
+  as_owner pg_ctl -D "$1/data" -l "$1/server.log" -w -t 60 start >/dev/null || {
+    tail -n 20 "$1/server.log" >&2
+    return 1
+  }
+}
+
+url_of() { echo "postgres://tidings@127.0.0.1:$1/tidings?sslmode=disable"; }
+
+standby() {
+  local directory=$1 primary=$2 port from
+  port=$(free_port)
+  from=$(sed -n 's/^port = //p' "$primary/data/postgresql.conf" | tail -n 1)
+  mkdir -p "$directory"
+  if [ "$(id -u)" -eq 0 ]; then chown postgres "$directory"; fi
+  as_owner pg_basebackup -D "$directory/data" -R -h 127.0.0.1 -p "$from" -U tidings --checkpoint=fast --wal-method=stream
+  as_owner cp "$primary"/server.crt "$primary"/server.key "$directory"
+  as_owner sed -i "s|^port = .*|port = $port|; s|'$primary|'$directory|" "$directory/data/postgresql.conf"
+  again "$directory"
+  as_owner psql -q -h 127.0.0.1 -p "$from" -U tidings -d postgres \
+    -c "ALTER SYSTEM SET synchronous_standby_names = '*'" -c 'SELECT pg_reload_conf()' >/dev/null
+  url_of "$port"
+}
+
+promote() {
+  as_owner pg_ctl -D "$1/data" -w promote >/dev/null
+  # It has no standby of its own to wait for.
+  local port
+  port=$(sed -n 's/^port = //p' "$1/data/postgresql.conf" | tail -n 1)
+  as_owner psql -q -h 127.0.0.1 -p "$port" -U tidings -d postgres \
+    -c "ALTER SYSTEM SET synchronous_standby_names = ''" -c 'SELECT pg_reload_conf()' >/dev/null
+}
+
 case "${1:-}" in
-  start | stop) "$1" "${2:?a directory}" ;;
+  start | stop | crash | again | promote) "$1" "${2:?a directory}" ;;
+  standby) standby "${2:?a directory}" "${3:?the directory of the primary}" ;;
   *)
     sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
     exit 2

@@ -47,7 +47,7 @@ impl Place {
             &url,
         );
         Self {
-            url: format!("{url}?options=-csearch_path%3D{schema}"),
+            url: format!("{url}&options=-csearch_path%3D{schema}"),
             schema,
         }
     }
@@ -100,6 +100,25 @@ impl Place {
     ) -> Result<Arc<SqlStore>, StoreError> {
         let url = format!("{}%20{option}", self.url);
         open_at(&url, "one", clock, handover)
+    }
+
+    /// Over TLS, with these authorities beside the system's.
+    pub fn open_encrypted(
+        &self,
+        authorities: &[rustls::pki_types::CertificateDer<'static>],
+        clock: &Clock,
+        handover: Handover,
+    ) -> Result<Arc<SqlStore>, StoreError> {
+        let url = self.url.replace("127.0.0.1", "localhost");
+        let url = url.replace("sslmode=disable", "sslmode=require");
+        store::open(Options {
+            address: Address::parse(&url, authorities).unwrap(),
+            node: String::from("one"),
+            clock: clock.clone(),
+            handover,
+            key: MasterKey::from_bytes([7; 32]),
+            unsafe_durability: false,
+        })
     }
 
     /// Where the database listens, on this machine.

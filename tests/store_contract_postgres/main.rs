@@ -15,6 +15,7 @@ mod backend;
 #[path = "../store_contract/claim.rs"]
 mod claim;
 #[path = "../support/cut.rs"]
+#[allow(dead_code, reason = "shared with the test of several nodes")]
 mod cut;
 #[path = "../store_contract/directory.rs"]
 mod directory;

@@ -4,6 +4,8 @@
 use crate::cut::{Cut, Wire};
 use crate::verbs::{FAILED, OK, UPDATED, ended, event, keyed, stored};
 use crate::world::{LARKSPUR, World, actor, organization};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -239,6 +241,25 @@ async fn r21_a_lost_answer_to_commit_is_asked_for_and_nothing_is_stored_twice() 
     );
     assert_eq!(world.count("SELECT count(*) FROM events"), events);
     stored(store.accept(vec![event(LARKSPUR)]).await.unwrap()[0]);
+}
+
+#[tokio::test]
+async fn tls_to_the_database_is_verified() {
+    let world = World::empty();
+    let encrypted = |authorities: &[CertificateDer<'static>]| {
+        let (handover, _engine) = handover::channel(Room::new(10, 1 << 20));
+        world.0.open_encrypted(authorities, &world.1, handover)
+    };
+    let refused = encrypted(&[]).unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::Unreachable { what } if what.contains("certificate")),
+        "{refused:?}"
+    );
+    let path = std::env::var("TIDINGS_TEST_POSTGRES_CA").unwrap();
+    let pem = std::fs::read(path).unwrap();
+    let authority = CertificateDer::from_pem_slice(&pem).unwrap();
+    let store = encrypted(&[authority]).unwrap();
+    assert_eq!(store.event_types().len(), 18);
 }
 
 #[tokio::test]

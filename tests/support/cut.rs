@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// Where the next COMMIT breaks the connection.
@@ -21,6 +21,14 @@ pub enum Cut {
 pub struct Wire {
     pub address: SocketAddr,
     cut: Arc<AtomicU8>,
+    far: Arc<Far>,
+}
+
+/// The other end, and what runs to it.
+struct Far {
+    /// 0 while the wire is severed.
+    port: AtomicU16,
+    open: Mutex<Vec<TcpStream>>,
 }
 
 impl Wire {
@@ -29,20 +37,40 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let cut = Arc::new(AtomicU8::new(Cut::Nowhere as u8));
-        let shared = Arc::clone(&cut);
+        let far = Arc::new(Far {
+            port: AtomicU16::new(port),
+            open: Mutex::default(),
+        });
+        let (shared, there) = (Arc::clone(&cut), Arc::clone(&far));
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                if let Ok(server) = TcpStream::connect(("127.0.0.1", port)) {
+                let port = there.port.load(Ordering::SeqCst);
+                let server = (port != 0).then(|| TcpStream::connect(("127.0.0.1", port)));
+                if let Some(Ok(server)) = server {
+                    let ends = [client.try_clone(), server.try_clone()];
+                    there
+                        .open
+                        .lock()
+                        .unwrap()
+                        .extend(ends.into_iter().flatten());
                     carry(client, server, &shared);
                 }
             }
         });
-        Self { address, cut }
+        Self { address, cut, far }
     }
 
     /// The next COMMIT breaks its connection there.
     pub fn cut_next(&self, cut: Cut) {
         self.cut.store(cut as u8, Ordering::SeqCst);
+    }
+
+    /// Breaks everything that runs over the wire; what is dialled from now on goes to this port, or nowhere.
+    pub fn lead(&self, port: Option<u16>) {
+        self.far.port.store(port.unwrap_or(0), Ordering::SeqCst);
+        for end in self.far.open.lock().unwrap().drain(..) {
+            let _closed_already = end.shutdown(Shutdown::Both);
+        }
     }
 
     /// Whether it did.

@@ -222,10 +222,11 @@ fn schema_of_its_own(url: &str) -> Result<[(&'static str, String); 2], BenchErro
     postgres::Client::connect(url, postgres::NoTls)
         .and_then(|mut client| client.batch_execute(&format!("CREATE SCHEMA {schema}")))
         .map_err(failed)?;
+    let join = if url.contains('?') { '&' } else { '?' };
     Ok([
         (
             "TIDINGS_DATABASE_URL",
-            format!("{url}?options=-csearch_path%3D{schema}"),
+            format!("{url}{join}options=-csearch_path%3D{schema}"),
         ),
         ("TIDINGS_MASTER_KEY", "5a".repeat(32)),
     ])

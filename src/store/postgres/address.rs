@@ -3,13 +3,13 @@
 //! TLS is as `sslmode` in the URL says: `disable`, `prefer` (the default: with TLS where the server offers it) or `require`.
 //! A certificate is always verified, against the system's authorities and those of `database_ca`.
 
+use super::tls::Tls;
 use crate::store::StoreError;
 use postgres::config::{Host, SslMode};
 use postgres::{Client, Config};
 use rustls::pki_types::CertificateDer;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -36,7 +36,7 @@ pub enum AddressError {
 #[derive(Clone)]
 pub struct Address {
     config: Config,
-    tls: MakeRustlsConnect,
+    tls: Tls,
     name: PathBuf,
 }
 
@@ -107,10 +107,7 @@ fn named(config: &Config) -> String {
     )
 }
 
-fn tls(
-    config: &Config,
-    authorities: &[CertificateDer<'static>],
-) -> Result<MakeRustlsConnect, AddressError> {
+fn tls(config: &Config, authorities: &[CertificateDer<'static>]) -> Result<Tls, AddressError> {
     let mut roots = rustls::RootCertStore::empty();
     if config.get_ssl_mode() != SslMode::Disable {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -127,7 +124,7 @@ fn tls(
         .map_err(|error| AddressError::Tls(error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(client))
+    Ok(Tls(std::sync::Arc::new(client)))
 }
 
 #[cfg(test)]

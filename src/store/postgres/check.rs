@@ -62,6 +62,60 @@ pub(super) fn check(
     Ok(())
 }
 
+/// What a database says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// The server's version.
+    pub version: String,
+    /// The format of what it holds; 0 for nothing yet.
+    pub format: i64,
+    /// Nodes that work on it now.
+    pub nodes: i64,
+}
+
+/// Looks at a database that was checked, and changes nothing.
+///
+/// # Errors
+/// The database failed.
+pub(super) fn inspect(client: &mut Client) -> Result<Inspection, StoreError> {
+    let version = show(client, "server_version")?;
+    let made = client.query_one("SELECT to_regclass('formats') IS NOT NULL", &[])?;
+    if !made.try_get(0)? {
+        return Ok(Inspection {
+            version,
+            format: 0,
+            nodes: 0,
+        });
+    }
+    let row = client.query_one(
+        "SELECT (SELECT coalesce(max(format), 0) FROM formats),
+            (SELECT count(*) FROM lives WHERE ended_at IS NULL AND lease_until > clock_timestamp())",
+        &[],
+    )?;
+    Ok(Inspection {
+        version,
+        format: row.try_get(0)?,
+        nodes: row.try_get(1)?,
+    })
+}
+
+/// Refuses a database that a migration was begun into and not finished.
+///
+/// # Errors
+/// [`StoreError::Unsuitable`], or the database failed.
+pub(super) fn finished(client: &mut Client, location: &str) -> Result<(), StoreError> {
+    let unfinished = client.query_one("SELECT to_regclass('migration') IS NOT NULL", &[])?;
+    if unfinished.try_get(0)? {
+        return Err(StoreError::Unsuitable {
+            location: location.to_owned(),
+            what: String::from(
+                "a migration into it is not finished; run `tidings migrate` again, it goes on where it stopped",
+            ),
+        });
+    }
+    Ok(())
+}
+
 fn show(client: &mut Client, setting: &str) -> Result<String, StoreError> {
     let row = client.query_one("SELECT current_setting($1)", &[&setting])?;
     Ok(row.try_get(0)?)

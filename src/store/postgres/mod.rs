@@ -1,15 +1,17 @@
 //! The store's logic on PostgreSQL: one database, any number of nodes, all equal.
 //!
-//! The writer's connection is [`writer`], reads go to [`snapshots`]; [`watch`] keeps the node among the others. What makes
-//! several nodes safe: a life with a lease and a fence for every claim ([`node`]), rows locked while they are claimed
-//! ([`statements`]), the directory's version checked in every transaction.
+//! The writer's connection is `writer`, reads go to `snapshots`; `watch` keeps the node among the others. What makes
+//! several nodes safe: a life with a lease and a fence for every claim (`node`), rows locked while they are claimed
+//! (`statements`), the directory's version checked in every transaction.
 //!
 //! Deliberately absent: a coordinator, and anything that one node must ask another.
 
 mod address;
 mod check;
 mod connection;
+mod destination;
 mod error;
+mod lists;
 mod node;
 mod partitions;
 mod pending;
@@ -17,10 +19,13 @@ mod rows;
 mod schema;
 mod snapshots;
 mod statements;
+mod tls;
 mod watch;
 mod writer;
 
 pub use address::{Address, AddressError};
+pub use check::Inspection;
+pub(super) use destination::Destination;
 
 use super::StoreError;
 use super::handover::Handover;
@@ -63,7 +68,8 @@ pub fn open(options: Options) -> Result<Arc<SqlStore>, StoreError> {
     elsewhere(|| {
         let mut client = address.connect(check::SESSION)?;
         check::check(&mut client, &shown, unsafe_durability)?;
-        schema::prepare(&mut client, &options.key, &location)
+        schema::prepare(&mut client, &options.key, &location)?;
+        check::finished(&mut client, &shown)
     })?;
     let node = Arc::new(Node::new(options.node, options.clock.clone()));
     let failed = tokio::sync::watch::channel(None).0;
@@ -95,6 +101,19 @@ pub fn open(options: Options) -> Result<Arc<SqlStore>, StoreError> {
         store.keep(Box::new(watch.start(&store)?));
     }
     Ok(store)
+}
+
+/// Looks at a database from outside: can it be reached and trusted, and what does it hold. Changes nothing.
+///
+/// # Errors
+/// It cannot be reached, or is not to be trusted with events.
+pub fn inspect(address: &Address, unsafe_durability: bool) -> Result<Inspection, StoreError> {
+    let shown = address.name().display().to_string();
+    elsewhere(|| {
+        let mut client = address.connect(check::SESSION)?;
+        check::check(&mut client, &shown, unsafe_durability)?;
+        check::inspect(&mut client)
+    })
 }
 
 /// Runs blocking work on a thread of its own: a connection cannot be waited for inside a runtime.

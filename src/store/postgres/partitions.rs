@@ -22,16 +22,28 @@ const TABLES: [&str; 4] = ["events", "bodies", "deliveries", "attempts"];
 /// # Errors
 /// The database failed.
 pub(super) fn ensure(client: &mut Client, now: Timestamp) -> Result<Timestamp, StoreError> {
-    let week = now.as_seconds().div_euclid(WEEK as i64);
-    let last = now.plus(AHEAD).as_seconds().div_euclid(WEEK as i64);
+    let last = now.plus(AHEAD);
+    ensure_between(client, now, last)?;
+    Ok(begin(last.as_seconds().div_euclid(WEEK as i64) + 1))
+}
+
+/// Makes the partitions of every week between two moments.
+///
+/// # Errors
+/// The database failed.
+pub(super) fn ensure_between(
+    client: &mut Client,
+    first: Timestamp,
+    last: Timestamp,
+) -> Result<(), StoreError> {
+    let week = |moment: Timestamp| moment.as_seconds().div_euclid(WEEK as i64);
     // One node at a time makes them: two would meet in the middle.
     let mut transaction = client.transaction()?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&schema::LOCK])?;
-    for week in week..=last {
+    for week in week(first)..=week(last) {
         make(&mut transaction, week)?;
     }
-    transaction.commit()?;
-    Ok(begin(last + 1))
+    Ok(transaction.commit()?)
 }
 
 fn make(transaction: &mut Transaction<'_>, week: i64) -> Result<(), StoreError> {

@@ -87,6 +87,11 @@ pub(super) const END_DEAD: &str = "UPDATE lives SET ended_at = clock_timestamp()
 pub(super) const FORGET_LIVES: &str =
     "DELETE FROM lives WHERE ended_at < clock_timestamp() - interval '60 seconds'
     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.state = 1 AND d.epoch = lives.epoch)";
+/// What became of transactions of lives that are forgotten is no question any more.
+pub(super) const FORGET_COMMITS: &str =
+    "DELETE FROM commits WHERE epoch NOT IN (SELECT epoch FROM lives)";
+/// Whether a transaction was stored: epoch, number.
+pub(super) const COMMITTED: &str = "SELECT 1 FROM commits WHERE epoch = $1 AND number = $2";
 /// Whether lives that ended are remembered.
 pub(super) const ENDED_LIVES: &str = "SELECT 1 FROM lives WHERE ended_at IS NOT NULL LIMIT 1";
 

@@ -5,13 +5,14 @@
 //! asked. A transaction begins with a look at this node's life and at the directory's version, so a node whose lease ran
 //! out writes nothing, and nothing is decided on an old view.
 //!
-//! A connection that breaks during COMMIT leaves it open whether the transaction is stored. Its number is known, so a new
-//! connection asks the database what became of it; only where that cannot be learnt the life of the node ends, and what it
-//! had leased is taken back.
+//! A connection that breaks during COMMIT leaves it open whether the transaction is stored. Each leaves a row of its own in
+//! `commits`, so a new connection finds out, once the transaction has ended; only where that cannot be learnt the life of the
+//! node ends, and what it had leased is taken back.
 
 use super::address::Address;
 use super::connection::Connection;
 use super::error::is_lost;
+use super::lists::Lists;
 use super::node::Node;
 use super::partitions;
 use super::pending::{Deliveries, Pending};
@@ -29,7 +30,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tidings_core::id::{DeliveryId, EventId, OrganizationId};
+use tidings_core::id::{DeliveryId, OrganizationId};
 use tidings_core::time::Timestamp;
 
 /// Joins are made by key, row by row: the arrays are short and the tables long.
@@ -38,14 +39,11 @@ const SESSION: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s';
     SET jit = off; SET plan_cache_mode = force_generic_plan";
 /// How long partitions must be there ahead of an event.
 const ROOM: Duration = Duration::from_secs(24 * 3_600);
+/// Transactions whose rows in `commits` are kept, at least.
+const KEPT: i64 = 256;
 /// Between two questions what became of a transaction, and how often it is asked.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 const ASKED: u32 = 100;
-/// How much older than now an event must be to be listed: more than the clocks of nodes differ.
-const LISTED_AFTER: Duration = Duration::from_secs(2);
-/// Events listed in one step.
-const LISTED_AT_ONCE: i64 = 5_000;
-
 /// The connection, and what is known of it.
 pub(super) struct Pg {
     address: Address,
@@ -55,12 +53,14 @@ pub(super) struct Pg {
     pending: RefCell<Pending>,
     /// The number of the open transaction.
     transaction: RefCell<Option<String>>,
+    /// How many transactions this writer began.
+    number: Cell<i64>,
     /// Events until then find a partition.
     partitioned_to: Cell<Timestamp>,
     /// Whether the life must end, because nobody knows what it holds.
     unsure: Cell<bool>,
-    /// Events up to this id are listed once every transaction before this one has ended.
-    to_list: RefCell<Option<(i64, String)>>,
+    /// How far the lists are.
+    lists: RefCell<Lists>,
 }
 
 /// What a transaction found when it began.
@@ -80,9 +80,10 @@ impl Pg {
             connection: RefCell::default(),
             pending: RefCell::default(),
             transaction: RefCell::default(),
+            number: Cell::new(0),
             partitioned_to: Cell::new(Timestamp::default()),
             unsure: Cell::new(false),
-            to_list: RefCell::default(),
+            lists: RefCell::default(),
         }
     }
 
@@ -129,10 +130,19 @@ impl Pg {
             Purpose::Work => "",
             Purpose::Directory => " FOR UPDATE",
         };
+        let (epoch, number) = (self.node.epoch(), self.number.get() + 1);
+        self.number.set(number);
+        let forget = if number % KEPT == 0 {
+            format!(
+                "DELETE FROM commits WHERE epoch = {epoch} AND number < {};",
+                number - KEPT
+            )
+        } else {
+            String::new()
+        };
         let question = format!(
-            "BEGIN; SELECT version, pg_current_xact_id()::text, coalesce((SELECT ended_at IS NULL
-                AND lease_until > clock_timestamp() FROM lives WHERE epoch = {}), false)::int FROM directory{lock}",
-            self.node.epoch()
+            "BEGIN; INSERT INTO commits (epoch, number) VALUES ({epoch}, {number}); {forget} SELECT version, pg_current_xact_id()::text, coalesce((SELECT ended_at IS NULL
+                AND lease_until > clock_timestamp() FROM lives WHERE epoch = {epoch}), false)::int FROM directory{lock}"
         );
         let answer = self.with(|connection| Ok(connection.client().simple_query(&question)?))?;
         let row = answer.iter().find_map(|message| match message {
@@ -169,17 +179,19 @@ impl Pg {
 
     /// What became of a transaction whose COMMIT was not answered.
     fn resolve(&self, lost: StoreError) -> Result<(), StoreError> {
-        let number = self.transaction.take().unwrap_or_default();
+        let transaction = self.transaction.take().unwrap_or_default();
         tracing::warn!(error = %lost, "the answer to COMMIT was lost; asking what became of it");
         for _ in 0..ASKED {
-            match self.status(&number).as_deref() {
-                Ok("committed") => return Ok(()),
-                Ok("aborted") => return Err(lost),
-                Ok(_) | Err(StoreError::Unreachable { .. } | StoreError::Overloaded) => {
+            match self.was_stored(&transaction) {
+                Ok(Some(true)) => return Ok(()),
+                Ok(Some(false)) => return Err(lost),
+                Ok(None) | Err(StoreError::Unreachable { .. } | StoreError::Overloaded) => {
                     std::thread::park_timeout(ASK_AGAIN);
                 }
-                // It does not know this transaction: it is not the database it was.
-                Err(_) => break,
+                Err(error) => {
+                    tracing::error!(%error, "what became of a transaction cannot be asked");
+                    break;
+                }
             }
         }
         self.unsure.set(true);
@@ -188,14 +200,27 @@ impl Pg {
         })
     }
 
-    fn status(&self, transaction: &str) -> Result<String, StoreError> {
+    /// Whether a transaction of this writer was stored; `None` while it has not ended.
+    fn was_stored(&self, transaction: &str) -> Result<Option<bool>, StoreError> {
         self.connect()?;
+        let (epoch, number) = (self.node.epoch(), self.number.get());
         self.with(|connection| {
-            let row = connection.client().query_one(
-                "SELECT coalesce(pg_xact_status($1::text::xid8), 'unknown')",
+            // Newer than any there was: a database that never saw it, after a failover.
+            let status = connection.run(
+                "SELECT CASE WHEN $1::text::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN 'unknown'
+                    ELSE coalesce(pg_xact_status($1::text::xid8), 'unknown') END",
                 &[&transaction],
             )?;
-            Ok(row.try_get(0)?)
+            let status: Option<String> = match status.first() {
+                Some(row) => Some(row.try_get(0)?),
+                None => None,
+            };
+            if status.as_deref() == Some("in progress") {
+                return Ok(None);
+            }
+            // Its own row decides: after a failover another transaction may have its number.
+            let row = connection.run(texts::COMMITTED, &[&epoch, &number])?;
+            Ok(Some(!row.is_empty()))
         })
     }
 
@@ -205,24 +230,6 @@ impl Pg {
         if connection.as_ref().is_some_and(Connection::is_closed) {
             *connection = None;
         }
-    }
-
-    /// Up to which event lists may be written now: none that is older can be stored any more.
-    fn listable(&self, now: Timestamp) -> Result<Option<i64>, StoreError> {
-        let own = self.transaction.borrow().clone().unwrap_or_default();
-        let mut to_list = self.to_list.borrow_mut();
-        let (up_to, after) = to_list.get_or_insert_with(|| {
-            let moment = now.minus(LISTED_AFTER);
-            (EventId::first_at(moment).raw().saturating_sub(1), own)
-        });
-        let ended = self.with(|connection| {
-            let row = connection.client().query_one(
-                "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8",
-                &[after],
-            )?;
-            Ok(row.try_get::<_, bool>(0)?)
-        })?;
-        Ok(ended.then_some(*up_to))
     }
 }
 
@@ -313,7 +320,7 @@ impl Database for Pg {
 
     fn rollback(&self) {
         self.pending.take();
-        self.to_list.take();
+        self.lists.take();
         if self.transaction.take().is_some()
             && let Err(error) = self.with(|connection| Ok(connection.batch("ROLLBACK")?))
         {
@@ -435,6 +442,7 @@ impl Database for Pg {
             let ended = !connection.run(texts::ENDED_LIVES, &[])?.is_empty();
             if ended {
                 connection.run(texts::FORGET_LIVES, &[])?;
+                connection.run(texts::FORGET_COMMITS, &[])?;
             }
             Ok(ended)
         })
@@ -463,40 +471,10 @@ impl Database for Pg {
 
     fn list(&self, now: Timestamp) -> Result<Option<Upkeep>, StoreError> {
         self.flush()?;
-        let Some(up_to) = self.listable(now)? else {
-            return Ok(Some(Upkeep::Idle));
-        };
-        self.with(|connection| {
-            let held = connection.run(
-                "SELECT value FROM meta WHERE key = 'listed_to' FOR UPDATE SKIP LOCKED",
-                &[],
-            )?;
-            let Some(held) = held.first() else {
-                return Ok(Some(Upkeep::Idle));
-            };
-            let listed_to: i64 = held.try_get(0)?;
-            let part = connection.run(
-                "SELECT max(id), count(*) FROM (SELECT id FROM events WHERE id > $1 AND id <= $2
-                    ORDER BY id LIMIT $3) AS part",
-                &[&listed_to, &up_to, &LISTED_AT_ONCE],
-            )?;
-            let last: Option<i64> = match part.first() {
-                Some(row) => row.try_get(0)?,
-                None => None,
-            };
-            let Some(last) = last else {
-                self.to_list.take();
-                return Ok(Some(Upkeep::Idle));
-            };
-            for text in texts::LIST {
-                connection.run(text, &[&listed_to, &last])?;
-            }
-            connection.run(
-                "UPDATE meta SET value = $1 WHERE key = 'listed_to'",
-                &[&last],
-            )?;
-            Ok(Some(Upkeep::More))
-        })
+        let transaction = self.transaction.borrow().clone().unwrap_or_default();
+        let lists = &mut *self.lists.borrow_mut();
+        self.with(|connection| lists.step(connection, transaction, now))
+            .map(Some)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The store on an SQL database: the logic, said once for every database it runs on.
 //!
-//! One writer on a thread of its own ([`writer`]), a few readers ([`readers`]), the directory in memory ([`tables`]). What it
+//! One writer on a thread of its own (`writer`), a few readers ([`readers`]), the directory in memory ([`tables`]). What it
 //! asks of a database is in [`database`]; `super::sqlite` and `super::postgres` answer it and open this. Every answer is
 //! given after the commit that makes it true.
 
@@ -16,6 +16,7 @@ mod recover;
 mod step;
 pub mod tables;
 mod upkeep;
+mod values;
 pub mod view;
 mod writer;
 

@@ -75,6 +75,43 @@ pub fn open(options: Options) -> Result<Arc<SqlStore>, StoreError> {
     Ok(store)
 }
 
+/// The data as the source of a migration: locked, and brought to the newest format.
+pub(super) struct Source {
+    /// To read from.
+    pub connection: Connection,
+    /// Bytes that only this data has.
+    pub identity: Vec<u8>,
+    _lock: lock::DirectoryLock,
+}
+
+/// Opens the data in a directory to carry it elsewhere.
+///
+/// # Errors
+/// There is none, it is in use or damaged, or the key does not fit.
+pub(super) fn open_source(directory: &Path, key: &MasterKey) -> Result<Source, StoreError> {
+    let file = directory.join(schema::FILE);
+    if !file.exists() {
+        return Err(StoreError::Io {
+            what: format!("there is no database {}", file.display()),
+        });
+    }
+    let lock = lock::take(directory)?;
+    let opened = schema::open_writer(&file).and_then(|connection| {
+        check_key(&connection, key, &file)?;
+        let identity =
+            connection.query_row("SELECT value FROM meta WHERE key = 'canary'", [], |row| {
+                row.get(0)
+            })?;
+        Ok((connection, identity))
+    });
+    let (connection, identity) = opened.map_err(|error| error.located(&file))?;
+    Ok(Source {
+        connection,
+        identity,
+        _lock: lock,
+    })
+}
+
 /// Refuses a master key that the data was not sealed with.
 fn check_key(connection: &Connection, key: &MasterKey, file: &Path) -> Result<(), StoreError> {
     let sealed: Option<Vec<u8>> = connection
