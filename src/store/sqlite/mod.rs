@@ -1,6 +1,6 @@
 //! The store's logic on one SQLite file: nothing to install, one process.
 //!
-//! The writer's connection is [`statements`], reads go to [`readers`]; the log is copied by [`checkpointer`]. What the
+//! The writer's connection is `statements`, reads go to `readers`; the log is copied by `checkpointer`. What the
 //! directory holds is locked, so that no second process writes to it.
 
 mod checkpointer;
