@@ -58,7 +58,7 @@ ssl_cert_file = '$directory/server.crt'
 ssl_key_file = '$directory/server.key'
 SETTINGS
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=localhost \
-    -addext subjectAltName=DNS:localhost -keyout "$directory/server.key" -out "$directory/server.crt" 2>/dev/null
+    -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE -keyout "$directory/server.key" -out "$directory/server.crt" 2>/dev/null
   chmod 600 "$directory/server.key"
   if [ "$(id -u)" -eq 0 ]; then chown postgres "$directory"/server.*; fi
   as_owner pg_ctl -D "$directory/data" -l "$directory/server.log" -w -t 60 start >/dev/null

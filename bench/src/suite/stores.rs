@@ -6,7 +6,7 @@ use super::model::Section;
 use super::{Instance, Suite};
 use crate::error::BenchError;
 use crate::load::{self, Load, Pace, Target};
-use crate::measure::memory;
+use crate::measure::{cpu_seconds, memory};
 use crate::payload::now_ns;
 use crate::phases::{At, Shape};
 use crate::report::progress;
@@ -16,6 +16,9 @@ use crate::server::Wanted;
 const PER_POST: u64 = 100;
 /// How long one round of filling lasts.
 const FILLING: Duration = Duration::from_secs(5);
+/// How long a server may take to come to rest after a store was filled, and how often that is looked at.
+const RESTS_WITHIN: Duration = Duration::from_secs(900);
+const LOOKS: Duration = Duration::from_secs(2);
 /// How long the server is left alone before its memory is read.
 const SETTLES: Duration = Duration::from_secs(3);
 
@@ -102,6 +105,9 @@ pub(super) fn growth(suite: &mut Suite) -> Result<Section, BenchError> {
     receiver.begin(first_seq);
     let accepted = fill(&server.target("/v1/events/batch")?, first_seq, stored)?;
     receiver.collect(accepted, Duration::from_secs(15));
+    progress("  until it rests: lists are written late");
+    let rested = rest(pid, RESTS_WITHIN);
+    section.figure("at rest after", rested.as_secs_f64(), "s");
     progress("  on the full store");
     let after = suite.rounds.fire("throughput on a full store", at, shape)?;
     section.figure("end to end, empty", before.arrived_per_second, "/s");
@@ -167,6 +173,22 @@ pub(super) fn endpoints(suite: &mut Suite) -> Result<Section, BenchError> {
     section.figure("killed, start to ready", ready.as_secs_f64(), "s");
     after_start(&instance, &mut section);
     Ok(section)
+}
+
+/// Waits until a process uses next to no CPU, so that what it does late is done; answers how long that took.
+fn rest(pid: u32, at_most: Duration) -> Duration {
+    let began = Instant::now();
+    let mut before = cpu_seconds(pid);
+    while began.elapsed() < at_most {
+        std::thread::sleep(LOOKS);
+        let now = cpu_seconds(pid);
+        let used = now.zip(before).map(|(now, before)| now - before);
+        if used.is_none_or(|used| used < LOOKS.as_secs_f64() * 0.02) {
+            break;
+        }
+        before = now;
+    }
+    began.elapsed()
 }
 
 fn after_start(instance: &Instance, section: &mut Section) {

@@ -1,6 +1,6 @@
 //! The store's logic on PostgreSQL: one database, any number of nodes, all equal.
 //!
-//! The writer's connection is `writer`, reads go to `snapshots`; `watch` keeps the node among the others. What makes
+//! The writer's connection is `session`, with the statements in `writer`; reads go to `snapshots`; `watch` keeps the node among the others. What makes
 //! several nodes safe: a life with a lease and a fence for every claim (`node`), rows locked while they are claimed
 //! (`statements`), the directory's version checked in every transaction.
 //!
@@ -17,6 +17,7 @@ mod partitions;
 mod pending;
 mod rows;
 mod schema;
+mod session;
 mod snapshots;
 mod statements;
 mod tls;
@@ -33,10 +34,10 @@ use super::seal::MasterKey;
 use super::sql::{Parts, SqlStore};
 use crate::clock::Clock;
 use node::Node;
+use session::Pg;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use watch::Watch;
-use writer::Pg;
 
 /// What a store is opened with.
 #[derive(Debug)]

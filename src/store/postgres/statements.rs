@@ -60,10 +60,15 @@ pub(super) const LEASE: &str = "
     FROM unnest($3::bigint[], $4::bigint[]) AS r (event_id, fence)
     WHERE d.event_id = r.event_id AND d.endpoint_id = $1 AND d.event_id BETWEEN $5 AND $6 AND d.state = 0";
 
-/// An endpoint's first due rows that nobody else is claiming: `sql::queue::due_rows`.
+/// Bodies: events, the smallest and the largest.
+pub(super) const BODIES: &str = "SELECT event_id, hash, data FROM bodies
+    WHERE event_id = ANY ($1::bigint[]) AND event_id BETWEEN $2 AND $3";
+
+/// An endpoint's first due rows after one (endpoint, at most, due at, event) that nobody else is claiming.
 pub(super) const DUE_ROWS: &str =
     "SELECT event_id, organization_id, name_id, audience, round, attempts, failures, due_at, fence
-    FROM deliveries WHERE state = 0 AND endpoint_id = ?1 ORDER BY due_at, event_id LIMIT ?2 /* claim */";
+    FROM deliveries WHERE state = 0 AND endpoint_id = ?1 AND (due_at, event_id) > (?3, ?4)
+    ORDER BY due_at, event_id LIMIT ?2 /* claim */";
 
 /// What lives that ended had leased: `sql::recover`.
 pub(super) const ABANDONED: &str =

@@ -1,254 +1,20 @@
-//! The writer's connection: one transaction at a time, few statements in each, and an answer even when the one to COMMIT
-//! is lost.
-//!
-//! What is inserted for every event gathers in [`Pending`] and is written in one go, at the latest before anything else is
-//! asked. A transaction begins with a look at this node's life and at the directory's version, so a node whose lease ran
-//! out writes nothing, and nothing is decided on an old view.
-//!
-//! A connection that breaks during COMMIT leaves it open whether the transaction is stored. Each leaves a row of its own in
-//! `commits`, so a new connection finds out, once the transaction has ended; only where that cannot be learnt the life of the
-//! node ends, and what it had leased is taken back.
+//! What the store's logic asks of the writer's session, in PostgreSQL's own statements.
 
-use super::address::Address;
-use super::connection::Connection;
 use super::error::is_lost;
-use super::lists::Lists;
-use super::node::Node;
-use super::partitions;
-use super::pending::{Deliveries, Pending};
+use super::pending::Deliveries;
+use super::session::Pg;
 use super::statements as texts;
 use super::watch::CHANNEL;
 use crate::store::StoreError;
 use crate::store::queue::{AttemptRecord, Upkeep};
 use crate::store::sql::database::{
     Begun, Database, DeliveryRow, DirectoryChange, EventRow, LeaseRow, Purpose, Row, SettleRow,
-    Sql, Value,
+    Sql, values,
 };
 use crate::store::sql::view;
-use postgres::SimpleQueryMessage;
-use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Duration;
 use tidings_core::id::{DeliveryId, OrganizationId};
 use tidings_core::time::Timestamp;
-
-/// Joins are made by key, row by row: the arrays are short and the tables long.
-const SESSION: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s';
-    SET idle_in_transaction_session_timeout = '10s'; SET enable_hashjoin = off; SET enable_mergejoin = off;
-    SET jit = off; SET plan_cache_mode = force_generic_plan";
-/// How long partitions must be there ahead of an event.
-const ROOM: Duration = Duration::from_secs(24 * 3_600);
-/// Transactions whose rows in `commits` are kept, at least.
-const KEPT: i64 = 256;
-/// Between two questions what became of a transaction, and how often it is asked.
-const ASK_AGAIN: Duration = Duration::from_millis(200);
-const ASKED: u32 = 100;
-/// The connection, and what is known of it.
-pub(super) struct Pg {
-    address: Address,
-    location: String,
-    node: Arc<Node>,
-    connection: RefCell<Option<Connection>>,
-    pending: RefCell<Pending>,
-    /// The number of the open transaction.
-    transaction: RefCell<Option<String>>,
-    /// How many transactions this writer began.
-    number: Cell<i64>,
-    /// Events until then find a partition.
-    partitioned_to: Cell<Timestamp>,
-    /// Whether the life must end, because nobody knows what it holds.
-    unsure: Cell<bool>,
-    /// How far the lists are.
-    lists: RefCell<Lists>,
-}
-
-/// What a transaction found when it began.
-struct Found {
-    version: i64,
-    transaction: String,
-    lives: bool,
-}
-
-impl Pg {
-    /// A writer that connects when it is first used.
-    pub(super) fn new(address: Address, node: Arc<Node>) -> Self {
-        Self {
-            location: address.name().display().to_string(),
-            address,
-            node,
-            connection: RefCell::default(),
-            pending: RefCell::default(),
-            transaction: RefCell::default(),
-            number: Cell::new(0),
-            partitioned_to: Cell::new(Timestamp::default()),
-            unsure: Cell::new(false),
-            lists: RefCell::default(),
-        }
-    }
-
-    /// Ends the node's life, so that others need not wait for its lease to run out.
-    pub(super) fn leave(&self) {
-        let connection = self.connection.borrow();
-        if let Some(connection) = connection.as_ref()
-            && let Err(error) = self.node.end_life(&mut connection.client())
-        {
-            tracing::warn!(%error, "this node's lease was not given back; it runs out by itself");
-        }
-    }
-
-    fn with<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        match self.connection.borrow().as_ref() {
-            Some(connection) => work(connection),
-            None => Err(StoreError::Unreachable {
-                what: String::from("the connection is gone"),
-            }),
-        }
-    }
-
-    fn connect(&self) -> Result<(), StoreError> {
-        let mut connection = self.connection.borrow_mut();
-        if connection.as_ref().is_none_or(Connection::is_closed) {
-            *connection = None;
-            *connection = Some(Connection::new(self.address.connect(SESSION)?));
-        }
-        Ok(())
-    }
-
-    /// Writes what gathered.
-    fn flush(&self) -> Result<(), StoreError> {
-        let pending = self.pending.take();
-        self.with(|connection| pending.write(connection))
-    }
-
-    /// Opens the transaction; the answer of one round trip.
-    fn opened(&self, purpose: Purpose) -> Result<Found, StoreError> {
-        let lock = match purpose {
-            Purpose::Work => "",
-            Purpose::Directory => " FOR UPDATE",
-        };
-        let (epoch, number) = (self.node.epoch(), self.number.get() + 1);
-        self.number.set(number);
-        let forget = if number % KEPT == 0 {
-            format!(
-                "DELETE FROM commits WHERE epoch = {epoch} AND number < {};",
-                number - KEPT
-            )
-        } else {
-            String::new()
-        };
-        let question = format!(
-            "BEGIN; INSERT INTO commits (epoch, number) VALUES ({epoch}, {number}); {forget} SELECT version, pg_current_xact_id()::text, coalesce((SELECT ended_at IS NULL
-                AND lease_until > clock_timestamp() FROM lives WHERE epoch = {epoch}), false)::int FROM directory{lock}"
-        );
-        let answer = self.with(|connection| Ok(connection.client().simple_query(&question)?))?;
-        let row = answer.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row),
-            _ => None,
-        });
-        let text = |column: usize| row.and_then(|row| row.get(column)).unwrap_or_default();
-        let version = text(0).parse().map_err(|_| StoreError::Damaged {
-            path: self.address.name().clone(),
-            what: String::from("the table `directory` has no row"),
-        })?;
-        Ok(Found {
-            version,
-            transaction: text(1).to_owned(),
-            lives: text(2) == "1",
-        })
-    }
-
-    /// Connects, makes partitions, begins a life: whatever must be done before a transaction can begin.
-    fn ready(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.connect()?;
-        if self.unsure.take()
-            && let Err(error) = self.with(|connection| self.node.end_life(&mut connection.client()))
-        {
-            self.unsure.set(true);
-            return Err(error);
-        }
-        if now.plus(ROOM) >= self.partitioned_to.get() {
-            let to = self.with(|connection| partitions::ensure(&mut connection.client(), now))?;
-            self.partitioned_to.set(to);
-        }
-        Ok(())
-    }
-
-    /// What became of a transaction whose COMMIT was not answered.
-    fn resolve(&self, lost: StoreError) -> Result<(), StoreError> {
-        let transaction = self.transaction.take().unwrap_or_default();
-        tracing::warn!(error = %lost, "the answer to COMMIT was lost; asking what became of it");
-        for _ in 0..ASKED {
-            match self.was_stored(&transaction) {
-                Ok(Some(true)) => return Ok(()),
-                Ok(Some(false)) => return Err(lost),
-                Ok(None) | Err(StoreError::Unreachable { .. } | StoreError::Overloaded) => {
-                    std::thread::park_timeout(ASK_AGAIN);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "what became of a transaction cannot be asked");
-                    break;
-                }
-            }
-        }
-        self.unsure.set(true);
-        Err(StoreError::Unreachable {
-            what: String::from("nobody knows whether the last transaction was stored"),
-        })
-    }
-
-    /// Whether a transaction of this writer was stored; `None` while it has not ended.
-    fn was_stored(&self, transaction: &str) -> Result<Option<bool>, StoreError> {
-        self.connect()?;
-        let (epoch, number) = (self.node.epoch(), self.number.get());
-        self.with(|connection| {
-            // Newer than any there was: a database that never saw it, after a failover.
-            let status = connection.run(
-                "SELECT CASE WHEN $1::text::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN 'unknown'
-                    ELSE coalesce(pg_xact_status($1::text::xid8), 'unknown') END",
-                &[&transaction],
-            )?;
-            let status: Option<String> = match status.first() {
-                Some(row) => Some(row.try_get(0)?),
-                None => None,
-            };
-            if status.as_deref() == Some("in progress") {
-                return Ok(None);
-            }
-            // Its own row decides: after a failover another transaction may have its number.
-            let row = connection.run(texts::COMMITTED, &[&epoch, &number])?;
-            Ok(Some(!row.is_empty()))
-        })
-    }
-
-    /// Drops a connection that broke.
-    fn drop_lost(&self) {
-        let mut connection = self.connection.borrow_mut();
-        if connection.as_ref().is_some_and(Connection::is_closed) {
-            *connection = None;
-        }
-    }
-}
-
-impl Sql for Pg {
-    fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<usize, StoreError> {
-        self.flush()?;
-        self.with(|connection| connection.execute(sql, values))
-    }
-
-    fn each(
-        &self,
-        sql: &'static str,
-        values: &[Value<'_>],
-        meet: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        self.flush()?;
-        self.with(|connection| connection.each(sql, values, meet))
-    }
-}
 
 impl Database for Pg {
     fn sql(&self) -> &dyn Sql {
@@ -427,8 +193,27 @@ impl Database for Pg {
         Ok(())
     }
 
-    fn due_rows(&self) -> &'static str {
-        texts::DUE_ROWS
+    fn due_rows(
+        &self,
+        endpoint: i64,
+        after: (i64, i64),
+        limit: usize,
+        meet: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let values = values![endpoint, limit, after.0, after.1];
+        self.each(texts::DUE_ROWS, values, meet)
+    }
+
+    fn bodies(
+        &self,
+        events: &[i64],
+        meet: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let (first, last) = range(events.iter().copied());
+        self.flush()?;
+        let rows =
+            self.with(|connection| connection.run(texts::BODIES, &[&events, &first, &last]))?;
+        rows.iter().try_for_each(|row| meet(row))
     }
 
     fn abandoned(&self) -> &'static str {

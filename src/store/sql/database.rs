@@ -272,8 +272,29 @@ pub trait Database: Sql {
     /// The database failed.
     fn hold_key(&self, organization: OrganizationId, key: &str) -> Result<(), StoreError>;
 
-    /// The statement for an endpoint's first due rows (`queue::due_rows`).
-    fn due_rows(&self) -> &'static str;
+    /// Shows an endpoint's first due rows by time and event, at most so many: event, organization, name, audience, round,
+    /// attempts, failures, due at, fence. What comes up to `after` may be left out.
+    ///
+    /// # Errors
+    /// The database failed, or `meet` did.
+    fn due_rows(
+        &self,
+        endpoint: i64,
+        after: (i64, i64),
+        limit: usize,
+        meet: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
+
+    /// Shows event, hash and data of the body of the first of these events, if it is there, and those of others if that
+    /// costs no more.
+    ///
+    /// # Errors
+    /// The database failed, or `meet` did.
+    fn bodies(
+        &self,
+        events: &[i64],
+        meet: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
 
     /// The statement for leased rows whose lease ended with a node's life (`recover`).
     fn abandoned(&self) -> &'static str;

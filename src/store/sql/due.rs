@@ -6,7 +6,7 @@
 use super::database::Database;
 use crate::store::StoreError;
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use tidings_core::id::EndpointId;
+use tidings_core::id::{EndpointId, EventId};
 use tidings_core::time::Timestamp;
 
 /// Endpoints of one look when all are read.
@@ -22,7 +22,17 @@ pub(super) struct DueSummary {
     later: BTreeSet<(Timestamp, EndpointId)>,
     /// Those with something due now, in the order of their turns.
     ready: VecDeque<EndpointId>,
+    /// The last row that was claimed of an endpoint: what waits comes after it.
+    claimed: HashMap<EndpointId, Mark>,
 }
+
+/// A row in the order of claims.
+type Mark = (Timestamp, EventId);
+/// Before every row.
+const FIRST_ROW: Mark = (
+    Timestamp::from_micros(i64::MIN),
+    EventId::from_raw(i64::MIN),
+);
 
 /// Where an endpoint stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +78,27 @@ impl DueSummary {
         Ok(last.filter(|_| seen >= limit))
     }
 
+    /// After which row to look for what waits at `endpoint`. A database may keep what is gone in its index for as long as
+    /// somebody may still see it; this passes it by.
+    pub(super) fn claimed_to(&self, endpoint: EndpointId) -> Mark {
+        self.claimed.get(&endpoint).copied().unwrap_or(FIRST_ROW)
+    }
+
+    /// Everything up to this row was claimed.
+    pub(super) fn claimed(&mut self, endpoint: EndpointId, due_at: Timestamp, event: EventId) {
+        self.claimed.insert(endpoint, (due_at, event));
+    }
+
+    /// Nothing waits after the last row that was claimed; answers whether there is one before which something may.
+    pub(super) fn start_over(&mut self, endpoint: EndpointId) -> bool {
+        self.claimed.remove(&endpoint).is_some()
+    }
+
     /// A row of `endpoint` waits for `at`.
     pub(super) fn add(&mut self, endpoint: EndpointId, at: Timestamp) {
+        if at < self.claimed_to(endpoint).0 {
+            self.claimed.remove(&endpoint);
+        }
         let before = self.places.get(&endpoint).copied();
         let place = match before {
             Some(Place::Ready) => return,

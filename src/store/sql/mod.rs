@@ -21,7 +21,7 @@ pub mod view;
 mod writer;
 
 pub use directory::seed;
-pub use queue::{ABANDONED, DUE_ROWS};
+pub use queue::ABANDONED;
 
 use super::StoreError;
 use super::handover::Handover;

@@ -8,7 +8,6 @@ mod settle;
 mod test_send;
 
 pub use super::recover::ABANDONED;
-pub use due_rows::DUE_ROWS;
 pub(super) use place::{Body, Posted, Recipient, Start, make_all, recipients, start, stored_body};
 pub(super) use settle::again;
 pub(super) use test_send::Waiting;

@@ -21,6 +21,8 @@ use tidings_core::time::Timestamp;
 
 /// Idempotency keys forgotten in one step.
 const FORGOTTEN_AT_ONCE: i64 = 500;
+/// Looks around between two looks for rows that are due at other nodes: this node's own it knows at once.
+const DUE_EVERY: u32 = 5;
 /// Endpoints whose due rows one look around asks for.
 const LOOKED_AT: usize = 1_024;
 
@@ -35,6 +37,8 @@ pub(super) struct Chores {
     last_replay: i64,
     /// The next look around begins after this endpoint.
     looked_to: EndpointId,
+    /// How often it was looked around.
+    looks: u32,
 }
 
 impl Chores {
@@ -48,6 +52,7 @@ impl Chores {
             listing: Listing::load(sql)?,
             last_replay: 0,
             looked_to: due::FIRST,
+            looks: 0,
         })
     }
 
@@ -94,7 +99,17 @@ pub(super) fn look_around(step: &mut Step<'_>) -> Result<usize, StoreError> {
         true => recover::recover(step, now)?,
         false => 0,
     };
+    if step
+        .sql()
+        .exists("SELECT 1 FROM fan_outs LIMIT 1", values![])?
+    {
+        step.leaves_fan_out();
+    }
     let memory = &mut *step.memory;
+    memory.chores.looks = memory.chores.looks.wrapping_add(1);
+    if !memory.chores.looks.is_multiple_of(DUE_EVERY) {
+        return Ok(recovered);
+    }
     let (before, after) = (memory.due.next(), memory.chores.looked_to);
     let last = memory.due.look_around(step.database, after, LOOKED_AT)?;
     memory.chores.looked_to = last.unwrap_or(due::FIRST);
@@ -102,12 +117,6 @@ pub(super) fn look_around(step: &mut Step<'_>) -> Result<usize, StoreError> {
         && before.is_none_or(|before| next < before)
     {
         step.after.wake_at(next);
-    }
-    if step
-        .sql()
-        .exists("SELECT 1 FROM fan_outs LIMIT 1", values![])?
-    {
-        step.leaves_fan_out();
     }
     Ok(recovered)
 }

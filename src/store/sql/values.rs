@@ -98,7 +98,7 @@ impl<T: AsValue> AsValue for Option<T> {
 /// The values of a statement, in the order of their numbers.
 macro_rules! values {
     ($($value:expr),* $(,)?) => {
-        &[$($crate::store::sql::values::AsValue::value(&$value)),*]
+        &[$($crate::store::sql::database::AsValue::value(&$value)),*]
     };
 }
 pub(crate) use values;

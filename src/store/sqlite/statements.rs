@@ -5,11 +5,11 @@
 use super::checkpointer::Checkpointer;
 use crate::store::StoreError;
 use crate::store::queue::{AttemptRecord, Upkeep};
+use crate::store::sql::ABANDONED;
 use crate::store::sql::database::{
     Begun, Database, DeliveryRow, DirectoryChange, EventRow, LeaseRow, Purpose, Row, SettleRow,
-    Sql, Value,
+    Sql, Value, values,
 };
-use crate::store::sql::{ABANDONED, DUE_ROWS};
 use rusqlite::{Connection, Statement, params};
 use std::cell::RefCell;
 use std::time::Duration;
@@ -258,8 +258,37 @@ impl Database for Statements<'_> {
         Ok(())
     }
 
-    fn due_rows(&self) -> &'static str {
-        DUE_ROWS
+    /// From the start each time: what is gone is gone from the index.
+    fn due_rows(
+        &self,
+        endpoint: i64,
+        _: (i64, i64),
+        limit: usize,
+        meet: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.connection.each(
+            "SELECT event_id, organization_id, name_id, audience, round, attempts, failures, due_at, fence
+             FROM deliveries INDEXED BY deliveries_due
+             WHERE state = 0 AND endpoint_id = ?1 ORDER BY due_at, event_id LIMIT ?2",
+            values![endpoint, limit],
+            meet,
+        )
+    }
+
+    /// One by one: the next may find no room.
+    fn bodies(
+        &self,
+        events: &[i64],
+        meet: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let Some(first) = events.first() else {
+            return Ok(());
+        };
+        self.connection.each(
+            "SELECT event_id, hash, data FROM bodies WHERE event_id = ?1",
+            values![first],
+            meet,
+        )
     }
 
     fn abandoned(&self) -> &'static str {

@@ -6,7 +6,7 @@
 use super::super::database::{LeaseRow, values};
 use super::super::step::Step;
 use super::due_rows::{self, Row};
-use super::place::{Body, stored_body, unknown_name};
+use super::place::{Body, stored_bodies, unknown_name};
 use crate::store::StoreError;
 use crate::store::directory::Sending;
 use crate::store::queue::{Claimed, Job, Lease};
@@ -19,6 +19,8 @@ use tidings_core::time::Timestamp;
 
 /// Deliveries of one endpoint and turn.
 const TURN: usize = 64;
+/// Bodies asked for together: with the largest that is 4 MiB.
+const READ_AHEAD: usize = 16;
 /// Deliveries put to rest in one claim because their bodies cannot be sent.
 const RESTED: usize = 256;
 
@@ -31,7 +33,7 @@ struct Claim {
     /// Endpoints that found no room in this round: the first ones when some comes free.
     passed_by: Vec<EndpointId>,
     /// Bodies read so far: many deliveries may share one.
-    bodies: HashMap<EventId, Bytes>,
+    bodies: HashMap<EventId, Body>,
 }
 
 /// A due delivery that found room, to be leased at the end of its endpoint's turn.
@@ -157,11 +159,12 @@ impl Claim {
         taken: &mut Vec<Taken>,
     ) -> Result<Option<Turn>, StoreError> {
         let rested = self.rested;
-        for row in rows {
+        let events: Vec<EventId> = rows.iter().map(|row| row.event).collect();
+        for (place, row) in rows.into_iter().enumerate() {
             if row.due_at > self.now {
                 return Ok(Some(Turn::Done(Some(row.due_at))));
             }
-            let data = match self.body(step, row.event)? {
+            let data = match self.body(step, events.get(place..).unwrap_or_default())? {
                 Ok(data) => data,
                 Err(reason) => {
                     give_up(step, &row, endpoint, reason)?;
@@ -205,6 +208,12 @@ impl Claim {
             })
             .collect();
         step.database.lease(endpoint.raw(), epoch, &leases)?;
+        // A writer that is alone finds nothing in the index that is gone.
+        if !step.database.sets_aside()
+            && let Some(Taken { row, .. }) = taken.last()
+        {
+            step.memory.due.claimed(endpoint, row.due_at, row.event);
+        }
         for taken in taken {
             let fence = taken.fence();
             let row = taken.row;
@@ -231,21 +240,25 @@ impl Claim {
         Ok(())
     }
 
+    /// The body of the first of these events; those of the others will be asked for, too.
     fn body(
         &mut self,
         step: &Step<'_>,
-        event: EventId,
+        events: &[EventId],
     ) -> Result<Result<Bytes, CancelReason>, StoreError> {
-        if let Some(data) = self.bodies.get(&event) {
-            return Ok(Ok(data.clone()));
+        let Some(event) = events.first() else {
+            return Ok(Err(CancelReason::Expired));
+        };
+        if !self.bodies.contains_key(event) {
+            let ahead = events
+                .get(..READ_AHEAD.min(events.len()))
+                .unwrap_or_default();
+            self.bodies.extend(stored_bodies(step, ahead)?);
         }
-        Ok(match stored_body(step, event)? {
-            Body::Whole(data) => {
-                self.bodies.insert(event, data.clone());
-                Ok(data)
-            }
-            Body::Gone => Err(CancelReason::Expired),
-            Body::Damaged => Err(CancelReason::Damaged),
+        Ok(match self.bodies.get(event) {
+            Some(Body::Whole(data)) => Ok(data.clone()),
+            Some(Body::Damaged) => Err(CancelReason::Damaged),
+            Some(Body::Gone) | None => Err(CancelReason::Expired),
         })
     }
 }

@@ -9,13 +9,6 @@ use tidings_core::event_type::Audience;
 use tidings_core::id::{EndpointId, EventId, OrganizationId};
 use tidings_core::time::Timestamp;
 
-/// The first due rows of an endpoint (?1) in their index, at most so many (?2): the columns that `read` reads. What SQLite
-/// answers to `Database::due_rows`; another database may lock what it finds.
-pub const DUE_ROWS: &str =
-    "SELECT event_id, organization_id, name_id, audience, round, attempts, failures, due_at, fence
-     FROM deliveries INDEXED BY deliveries_due
-     WHERE state = 0 AND endpoint_id = ?1 ORDER BY due_at, event_id LIMIT ?2";
-
 /// A due row.
 pub struct Row {
     /// What is to be delivered.
@@ -38,7 +31,11 @@ pub struct Row {
 ///
 /// # Errors
 /// The database failed.
-pub fn first(step: &Step<'_>, endpoint: EndpointId, limit: usize) -> Result<Vec<Row>, StoreError> {
+pub fn first(
+    step: &mut Step<'_>,
+    endpoint: EndpointId,
+    limit: usize,
+) -> Result<Vec<Row>, StoreError> {
     let mut rows = indexed(step, endpoint, limit)?;
     let before = match rows.len() < limit {
         true => None,
@@ -58,12 +55,28 @@ pub fn first(step: &Step<'_>, endpoint: EndpointId, limit: usize) -> Result<Vec<
     Ok(rows)
 }
 
-fn indexed(step: &Step<'_>, endpoint: EndpointId, limit: usize) -> Result<Vec<Row>, StoreError> {
-    step.sql().all(
-        step.database.due_rows(),
-        values![endpoint.raw(), limit],
-        read,
-    )
+/// From the index, after what was claimed before; once nothing is left there, from its start.
+fn indexed(
+    step: &mut Step<'_>,
+    endpoint: EndpointId,
+    limit: usize,
+) -> Result<Vec<Row>, StoreError> {
+    loop {
+        let (due_at, event) = step.memory.due.claimed_to(endpoint);
+        let mut rows = Vec::new();
+        step.database.due_rows(
+            endpoint.raw(),
+            (due_at.as_micros(), event.raw()),
+            limit,
+            &mut |row| {
+                rows.push(read(row)?);
+                Ok(())
+            },
+        )?;
+        if !rows.is_empty() || !step.memory.due.start_over(endpoint) {
+            return Ok(rows);
+        }
+    }
 }
 
 fn set_aside(

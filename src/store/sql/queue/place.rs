@@ -4,7 +4,7 @@
 //! due, and set aside for the index of due rows ([`super::super::aside`]).
 
 use super::super::aside::{NO_EPOCH, Places};
-use super::super::database::{DeliveryRow, values};
+use super::super::database::DeliveryRow;
 use super::super::step::Step;
 use super::super::tables::rows::audience_code;
 use super::super::tables::{NameId, Tables};
@@ -47,22 +47,36 @@ pub enum Body {
 /// # Errors
 /// The database failed.
 pub fn stored_body(step: &Step<'_>, event: EventId) -> Result<Body, StoreError> {
-    let found = step.sql().one(
-        "SELECT hash, data FROM bodies WHERE event_id = ?1",
-        values![event.raw()],
-        |row| {
-            let (hash, data) = (row.get::<BodyHash>(0)?, row.bytes(1)?);
-            Ok((body_hash(data) == hash).then(|| Bytes::copy_from_slice(data)))
-        },
-    )?;
-    Ok(match found {
-        Some(Some(data)) => Body::Whole(data),
-        Some(None) => {
-            tracing::error!(%event, "the stored body no longer has its hash; it is never sent");
-            Body::Damaged
-        }
-        None => Body::Gone,
-    })
+    let mut found = stored_bodies(step, &[event])?;
+    Ok(found.pop().map_or(Body::Gone, |(_, body)| body))
+}
+
+/// Reads the body of the first of these events, where it is there, and those of others if that costs no more; checks their
+/// hashes.
+///
+/// # Errors
+/// The database failed.
+pub fn stored_bodies(
+    step: &Step<'_>,
+    events: &[EventId],
+) -> Result<Vec<(EventId, Body)>, StoreError> {
+    let ids: Vec<i64> = events.iter().map(|event| event.raw()).collect();
+    let mut found = Vec::with_capacity(ids.len());
+    step.database.bodies(&ids, &mut |row| {
+        let event = EventId::from_raw(row.get(0)?);
+        let (hash, data) = (row.get::<BodyHash>(1)?, row.bytes(2)?);
+        found.push((
+            event,
+            if body_hash(data) == hash {
+                Body::Whole(Bytes::copy_from_slice(data))
+            } else {
+                tracing::error!(%event, "the stored body no longer has its hash; it is never sent");
+                Body::Damaged
+            },
+        ));
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// An event whose deliveries are being made.
