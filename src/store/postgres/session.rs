@@ -135,6 +135,8 @@ impl Pg {
             "BEGIN; INSERT INTO commits (epoch, number) VALUES ({epoch}, {number}); {forget} SELECT version, pg_current_xact_id()::text, coalesce((SELECT ended_at IS NULL
                 AND lease_until > clock_timestamp() FROM lives WHERE epoch = {epoch}), false)::int FROM directory{lock}"
         );
+        // From here on there is something to roll back, whatever becomes of the question.
+        self.transaction.replace(Some(String::new()));
         let answer = self.with(|connection| Ok(connection.client().simple_query(&question)?))?;
         let row = answer.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row),

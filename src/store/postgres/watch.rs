@@ -85,6 +85,7 @@ impl Watch {
         while !stop.load(Ordering::Acquire) {
             match self.look(&mut client, store, looks) {
                 Ok(()) => told = false,
+                Err(StoreError::Closed) => return,
                 Err(error) => {
                     client = None;
                     if !told {
