@@ -2,21 +2,24 @@
 //! goes on.
 
 use crate::cut::{Cut, Wire};
-use crate::verbs::{FAILED, OK, UPDATED, ended, event, keyed, stored};
+use crate::verbs::{FAILED, OK, UPDATED, ended, event, keyed, record, stored};
 use crate::world::{LARKSPUR, World, actor, organization};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tidings::store::StoreError;
-use tidings::store::directory::{Directory, SwitchChange};
+use tidings::engine::{Drained, Engine, EngineParts, Transport};
+use tidings::store::directory::{Directory, Endpoint, SwitchChange};
 use tidings::store::handover::{self, Receiver};
-use tidings::store::queue::{Accepted, Job, Queue, Settled};
+use tidings::store::queue::{Accepted, AttemptRecord, Job, Queue, Settled};
 use tidings::store::room::Room;
 use tidings::store::seal::MasterKey;
 use tidings::store::sql::SqlStore;
+use tidings::store::{Store, StoreError};
 use tidings_core::delivery::State;
+use tidings_core::id::DeliveryId;
+use tokio::sync::Notify;
 
 /// One more node on the data of a world.
 struct Node {
@@ -39,7 +42,8 @@ impl Node {
 
 /// What another node had leased, once this one has it; it looks for such things by itself, too.
 async fn taken_back(world: &World) -> Job {
-    for _ in 0..1_000 {
+    // Who took it back knows at once that it is due; this node looks for such rows every few seconds.
+    for _ in 0..20_000 {
         world.store.recover(world.clock.now()).await.unwrap();
         if let Some(job) = world.claim(10).await.jobs.pop() {
             return job;
@@ -130,6 +134,50 @@ async fn w23_a_dead_nodes_work_goes_on_and_its_late_result_changes_nothing() {
     stored(two.store.accept(vec![event(LARKSPUR)]).await.unwrap()[0]);
     let lives = "SELECT count(*) FROM lives WHERE node = 'two'";
     assert_eq!(world.count(lives), 2);
+}
+
+/// Makes every attempt a success, and says which were made.
+#[derive(Default)]
+struct Sent {
+    deliveries: Mutex<Vec<DeliveryId>>,
+    one: Notify,
+}
+
+impl Transport for Sent {
+    async fn attempt(&self, job: &Job, _: &Arc<Endpoint>) -> AttemptRecord {
+        self.deliveries.lock().unwrap().push(job.delivery);
+        self.one.notify_one();
+        record(job.progress.attempts + 1, OK, job.due_at)
+    }
+}
+
+#[tokio::test]
+async fn what_a_node_does_not_hold_any_more_is_not_sent() {
+    let world = World::with_organizations().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    let mut two = Node::beside(&world, "two", 100);
+    let posted = (0..2).map(|_| event(LARKSPUR)).collect();
+    two.store.accept(posted).await.unwrap();
+    let mut jobs = Vec::new();
+    while let Ok(batch) = two.engine.jobs.try_recv() {
+        jobs.extend(batch);
+    }
+    // As if it had been claimed in a life before this one.
+    jobs[0].lease.epoch -= 1;
+    let held = jobs[1].delivery;
+    let (hand, handover) = handover::channel(Room::new(100, 64 << 20));
+    let sent = Arc::new(Sent::default());
+    let engine = Engine::start(EngineParts {
+        store: Arc::clone(&two.store) as Arc<dyn Store>,
+        handover,
+        transport: Arc::clone(&sent),
+        clock: world.clock.clone(),
+        slots: 16,
+    });
+    hand.hand_over(jobs);
+    sent.one.notified().await;
+    assert_eq!(engine.drain(Duration::from_secs(20)).await, Drained::Clean);
+    assert_eq!(*sent.deliveries.lock().unwrap(), [held]);
 }
 
 #[tokio::test]
