@@ -116,10 +116,10 @@ async fn w23_a_dead_nodes_work_goes_on_and_its_late_result_changes_nothing() {
     two.store.accept(vec![event(LARKSPUR)]).await.unwrap();
     let late = two.engine.jobs.try_recv().unwrap().remove(0);
     let id = late.delivery;
-    // It was stopped for longer than its lease lasts, as the database's clock has it.
-    world.place.run(
-        "UPDATE lives SET lease_until = clock_timestamp() - interval '1 second' WHERE node = 'two'",
-    );
+    // It was stopped for longer than its lease lasts, and somebody noticed.
+    world
+        .place
+        .run("UPDATE lives SET ended_at = clock_timestamp() WHERE node = 'two'");
     let job = taken_back(&world).await;
     assert_eq!((job.delivery, job.lease.fence), (id, late.lease.fence + 1));
     let result = ended(late, FAILED, world.clock.now());

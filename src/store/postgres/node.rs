@@ -86,11 +86,21 @@ impl Node {
     /// Begins a life. The one before, and those of dead nodes, end with it.
     ///
     /// # Errors
-    /// The database failed, or as many nodes live as can.
+    /// The database failed, as many nodes live as can, or another process took this node's name.
     pub(super) fn begin_life(&self, client: &mut Client, location: &str) -> Result<(), StoreError> {
         let asked = self.clock.monotonic();
         let mut transaction = client.transaction()?;
         transaction.batch_execute("LOCK TABLE lives IN SHARE ROW EXCLUSIVE MODE")?;
+        // At its first start it takes over from a process of its name that is gone; later, that would be one which took over
+        // from it.
+        let last = self.epoch();
+        if last > 0
+            && transaction
+                .query_opt(NAMESAKE, &[&self.name, &last])?
+                .is_some()
+        {
+            return Err(self.replaced(location));
+        }
         transaction.execute(END_OTHERS, &[&self.name])?;
         let full = || StoreError::Unsuitable {
             location: location.to_owned(),
