@@ -3,13 +3,17 @@
 //! Start: store, recovery, engine, keys, listener. Stop: the listener first, so that nothing new is
 //! accepted; then the engine drains; then the store writes out what is left and closes.
 
+pub mod setup;
+
 use crate::clock::{self, Clock};
 use crate::config::{DatabaseSettings, KeySource, Settings};
 use crate::engine::resolver::{LookupError, Resolver};
 use crate::engine::sender::{Sender, SenderError, SenderParts};
-use crate::engine::{Drained, Engine, EngineParts};
-use crate::http::{self, Api, ApiParts, BodyPace, ConnectionLimits};
-use crate::runtime::Delivering;
+use crate::engine::{Drained, Engine, EngineParts, Gauge};
+use crate::http::{
+    self, Api, ApiParts, BodyPace, ConnectionLimits, ConsoleParts, EngineLoad, EngineView,
+};
+use crate::runtime::Beside;
 use crate::store::directory::{Directory, NewKey, PageRequest, Scope};
 use crate::store::postgres::{self, Address, AddressError};
 use crate::store::queue::Queue as _;
@@ -115,10 +119,11 @@ pub enum AppError {
 pub struct App {
     address: SocketAddr,
     first_key: Option<KeyText>,
+    setup_link: Option<String>,
     store: Arc<SqlStore>,
     engine: Engine,
-    /// Where the engine runs; ends with this.
-    _delivering: Delivering,
+    /// Where the engine and the console run; they end with this.
+    _beside: [Beside; 2],
     server: JoinHandle<()>,
     stop: oneshot::Sender<()>,
 }
@@ -140,9 +145,18 @@ impl App {
                 "taken back from the last run, which did not stop cleanly"
             );
         }
+        let base = settings
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{address}"));
+        let setup_link = match is_new(&store) {
+            true => Some(setup::link(&*store, &base, clock.now()).await?),
+            false => None,
+        };
         let first_key = operator_key(&settings, &store).await?;
         let sender = sender(&settings, &clock, &store)?;
-        let delivering = Delivering::start().map_err(AppError::Runtime)?;
+        let delivering = Beside::delivering().map_err(AppError::Runtime)?;
+        let drawing = Beside::console().map_err(AppError::Runtime)?;
         let engine = {
             let _spawns_there = delivering.enter();
             Engine::start(EngineParts {
@@ -156,10 +170,11 @@ impl App {
         let api = Api::new(ApiParts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock,
-            rules: Arc::new(settings.egress),
-            signature_header: settings.signature_header,
+            rules: Arc::new(settings.egress.clone()),
+            signature_header: settings.signature_header.clone(),
             pace: BodyPace::default(),
             version: env!("CARGO_PKG_VERSION"),
+            console: console(&settings, &engine, &drawing),
         })?;
         let (stop, stopped) = oneshot::channel::<()>();
         let limits = ConnectionLimits {
@@ -174,9 +189,10 @@ impl App {
         Ok(Self {
             address,
             first_key,
+            setup_link,
             store,
             engine,
-            _delivering: delivering,
+            _beside: [delivering, drawing],
             server,
             stop,
         })
@@ -197,6 +213,11 @@ impl App {
         self.first_key.as_ref()
     }
 
+    /// The one-time link into the console made at the very first start.
+    pub fn setup_link(&self) -> Option<&str> {
+        self.setup_link.as_deref()
+    }
+
     /// Waits until the store can no longer promise anything; the process must end.
     pub async fn failed(&self) -> StoreError {
         self.store.failed().await
@@ -214,6 +235,45 @@ impl App {
         }
         self.store.close().await;
     }
+}
+
+fn console(settings: &Settings, engine: &Engine, runtime: &Beside) -> ConsoleParts {
+    let embedded = settings.database.is_none();
+    ConsoleParts {
+        runtime: runtime.handle(),
+        public_url: settings.public_url.clone(),
+        setup_file: embedded.then(|| settings.data.join(http::SETUP_FILE)),
+        engine: Some(Arc::new(Loaded {
+            gauge: engine.gauge(),
+            slots: settings.attempts,
+        })),
+    }
+}
+
+/// The engine as the console sees it.
+struct Loaded {
+    gauge: Gauge,
+    slots: usize,
+}
+
+impl EngineView for Loaded {
+    fn load(&self) -> EngineLoad {
+        EngineLoad {
+            running: self.gauge.is_running(),
+            waiting: self.gauge.waiting(),
+            in_flight: self.gauge.in_flight(),
+            slots: self.slots,
+        }
+    }
+}
+
+/// Whether nobody was ever let in.
+fn is_new(store: &SqlStore) -> bool {
+    let first = PageRequest {
+        limit: 1,
+        after: None,
+    };
+    store.keys(Reach::All, &first).items.is_empty()
 }
 
 fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
@@ -254,7 +314,7 @@ fn sender(settings: &Settings, clock: &Clock, store: &Arc<SqlStore>) -> Result<S
     })?)
 }
 
-fn open_store(
+pub(crate) fn open_store(
     settings: &Settings,
     clock: &Clock,
     handover: handover::Handover,
@@ -346,23 +406,11 @@ async fn operator_key(settings: &Settings, store: &SqlStore) -> Result<Option<Ke
             "preset by the operator_key setting",
             false,
         ),
-        None if store
-            .keys(
-                Reach::All,
-                &PageRequest {
-                    limit: 1,
-                    after: None,
-                },
-            )
-            .items
-            .is_empty() =>
-        {
-            (
-                KeyText::generated(KeyKind::Operator, &clock::random_bytes()?),
-                "made at the first start",
-                true,
-            )
-        }
+        None if is_new(store) => (
+            KeyText::generated(KeyKind::Operator, &clock::random_bytes()?),
+            "made at the first start",
+            true,
+        ),
         None => return Ok(None),
     };
     if key.kind() != KeyKind::Operator {

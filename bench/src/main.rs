@@ -20,6 +20,7 @@ mod suite;
 mod table;
 #[cfg(test)]
 mod tests;
+mod viewers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -181,12 +181,31 @@ impl Server {
     }
 
     fn ask(&self, method: Method, path: &str, body: Value) -> Result<(), BenchError> {
+        self.answer(method, path, body).map(drop)
+    }
+
+    fn answer(&self, method: Method, path: &str, body: Value) -> Result<Bytes, BenchError> {
         let asked = format!("{method} {path}");
         let sent = Some((self.key.as_str(), body));
         let (status, answer) = self
             .control
             .block_on(call(self.address, method, path, sent))?;
-        accepted(asked, status, &answer)
+        accepted(asked, status, &answer)?;
+        Ok(answer)
+    }
+
+    /// Posts to the API; answers the JSON it answers.
+    pub fn post(&self, path: &str, body: Value) -> Result<Value, BenchError> {
+        Ok(serde_json::from_slice(&self.answer(
+            Method::POST,
+            path,
+            body,
+        )?)?)
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Asks the server to stop, as a service manager does, and says how long it took; kills it when it does not.

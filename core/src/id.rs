@@ -71,7 +71,7 @@ pub enum IdError {
     },
 }
 
-const KINDS: [(&str, &str); 7] = [
+const KINDS: [(&str, &str); 10] = [
     ("evt_", "an event id"),
     ("dlv_", "a delivery id"),
     ("att_", "an attempt id"),
@@ -79,6 +79,9 @@ const KINDS: [(&str, &str); 7] = [
     ("key_", "a key id"),
     ("rpl_", "a replay id"),
     ("aud_", "an audit record id"),
+    ("acc_", "an account id"),
+    ("ses_", "a session id"),
+    ("lnk_", "a link id"),
 ];
 
 fn refuse(text: &str, wanted: &'static str, prefix: &'static str, chars: usize) -> IdError {
@@ -198,6 +201,18 @@ id!(
 id!(
     /// A row of the audit log.
     AuditId, "aud_", "an audit record id"
+);
+id!(
+    /// A person's account for the console.
+    AccountId, "acc_", "an account id"
+);
+id!(
+    /// A login of the console.
+    SessionId, "ses_", "a session id"
+);
+id!(
+    /// A one-time link into the console (its record, never the link itself).
+    LinkId, "lnk_", "a link id"
 );
 
 /// One event for one endpoint. Its text is the `webhook-id` of every try (W15).

@@ -21,4 +21,5 @@ pub mod request;
 pub mod retry;
 pub mod secret;
 pub mod signature;
+pub mod stats;
 pub mod time;

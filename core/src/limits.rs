@@ -75,3 +75,23 @@ pub const PAGE_DEFAULT: usize = 50;
 pub const PAGE_MAX: usize = 100;
 /// The longest time range of one replay, in days.
 pub const REPLAY_DAYS: u64 = 90;
+/// Characters of an account's name.
+pub const ACCOUNT_NAME: usize = 64;
+/// Characters of a password, at least.
+pub const PASSWORD_MIN: usize = 12;
+/// Characters of a password, at most.
+pub const PASSWORD_MAX: usize = 256;
+/// A session of the console ends so long after its last request.
+pub const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
+/// A session of the console ends so long after its login.
+pub const SESSION_KEPT: Duration = Duration::from_secs(12 * 3600);
+/// How long a setup link may be used.
+pub const SETUP_LINK: Duration = Duration::from_secs(15 * 60);
+/// How long an invitation may be accepted.
+pub const INVITATION: Duration = Duration::from_secs(7 * 86_400);
+/// How long a portal link may be used when nothing is chosen, in seconds.
+pub const PORTAL_LINK_DEFAULT: u64 = 300;
+/// The longest time a portal link may be used, in seconds.
+pub const PORTAL_LINK_MAX: u64 = 3_600;
+/// Organizations one account may belong to.
+pub const GRANTS_PER_ACCOUNT: usize = 200;

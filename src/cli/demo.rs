@@ -179,6 +179,11 @@ async fn show(args: &DemoArgs, data: PathBuf) -> Result<(), Failure> {
         env!("CARGO_PKG_VERSION"),
         app.address()
     ))?;
+    if let Some(link) = app.setup_link() {
+        say(&format!(
+            "The console, with all of this in a browser; the link works once, for 15 minutes:\n{link}\n"
+        ))?;
+    }
     let mut endpoints = set_up(&mut client, &demo, receiver_address).await?;
     if let (Some(url), Some(secret)) = (&args.to, &args.secret) {
         add_yours(&mut client, url, secret, &mut endpoints).await?;
@@ -411,7 +416,7 @@ fn finish(server: SocketAddr, receiver: SocketAddr, key: &str) -> Result<(), Fai
     let key_name = "$TIDINGS_KEY";
     let program = program();
     say(&format!(
-        "\nEverything rests. The server stays up: API http://{server}/v1, document http://{server}/openapi.json, receiver http://{receiver}\n\
+        "\nEverything rests. The server stays up: API http://{server}/v1, console http://{server}, document http://{server}/openapi.json, receiver http://{receiver}\n\
          Three commands to try, in another terminal:\n\n  export TIDINGS_KEY={key} TIDINGS_SERVER=http://{server}\n\n\
          1. {program} send --type project.updated --organization {LARKSPUR} --data '{{\"id\":\"318842\"}}' --public\n\
          2. curl -s -H \"Authorization: Bearer {key_name}\" 'http://{server}/v1/organizations/{LARKSPUR}/deliveries?state=exhausted'\n\

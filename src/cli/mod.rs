@@ -13,6 +13,7 @@ mod migrate;
 mod output;
 mod receiver;
 mod serve;
+mod setup_link;
 mod verify;
 mod view;
 
@@ -58,6 +59,9 @@ enum Action {
     /// Check settings, disk, clock, database, name resolution and egress, and say what to do
     #[command(after_help = "Example: tidings doctor --data /var/lib/tidings")]
     Doctor(doctor::DoctorArgs),
+    /// Make a one-time link into the console, for the first operator or one who lost the way in
+    #[command(after_help = setup_link::EXAMPLES)]
+    SetupLink(setup_link::SetupLinkArgs),
     /// Carry the embedded store's data over to PostgreSQL
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::MigrateArgs),
@@ -145,6 +149,7 @@ pub fn run() -> ExitCode {
         Action::Verify(args) => verify::run(args),
         Action::Key(action) => keys::run(action),
         Action::Doctor(args) => doctor::run(args),
+        Action::SetupLink(args) => setup_link::run(args),
         Action::Migrate(args) => migrate::run(args),
         Action::Openapi => output::say(crate::http::openapi()),
     };

@@ -74,6 +74,10 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         app.address(),
         app.location()
     ));
+    if let Some(link) = app.setup_link() {
+        note("Set the console up here; the link works once, for 15 minutes:");
+        output::say(link)?;
+    }
     if let Some(key) = app.first_key() {
         note("The operator's API key, shown this once:");
         output::say(key.expose())?;

@@ -68,6 +68,14 @@ settings![
         "Data directory of the embedded store; made when missing"
     ),
     (
+        "public_url",
+        "TIDINGS_PUBLIC_URL",
+        Single,
+        "",
+        "http://host or https://host, with a port if need be",
+        "How people reach the console from outside, for links; https also for strict transport security"
+    ),
+    (
         "database_url",
         "TIDINGS_DATABASE_URL",
         Secret,

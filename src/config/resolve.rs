@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 pub struct Settings {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// How people reach the console from outside: scheme and host, without a slash at the end.
+    pub public_url: Option<String>,
     /// The data directory of the embedded store.
     pub data: PathBuf,
     /// The database, where it is not the embedded one.
@@ -186,6 +188,7 @@ impl Settings {
         let values = Values(values);
         Ok(Self {
             listen: values.parsed("listen")?,
+            public_url: public_url(&values)?,
             data: values
                 .path("data")
                 .ok_or_else(|| values.invalid("data", "a directory is needed"))?,
@@ -250,6 +253,24 @@ fn database(values: &Values<'_>) -> Result<Option<DatabaseSettings>, ConfigError
         node,
         unsafe_durability,
     }))
+}
+
+fn public_url(values: &Values<'_>) -> Result<Option<String>, ConfigError> {
+    let text = values.text("public_url");
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = url::Url::parse(&text).map_err(|error| values.invalid("public_url", error))?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty();
+    match plain {
+        true => Ok(Some(url.origin().ascii_serialization())),
+        false => Err(values.invalid("public_url", "scheme, host and port only")),
+    }
 }
 
 fn header_name(values: &Values<'_>) -> Result<String, ConfigError> {
@@ -340,6 +361,9 @@ mod tests {
             ("limits.memory_bytes", "64MiB"),
             ("signature_header", "webhook-id"),
             ("signature_header", "a b"),
+            ("public_url", "example.com"),
+            ("public_url", "ftp://example.com"),
+            ("public_url", "https://example.com/path"),
             ("telemetry.format", "xml"),
         ] {
             let error = with(&[(name, value)]).unwrap_err();

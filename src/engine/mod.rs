@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 
 /// Attempts in flight at most, unless set otherwise: a waiting socket is cheap.
@@ -68,6 +68,30 @@ pub struct Engine {
     janitor: JoinHandle<()>,
     stop: watch::Sender<bool>,
     pulse: Arc<Pulse>,
+}
+
+/// How loaded an engine is.
+#[derive(Debug, Clone)]
+pub struct Gauge {
+    driver: AbortHandle,
+    pulse: Arc<Pulse>,
+}
+
+impl Gauge {
+    /// Whether it delivers.
+    pub fn is_running(&self) -> bool {
+        !self.driver.is_finished()
+    }
+
+    /// Deliveries in memory that wait for a slot.
+    pub fn waiting(&self) -> usize {
+        self.pulse.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Attempts under way.
+    pub fn in_flight(&self) -> usize {
+        self.pulse.in_flight.load(Ordering::Relaxed)
+    }
 }
 
 /// How an engine stopped.
@@ -146,6 +170,14 @@ impl Engine {
     /// Whether it still delivers; a driver that ended without being drained is a defect and reason to restart.
     pub fn is_running(&self) -> bool {
         !self.driver.is_finished()
+    }
+
+    /// Tells how loaded it is, also while it drains.
+    pub fn gauge(&self) -> Gauge {
+        Gauge {
+            driver: self.driver.abort_handle(),
+            pulse: Arc::clone(&self.pulse),
+        }
     }
 
     /// Starts nothing more, hands back what waits, finishes and stores what is in flight; at most `within`.

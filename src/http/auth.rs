@@ -12,14 +12,35 @@ use crate::store::directory::{Directory, Scope};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tidings_core::api_key::KeyText;
-use tidings_core::id::{KeyId, OrganizationId};
+use tidings_core::id::{AccountId, KeyId, LinkId, OrganizationId};
 use tidings_core::time::Timestamp;
 
-/// A caller whose key was found and is in force.
+/// What a caller came with.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Who {
+    /// An API key; this is its record.
+    Key(KeyId),
+    /// A login of the console.
+    Account(AccountId),
+    /// A portal link into the console.
+    Portal(LinkId),
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Key(id) => write!(out, "key {id}"),
+            Self::Account(id) => write!(out, "account {id}"),
+            Self::Portal(id) => write!(out, "portal link {id}"),
+        }
+    }
+}
+
+/// A caller whose key or session was found and is in force.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Caller {
-    /// The record of its key.
-    pub key: KeyId,
+    /// Who it is, for the audit log.
+    pub who: Who,
     /// What it may do.
     pub scope: Scope,
 }
@@ -58,7 +79,7 @@ pub(super) fn authenticate(
             format!("This key expired on {end}."),
         )),
         _ => Ok(Caller {
-            key: record.id,
+            who: Who::Key(record.id),
             scope: record.scope,
         }),
     }

@@ -33,6 +33,8 @@ pub struct PhaseLimits {
     pub head: Duration,
     /// From the answer's making to its last byte on the way.
     pub answer: Duration,
+    /// From the start of an answer that comes part by part to its end.
+    pub stream: Duration,
     /// Between requests.
     pub idle: Duration,
     /// From the last answer to the end, while the client still sends.
@@ -45,6 +47,7 @@ impl Default for PhaseLimits {
             first_byte: Duration::from_secs(5),
             head: Duration::from_secs(10),
             answer: Duration::from_secs(30),
+            stream: Duration::from_secs(600),
             idle: Duration::from_secs(60),
             linger: Duration::from_secs(2),
         }
@@ -63,6 +66,8 @@ enum Phase {
     Handling = 2,
     /// The answer is being written.
     Answering = 3,
+    /// An answer comes part by part.
+    Streaming = 4,
 }
 
 /// Shared by a connection's stream, its requests and its watchdog.
@@ -112,6 +117,12 @@ impl Watch {
     pub fn answering(&self, closing: bool) {
         self.closing.store(closing, Ordering::Relaxed);
         self.enter(Phase::Answering, self.limits.answer);
+    }
+
+    /// The answer comes part by part; it is the connection's last.
+    pub fn streaming(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        self.enter(Phase::Streaming, self.limits.stream);
     }
 
     /// Returns when a phase has lasted too long.

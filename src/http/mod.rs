@@ -11,6 +11,7 @@ mod auth;
 mod body;
 mod code;
 mod connection;
+mod console;
 mod fields;
 mod head;
 mod problem;
@@ -25,19 +26,22 @@ pub use api::openapi::openapi;
 pub use body::BodyPace;
 pub use code::Code;
 pub use connection::PhaseLimits;
+pub use console::{ConsoleParts, EngineLoad, EngineView, SETUP_FILE, SetupTicket};
 pub use server::{ConnectionLimits, serve};
 
 use crate::clock::{Clock, RandomBits};
 use crate::store::Store;
 use body::BodyRule;
 use bytes::Bytes;
+use console::Console;
+use http::request::Parts;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Body;
 use problem::Problem;
 use reply::{Reply, RequestId};
 use route::{Access, Call};
 use schema::Schemas;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tidings_core::address::EgressRules;
@@ -56,9 +60,11 @@ pub struct ApiParts {
     pub pace: BodyPace,
     /// This program's version, as in `User-Agent`.
     pub version: &'static str,
+    /// What the console needs besides.
+    pub console: ConsoleParts,
 }
 
-/// The API. A clone shares everything.
+/// The API and the console. A clone shares everything.
 #[derive(Clone)]
 pub struct Api(Arc<Shared>);
 
@@ -72,6 +78,7 @@ struct Shared {
     version: &'static str,
     random: RandomBits,
     schemas: Schemas,
+    console: Console,
 }
 
 impl Api {
@@ -89,17 +96,33 @@ impl Api {
             version: parts.version,
             random: RandomBits::seeded()?,
             schemas: Schemas::default(),
+            console: Console::new(parts.console),
         })))
     }
 
+    /// Ends answers that come part by part: the server stops.
+    pub fn stop_streams(&self) {
+        self.0.console.stop();
+    }
+
     /// Answers one request; never fails.
-    pub async fn answer<B>(&self, request: Request<B>, peer: IpAddr) -> Response<Full<Bytes>>
+    pub async fn answer<B>(
+        &self,
+        request: Request<B>,
+        peer: IpAddr,
+    ) -> Response<impl Body<Data = Bytes, Error = Infallible> + use<B>>
     where
-        B: Body<Data = Bytes> + Unpin,
+        B: Body<Data = Bytes> + Unpin + Send + 'static,
+        B::Error: Send,
     {
         let random = &self.0.random;
         let request_id = RequestId::new([random.next(), random.next()]);
-        let reply = match self.respond(request, peer, request_id).await {
+        let (head, body) = request.into_parts();
+        if console::owns(&head) {
+            let reply = console::answer(&self.0, (head, body), peer, request_id).await;
+            return reply.into_response(request_id);
+        }
+        let reply = match self.respond((head, body), peer, request_id).await {
             Ok(reply) => reply,
             Err(problem) => problem.reply(request_id, random.next()),
         };
@@ -108,7 +131,7 @@ impl Api {
 
     async fn respond<B>(
         &self,
-        request: Request<B>,
+        (head, body): (Parts, B),
         peer: IpAddr,
         request_id: RequestId,
     ) -> Result<Reply, Problem>
@@ -116,7 +139,6 @@ impl Api {
         B: Body<Data = Bytes> + Unpin,
     {
         let shared = &self.0;
-        let (head, body) = request.into_parts();
         head::check(&head)?;
         query::refuse_keys(head.uri.query())?;
         let (route, params) = route::find(&head.method, head.uri.path())?;

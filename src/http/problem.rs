@@ -4,7 +4,7 @@
 //! stack, SQL, a file's path or an inside address. What a client can do about it stands in `detail`.
 
 use super::code::Code;
-use super::reply::{Reply, RequestId};
+use super::reply::{Content, Reply, RequestId};
 use crate::store::StoreError;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -177,9 +177,24 @@ impl Problem {
         self
     }
 
-    #[cfg(test)]
+    /// What kind of problem it is.
     pub const fn code(&self) -> Code {
         self.code
+    }
+
+    /// The status it is answered with.
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What is wrong and what to do.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// What is wrong with single fields or parameters.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
     }
 
     /// As a part of a larger answer.
@@ -224,7 +239,9 @@ impl Problem {
         Reply {
             status,
             headers,
-            body: serde_json::to_vec(&shown).map_or_else(|_| Bytes::new(), Bytes::from),
+            body: Content::Whole(
+                serde_json::to_vec(&shown).map_or_else(|_| Bytes::new(), Bytes::from),
+            ),
         }
     }
 }

@@ -5,8 +5,13 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
 use serde::Serialize;
+use std::convert::Infallible;
 use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -42,7 +47,56 @@ impl fmt::Display for RequestId {
 pub(super) struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    pub body: Bytes,
+    pub body: Content,
+}
+
+/// What follows an answer's head.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// All of it.
+    Whole(Bytes),
+    /// Part after part, as they come; it ends when the sender is dropped.
+    Parts(mpsc::Receiver<Bytes>),
+}
+
+/// The body of an answer on its way out.
+#[derive(Debug)]
+pub(super) enum AnswerBody {
+    /// All of it, of a known length.
+    Whole(Full<Bytes>),
+    /// Part after part.
+    Parts(mpsc::Receiver<Bytes>),
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(context),
+            Self::Parts(parts) => parts
+                .poll_recv(context)
+                .map(|part| part.map(|bytes| Ok(Frame::data(bytes)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Parts(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Parts(_) => SizeHint::default(),
+        }
+    }
 }
 
 impl Reply {
@@ -51,7 +105,7 @@ impl Reply {
         Self {
             status,
             headers: HeaderMap::new(),
-            body: body.into(),
+            body: Content::Whole(body.into()),
         }
     }
 
@@ -79,15 +133,20 @@ impl Reply {
     }
 
     /// Ready to be written.
-    pub fn into_response(self, request_id: RequestId) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(self.body));
+    pub fn into_response(self, request_id: RequestId) -> Response<AnswerBody> {
+        let mut response = Response::new(match self.body {
+            Content::Whole(body) => AnswerBody::Whole(Full::new(body)),
+            Content::Parts(parts) => AnswerBody::Parts(parts),
+        });
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         let headers = response.headers_mut();
         if self.status != StatusCode::NO_CONTENT && !headers.contains_key(CONTENT_TYPE) {
             headers.insert(CONTENT_TYPE, JSON);
         }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
         if let Ok(id) = HeaderValue::from_bytes(&request_id.0) {
             headers.insert(REQUEST_ID, id);
         }

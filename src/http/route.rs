@@ -3,7 +3,7 @@
 use super::Shared;
 use super::api::{
     batch, deliveries, endpoints, event_types, events, health, keys, openapi, organizations,
-    replays, secrets, test_send,
+    portal_links, replays, secrets, stats, test_send,
 };
 use super::auth::{Caller, no_organization};
 use super::body::BodyRule;
@@ -87,6 +87,10 @@ routes! {
     POST "/v1/organizations/{org}/endpoints/{ep}/replay" Key SETTINGS => replays::post_replay;
     GET "/v1/organizations/{org}/endpoints/{ep}/replay/{rpl}" Key NONE => replays::get_replay;
     DELETE "/v1/organizations/{org}/endpoints/{ep}/replay/{rpl}" Key NONE => replays::delete_replay;
+    GET "/v1/organizations/{org}/stats" Key NONE => stats::organization_stats;
+    GET "/v1/organizations/{org}/endpoints/{ep}/stats" Key NONE => stats::endpoint_stats;
+    POST "/v1/organizations/{org}/portal-links" Key SETTINGS => portal_links::post_portal_link;
+    DELETE "/v1/organizations/{org}/portal-links/{lnk}" Key NONE => portal_links::delete_portal_link;
     GET "/v1/event-types" Key NONE => event_types::list_event_types;
     GET "/v1/event-types/{type}" Key NONE => event_types::get_event_type;
     PUT "/v1/event-types/{type}" Key SETTINGS => event_types::put_event_type;
@@ -141,7 +145,7 @@ fn no_route(method: &Method, path: &str) -> Problem {
 }
 
 /// The parameters of `path`, if it has the form of `template`.
-fn fit(template: &str, path: &str) -> Option<Params> {
+pub(super) fn fit(template: &str, path: &str) -> Option<Params> {
     if !template.contains('{') {
         return (template == path).then(Vec::new);
     }
@@ -184,7 +188,7 @@ impl Call {
     pub fn actor(&self) -> Actor {
         Actor {
             name: match &self.caller {
-                Some(caller) => format!("key {}", caller.key),
+                Some(caller) => caller.who.to_string(),
                 None => String::from("anyone"),
             },
             address: Some(self.peer),

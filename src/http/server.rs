@@ -8,6 +8,7 @@ use super::Api;
 use super::connection::{PhaseLimits, Watch, Watched};
 use crate::clock::Clock;
 use http::header::CONNECTION;
+use hyper::body::Body as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -133,6 +134,7 @@ pub async fn serve(
         });
     }
     drop((listener, stop));
+    api.stop_streams();
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(limits.drain, drained).await.is_err() {
         tracing::warn!("connections were cut: they did not end in time");
@@ -172,7 +174,10 @@ async fn connection(
         let (api, watch) = (&api, &watch);
         async move {
             let response = api.answer(request, peer).await;
-            watch.answering(response.headers().contains_key(CONNECTION));
+            match response.body().size_hint().exact() {
+                Some(_) => watch.answering(response.headers().contains_key(CONNECTION)),
+                None => watch.streaming(),
+            }
             Ok::<_, Infallible>(response)
         }
     });

@@ -7,8 +7,10 @@
 //!
 //! Deliberately absent: SQL above this module, and any transaction that outlives one call.
 
+pub mod accounts;
 pub mod directory;
 pub mod handover;
+pub mod health;
 pub mod log;
 pub mod migrate;
 pub mod postgres;
@@ -17,14 +19,26 @@ pub mod room;
 pub mod seal;
 pub mod sql;
 pub mod sqlite;
+pub mod stats;
 
 use std::path::{Path, PathBuf};
 use tidings_core::id::OrganizationId;
 
 /// Everything a store does.
-pub trait Store: queue::Queue + directory::Directory + log::Log {}
+pub trait Store:
+    queue::Queue + directory::Directory + log::Log + accounts::Accounts + stats::Stats + health::Healthy
+{
+}
 
-impl<T: queue::Queue + directory::Directory + log::Log> Store for T {}
+impl<T> Store for T where
+    T: queue::Queue
+        + directory::Directory
+        + log::Log
+        + accounts::Accounts
+        + stats::Stats
+        + health::Healthy
+{
+}
 
 /// Which organizations a caller may see: made from its key, carried into every read by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

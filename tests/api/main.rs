@@ -10,6 +10,7 @@
 #![allow(clippy::too_many_lines, reason = "a table of cases stands in its test")]
 
 mod batch;
+mod console;
 mod deliveries;
 mod endpoints;
 mod events;
@@ -19,6 +20,7 @@ mod organizations;
 mod refusals;
 mod refusals_of_endpoints;
 mod slow;
+mod stats;
 mod tenancy;
 mod types_of_events;
 mod world;

@@ -21,6 +21,7 @@ async fn hasty() -> World {
             first_byte: SHORT,
             head: SHORT,
             answer: SHORT,
+            stream: Duration::from_millis(600),
             idle: SHORT,
             linger: SHORT,
         },

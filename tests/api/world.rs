@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tidings::clock::Clock;
-use tidings::http::{Api, ApiParts, BodyPace, ConnectionLimits, serve};
+use tidings::http::{Api, ApiParts, BodyPace, ConnectionLimits, ConsoleParts, serve};
 use tidings::store::directory::{Directory as _, NewKey, Scope};
 use tidings::store::handover::{self, Receiver};
 use tidings::store::queue::{AttemptRecord, Change, Job, Queue as _, Settlement, Timing};
@@ -138,6 +138,12 @@ impl World {
             signature_header: String::from("vomo-signature"),
             pace,
             version: "0.0.0",
+            console: ConsoleParts {
+                runtime: None,
+                public_url: None,
+                setup_file: None,
+                engine: None,
+            },
         })
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

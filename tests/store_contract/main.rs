@@ -11,6 +11,7 @@
 )]
 
 mod accept;
+mod accounts;
 mod again;
 mod alone;
 mod aside;
@@ -26,6 +27,7 @@ mod log;
 mod replay;
 mod secrets;
 mod settle;
+mod stats;
 mod sweep;
 mod switches;
 mod test_send;

@@ -9,6 +9,8 @@
 
 #[path = "../store_contract/accept.rs"]
 mod accept;
+#[path = "../store_contract/accounts.rs"]
+mod accounts;
 #[path = "../store_contract/again.rs"]
 mod again;
 mod backend;
@@ -38,6 +40,8 @@ mod replay;
 mod secrets;
 #[path = "../store_contract/settle.rs"]
 mod settle;
+#[path = "../store_contract/stats.rs"]
+mod stats;
 #[path = "../store_contract/sweep.rs"]
 mod sweep;
 #[path = "../store_contract/switches.rs"]

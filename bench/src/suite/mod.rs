@@ -1,7 +1,8 @@
 //! `tidings-bench suite`: everything that is promised about speed, in one command and one report: single posts, batches,
-//! fan-out, latency against offered rate, isolation, backlog, growth, many endpoints, TLS and HTTP/2.
+//! fan-out, latency against offered rate, isolation, backlog, growth, many endpoints, TLS and HTTP/2, people at the console.
 //! Each part has a server and a data directory of its own, and the floor measured right before it.
 
+mod console;
 mod model;
 mod page;
 mod parts;
@@ -77,11 +78,13 @@ enum Part {
     Endpoints,
     /// Receivers with TLS, HTTP/1.1 and HTTP/2.
     Secure,
+    /// People look at the console while events run.
+    Console,
 }
 
 type Run = fn(&mut Suite) -> Result<Section, BenchError>;
 
-const PARTS: [(Part, Run); 9] = [
+const PARTS: [(Part, Run); 10] = [
     (Part::Single, parts::single),
     (Part::Batch, parts::batch),
     (Part::FanOut, parts::fan_out),
@@ -90,6 +93,7 @@ const PARTS: [(Part, Run); 9] = [
     (Part::Secure, parts::secure),
     (Part::Backlog, stores::backlog),
     (Part::Growth, stores::growth),
+    (Part::Console, console::console),
     (Part::Endpoints, stores::endpoints),
 ];
 

@@ -17,7 +17,7 @@ const PER_POST: u64 = 100;
 /// How long one round of filling lasts.
 const FILLING: Duration = Duration::from_secs(5);
 /// How long a server may take to come to rest after a store was filled, and how often that is looked at.
-const RESTS_WITHIN: Duration = Duration::from_secs(900);
+pub(super) const RESTS_WITHIN: Duration = Duration::from_secs(900);
 const LOOKS: Duration = Duration::from_secs(2);
 /// How long the server is left alone before its memory is read.
 const SETTLES: Duration = Duration::from_secs(3);
@@ -176,7 +176,7 @@ pub(super) fn endpoints(suite: &mut Suite) -> Result<Section, BenchError> {
 }
 
 /// Waits until a process uses next to no CPU, so that what it does late is done; answers how long that took.
-fn rest(pid: u32, at_most: Duration) -> Duration {
+pub(super) fn rest(pid: u32, at_most: Duration) -> Duration {
     let began = Instant::now();
     let mut before = cpu_seconds(pid);
     while began.elapsed() < at_most {
@@ -203,7 +203,7 @@ fn after_start(instance: &Instance, section: &mut Section) {
 }
 
 /// Posts batches until so many events were accepted, at least; answers how many were.
-fn fill(target: &Target, first_seq: u64, wanted: u64) -> Result<u64, BenchError> {
+pub(super) fn fill(target: &Target, first_seq: u64, wanted: u64) -> Result<u64, BenchError> {
     let (mut accepted, mut posted) = (0, 0);
     while accepted < wanted {
         let loaded = load::run(&Load {

@@ -103,7 +103,19 @@ const STATES: [(&str, StateFilter); 4] = [
     ("cancelled", StateFilter::Cancelled),
 ];
 
-fn read_filter(query: &mut Query<'_>) -> DeliveryFilter {
+/// The parameters that choose deliveries, but for `limit` and `cursor`.
+pub(in crate::http) const FILTERS: [&str; 7] = [
+    "endpoint",
+    "state",
+    "type",
+    "event",
+    "reference",
+    "from",
+    "to",
+];
+
+/// Reads them.
+pub(in crate::http) fn read_filter(query: &mut Query<'_>) -> DeliveryFilter {
     let filter = DeliveryFilter {
         endpoint: query.optional("endpoint", parsed),
         state: query.choice("state", &STATES),
@@ -145,17 +157,9 @@ fn read_filter(query: &mut Query<'_>) -> DeliveryFilter {
     responses((status = 200, description = "A page; it may be short and still have a `next_cursor`", body = List<DeliveryShown>)))]
 pub(in crate::http) async fn list_deliveries(call: Call) -> Result<Reply, Problem> {
     let organization = call.seen()?;
-    let mut query = call.query(&[
-        "endpoint",
-        "state",
-        "type",
-        "event",
-        "reference",
-        "from",
-        "to",
-        "limit",
-        "cursor",
-    ])?;
+    let mut known = FILTERS.to_vec();
+    known.extend(["limit", "cursor"]);
+    let mut query = call.query(&known)?;
     let filter = read_filter(&mut query);
     let (request, cursors) = query.page()?;
     let page = call

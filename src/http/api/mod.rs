@@ -11,9 +11,11 @@ pub(super) mod intake;
 pub(super) mod keys;
 pub(super) mod openapi;
 pub(super) mod organizations;
+pub(super) mod portal_links;
 pub(super) mod replays;
 pub(super) mod secrets;
-mod show;
+pub(super) mod show;
+pub(super) mod stats;
 pub(super) mod test_send;
 
 use super::code::Code;

@@ -5,8 +5,8 @@ use super::super::problem::{PROBLEM_JSON, Problem, ProblemShown};
 use super::super::reply::Reply;
 use super::super::route::Call;
 use super::{
-    batch, deliveries, endpoints, event_types, events, health, keys, organizations, replays,
-    secrets, test_send,
+    batch, deliveries, endpoints, event_types, events, health, keys, organizations, portal_links,
+    replays, secrets, stats, test_send,
 };
 use http::StatusCode;
 use std::sync::LazyLock;
@@ -28,6 +28,8 @@ use utoipa::{Modify, OpenApi};
         secrets::get_secret, secrets::rotate_secret, secrets::confirm_secret,
         replays::post_replay, replays::get_replay, replays::delete_replay,
         event_types::list_event_types, event_types::get_event_type, event_types::put_event_type,
+        stats::organization_stats, stats::endpoint_stats,
+        portal_links::post_portal_link, portal_links::delete_portal_link,
         deliveries::list_deliveries, deliveries::get_delivery, deliveries::retry_delivery,
         keys::list_keys, keys::post_key, keys::delete_key,
         health::get_healthz, health::get_readyz, get_openapi,

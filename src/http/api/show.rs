@@ -19,7 +19,7 @@ const MASK: &str = "***";
 
 /// How much an answer tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Audience {
+pub(in crate::http) enum Audience {
     /// Operators and administrators: everything but custom headers' values.
     Full,
     /// Viewers: no paths of URLs (they carry tokens), no addresses, no words of the system.
@@ -42,7 +42,7 @@ pub(super) fn time(moment: Timestamp) -> String {
 }
 
 /// A target URL, whole or as scheme and host.
-pub(super) fn url(target: &TargetUrl, audience: Audience) -> String {
+pub(in crate::http) fn url(target: &TargetUrl, audience: Audience) -> String {
     match audience {
         Audience::Full => target.as_str().to_owned(),
         Audience::Reduced => format!("{}://{}/…", target.scheme().as_str(), target.authority()),
@@ -60,8 +60,8 @@ pub(super) fn masked<'a>(
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Header)]
 pub(in crate::http) struct HeaderShown {
-    name: String,
-    value: String,
+    pub(in crate::http) name: String,
+    pub(in crate::http) value: String,
 }
 
 /// How an attempt's time was spent, in milliseconds; parts that did not happen are left out.
@@ -69,56 +69,56 @@ pub(in crate::http) struct HeaderShown {
 #[schema(as = Timing)]
 pub(in crate::http) struct TimingShown {
     #[serde(skip_serializing_if = "Option::is_none")]
-    dns_ms: Option<f64>,
+    pub(in crate::http) dns_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    connect_ms: Option<f64>,
+    pub(in crate::http) connect_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tls_ms: Option<f64>,
+    pub(in crate::http) tls_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    first_byte_ms: Option<f64>,
-    total_ms: f64,
+    pub(in crate::http) first_byte_ms: Option<f64>,
+    pub(in crate::http) total_ms: f64,
 }
 
 /// The answer of a receiver, as much of it as is kept.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Answer)]
 pub(in crate::http) struct AnswerShown {
-    status: Option<u16>,
-    headers: Vec<HeaderShown>,
+    pub(in crate::http) status: Option<u16>,
+    pub(in crate::http) headers: Vec<HeaderShown>,
     /// As text; what is not UTF-8 is replaced.
-    body: String,
+    pub(in crate::http) body: String,
     /// Only where the body is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
     /// Bytes that were read in all.
-    body_bytes: u64,
+    pub(in crate::http) body_bytes: u64,
 }
 
 /// One HTTP request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Attempt)]
 pub(in crate::http) struct AttemptShown {
-    id: String,
-    number: u32,
-    started_at: String,
+    pub(in crate::http) id: String,
+    pub(in crate::http) number: u32,
+    pub(in crate::http) started_at: String,
     /// How much later than due it started.
-    lateness_ms: f64,
-    timing: TimingShown,
+    pub(in crate::http) lateness_ms: f64,
+    pub(in crate::http) timing: TimingShown,
     /// `success`, `redirect`, `status`, or what went wrong.
-    outcome: &'static str,
+    pub(in crate::http) outcome: &'static str,
     /// The answer's status, if a whole answer came.
-    status: Option<u16>,
+    pub(in crate::http) status: Option<u16>,
     /// More than the outcome says; not for viewers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    pub(in crate::http) detail: Option<String>,
     /// The address that was dialled; not for viewers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    peer: Option<String>,
-    url: String,
+    pub(in crate::http) peer: Option<String>,
+    pub(in crate::http) url: String,
     /// As they were sent, but for the values of custom ones.
-    request_headers: Vec<HeaderShown>,
+    pub(in crate::http) request_headers: Vec<HeaderShown>,
     /// The answer, if one came.
-    answer: Option<AnswerShown>,
+    pub(in crate::http) answer: Option<AnswerShown>,
 }
 
 fn millis(part: Duration) -> f64 {
@@ -184,7 +184,7 @@ fn answer(answer: &Answer, status: Option<u16>) -> Option<AnswerShown> {
 }
 
 /// One attempt of a delivery.
-pub(super) fn attempt(
+pub(in crate::http) fn attempt(
     delivery: DeliveryId,
     detail: &AttemptDetail,
     api: &Shared,

@@ -6,6 +6,7 @@ use super::session::Pg;
 use super::statements as texts;
 use super::watch::CHANNEL;
 use crate::store::StoreError;
+use crate::store::health::Node;
 use crate::store::queue::{AttemptRecord, Upkeep};
 use crate::store::sql::database::{
     Begun, Database, DeliveryRow, DirectoryChange, EventRow, LeaseRow, Purpose, Row, SettleRow,
@@ -250,6 +251,28 @@ impl Database for Pg {
     }
 
     /// Nothing is: another node could not tell it from what is leased.
+    fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        self.sql().all(
+            "SELECT node, CAST(CASE WHEN lease_until > clock_timestamp() THEN 1 ELSE 0 END AS BIGINT)
+             FROM lives WHERE ended_at IS NULL ORDER BY node",
+            values![],
+            |row| {
+                Ok(Node {
+                    name: row.get(0)?,
+                    since: None,
+                    alive: row.get(1)?,
+                })
+            },
+        )
+    }
+
+    fn bytes(&self) -> Result<u64, StoreError> {
+        let bytes: i64 = self
+            .sql()
+            .get("SELECT pg_database_size(current_database())", values![])?;
+        Ok(bytes.unsigned_abs())
+    }
+
     fn sets_aside(&self) -> bool {
         false
     }

@@ -10,6 +10,7 @@ pub(crate) use super::values::values;
 pub use super::values::{AsValue, Field, Row, Value, unreadable};
 
 use crate::store::StoreError;
+use crate::store::health::Node;
 use crate::store::queue::{AttemptRecord, Upkeep};
 use tidings_core::id::{DeliveryId, KeyId, OrganizationId, Stripe};
 use tidings_core::time::Timestamp;
@@ -315,6 +316,18 @@ pub trait Database: Sql {
         limit: usize,
         meet: &mut dyn FnMut(i64, i64),
     ) -> Result<(), StoreError>;
+
+    /// The nodes whose life was not ended.
+    ///
+    /// # Errors
+    /// The database failed.
+    fn nodes(&self) -> Result<Vec<Node>, StoreError>;
+
+    /// Bytes of the database and its log.
+    ///
+    /// # Errors
+    /// The database failed.
+    fn bytes(&self) -> Result<u64, StoreError>;
 
     /// Whether due rows are set aside before they are indexed (`aside`): where the writer is alone.
     fn sets_aside(&self) -> bool;

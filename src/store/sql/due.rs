@@ -177,6 +177,11 @@ impl DueSummary {
         !self.ready.is_empty()
     }
 
+    /// How many endpoints have something due now that was not claimed.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
     /// When the next endpoint has something due.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.later.first().map(|(at, _)| *at)

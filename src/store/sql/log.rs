@@ -16,6 +16,7 @@ mod sql;
 mod tail;
 
 pub(super) use replay::include_of;
+pub(super) use sql::OWNS;
 
 use super::SqlStore;
 use super::database::{Sql, values};

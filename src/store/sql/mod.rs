@@ -4,15 +4,18 @@
 //! asks of a database is in [`database`]; `super::sqlite` and `super::postgres` answer it and open this. Every answer is
 //! given after the commit that makes it true.
 
+mod accounts;
 mod aside;
 pub mod database;
 mod directory;
 mod due;
 mod expand;
+mod health;
 mod log;
 mod queue;
 pub mod readers;
 mod recover;
+mod stats;
 mod step;
 pub mod tables;
 mod upkeep;
@@ -25,6 +28,7 @@ pub use queue::ABANDONED;
 
 use super::StoreError;
 use super::handover::Handover;
+use super::queue::Upkeep;
 use super::seal::MasterKey;
 use crate::clock::{Clock, RandomBits};
 use database::{Database, Purpose, Sql};
@@ -76,6 +80,8 @@ pub struct SqlStore {
     writer: Option<mpsc::Sender<Message>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     failed: watch::Receiver<Option<StoreError>>,
+    /// What became of attempts, counted.
+    tally: stats::Tally,
     /// Test sends whose callers wait for the result.
     waiting: Waiting,
     /// Whether a fan-out may be unfinished.
@@ -95,6 +101,7 @@ impl std::fmt::Debug for SqlStore {
 struct Opened {
     tables: Arc<Shared>,
     expanding: Arc<AtomicBool>,
+    tally: stats::Tally,
 }
 
 impl SqlStore {
@@ -139,6 +146,7 @@ impl SqlStore {
             failed,
             waiting: Waiting::default(),
             expanding: opened.expanding,
+            tally: opened.tally,
             tenure: parts.tenure,
             kept: OnceLock::new(),
         }))
@@ -239,6 +247,7 @@ impl SqlStore {
     }
 
     async fn shut(&self) {
+        while matches!(self.alone(stats::write_out).await, Ok(Upkeep::More)) {}
         self.readers.close().await;
         let (closed, wait) = oneshot::channel();
         if let Some(queue) = &self.writer
@@ -311,6 +320,7 @@ impl Thread {
                 let opened = Opened {
                     tables: Arc::clone(&tables),
                     expanding: Arc::clone(&memory.expanding),
+                    tally: memory.tally.clone(),
                 };
                 let _opener_gone = self.ready.send(Ok(opened));
                 Some(Writer {
@@ -346,7 +356,8 @@ fn load(
         "SELECT max(id) FROM (
             SELECT coalesce(max(id), 0) AS id FROM events UNION ALL SELECT coalesce(max(id), 0) FROM endpoints
             UNION ALL SELECT coalesce(max(id), 0) FROM api_keys UNION ALL SELECT coalesce(max(id), 0) FROM audit
-            UNION ALL SELECT coalesce(max(id), 0) FROM replays) AS newest",
+            UNION ALL SELECT coalesce(max(id), 0) FROM replays UNION ALL SELECT coalesce(max(id), 0) FROM accounts
+            UNION ALL SELECT coalesce(max(id), 0) FROM links UNION ALL SELECT coalesce(max(id), 0) FROM sessions) AS newest",
         database::values![],
     )?;
     let mut tables = Tables::load(sql)?;

@@ -54,7 +54,7 @@ impl Queue for SqlStore {
 
     async fn settle(&self, results: Vec<Settlement>) -> Result<Vec<Settled>, NotSettled> {
         let company = Company::Patient(results.len());
-        let (work, answered) = settle::work(results, self.waiting.clone());
+        let (work, answered) = settle::work(results, (self.waiting.clone(), self.tally.clone()));
         self.queue(company, work).await;
         answered.await.unwrap_or_else(|_| {
             Err(NotSettled {

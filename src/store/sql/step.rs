@@ -6,6 +6,7 @@
 use super::aside::Aside;
 use super::database::{Database, DirectoryChange, Sql, values};
 use super::due::DueSummary;
+use super::stats::{Tally, Writing};
 use super::tables::Tables;
 use super::upkeep::Chores;
 use crate::clock::RandomBits;
@@ -64,6 +65,10 @@ pub(super) struct Memory {
     pub sweeping: HashSet<EndpointId>,
     /// Whether a fan-out may be unfinished; also looked at from outside, to save a way here.
     pub expanding: Arc<AtomicBool>,
+    /// What became of attempts, counted outside the writer.
+    pub tally: Tally,
+    /// The part of it that is being written.
+    pub writing: Writing,
     /// Where upkeep stands.
     pub chores: Chores,
     doubted: bool,
@@ -84,6 +89,8 @@ impl Memory {
             due,
             sweeping: read_sweeping(sql)?,
             expanding: Arc::new(AtomicBool::new(expanding)),
+            tally: Tally::default(),
+            writing: Writing::default(),
             chores: Chores::load(sql)?,
             doubted: false,
         })
@@ -94,6 +101,7 @@ impl Memory {
         self.doubted = true;
         self.expanding.store(true, Ordering::Release);
         self.chores.doubt();
+        self.writing.doubt();
     }
 
     /// Reads anew what is in doubt.

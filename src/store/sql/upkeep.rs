@@ -11,7 +11,7 @@ pub(super) use listing::{note_delivery, note_event};
 
 use super::database::{Sql, values};
 use super::step::Step;
-use super::{aside, due, recover};
+use super::{accounts, aside, due, recover, stats};
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
 use listing::Listing;
@@ -64,12 +64,14 @@ impl Chores {
 
 type Chore = fn(&mut Step<'_>, Timestamp) -> Result<Upkeep, StoreError>;
 
-const CHORES: [Chore; 5] = [
+const CHORES: [Chore; 7] = [
     sweep::step,
     aside::step,
     listing::step,
     replay::step,
     forget_keys,
+    accounts::forget,
+    stats::step,
 ];
 
 /// One step of whichever kind has something to do.

@@ -4,6 +4,7 @@
 
 use super::checkpointer::Checkpointer;
 use crate::store::StoreError;
+use crate::store::health::Node;
 use crate::store::queue::{AttemptRecord, Upkeep};
 use crate::store::sql::ABANDONED;
 use crate::store::sql::database::{
@@ -320,6 +321,28 @@ impl Database for Statements<'_> {
             meet(last, row.get(1)?);
         }
         Ok(())
+    }
+
+    fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        // Whoever reads this is the node: another one does not get the lock.
+        let since = self
+            .sql()
+            .get("SELECT started_at FROM nodes WHERE id = 1", values![])?;
+        Ok(vec![Node {
+            name: String::from("this node"),
+            since: Some(Timestamp::from_micros(since)),
+            alive: true,
+        }])
+    }
+
+    fn bytes(&self) -> Result<u64, StoreError> {
+        let pages: i64 = self
+            .connection
+            .pragma_query_value(None, "page_count", |row| row.get(0))?;
+        let size: i64 = self
+            .connection
+            .pragma_query_value(None, "page_size", |row| row.get(0))?;
+        Ok((pages * size).unsigned_abs())
     }
 
     fn sets_aside(&self) -> bool {

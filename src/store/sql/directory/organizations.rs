@@ -2,6 +2,7 @@
 //!
 //! An organization that is deleted keeps its row for its history; put again, it starts anew.
 
+use super::super::accounts;
 use super::super::step::Step;
 use super::audit::{self, Act};
 use super::sweep::{self, Reason};
@@ -131,6 +132,7 @@ pub fn delete(
         "UPDATE organizations SET deleted_at = ?1 WHERE id = ?2",
         values![now, id.get()],
     )?;
+    accounts::forget_organization(sql, id)?;
     Act::new("organization.delete", Some(id), id.to_string())
         .turning(Some(audit::organization(&before)), None)
         .record(step, actor)?;

@@ -2,6 +2,7 @@
 
 use super::super::aside::{NO_EPOCH, Places};
 use super::super::database::SettleRow;
+use super::super::stats::Tally;
 use super::super::step::Step;
 use super::super::writer::Work;
 use super::test_send::Waiting;
@@ -20,19 +21,21 @@ struct Settling {
     results: Vec<Settlement>,
     outcomes: Vec<Settled>,
     waiting: Waiting,
+    tally: Tally,
     answer: oneshot::Sender<Answer>,
 }
 
 /// The work of storing results, and where its answer comes.
 pub fn work(
     results: Vec<Settlement>,
-    waiting: Waiting,
+    (waiting, tally): (Waiting, Tally),
 ) -> (Box<dyn Work>, oneshot::Receiver<Answer>) {
     let (answer, answered) = oneshot::channel();
     let settling = Settling {
         outcomes: Vec::with_capacity(results.len()),
         results,
         waiting,
+        tally,
         answer,
     };
     (Box::new(settling), answered)
@@ -73,6 +76,7 @@ impl Work for Settling {
     fn answer(self: Box<Self>, committed: Result<(), &StoreError>) {
         let answer = match committed {
             Ok(()) => {
+                self.tally.count(&self.results, &self.outcomes);
                 for result in self.results {
                     if let Change::Attempted {
                         record, progress, ..

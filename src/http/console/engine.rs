@@ -1,0 +1,111 @@
+//! The engine's health, for operators: what waits, what is under way, which nodes there are.
+
+use super::Outcome;
+use super::page::{Page, Section, part};
+use super::pieces::{duration, moment, number};
+use super::visit::Visit;
+use maud::{Markup, html};
+use std::time::Duration;
+use tidings_core::time::Timestamp;
+
+/// How loaded this node's engine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineLoad {
+    /// Whether it delivers.
+    pub running: bool,
+    /// Deliveries in memory that wait for a slot.
+    pub waiting: usize,
+    /// Attempts under way.
+    pub in_flight: usize,
+    /// Attempts that may be under way at once.
+    pub slots: usize,
+}
+
+/// Tells how loaded the engine is.
+pub trait EngineView: Send + Sync {
+    /// As it is now.
+    fn load(&self) -> EngineLoad;
+}
+
+/// `GET /admin/engine`.
+pub(super) async fn get(visit: Visit) -> Outcome {
+    visit.operator()?;
+    let health = visit.api.store.health().await?;
+    let load = visit.console().engine.as_ref().map(|engine| engine.load());
+    let now = visit.now();
+    let inner = html! {
+        div .tiles {
+            @if let Some(load) = load {
+                (tile("Deliveries", if load.running { "running" } else { "STOPPED" }, "this node's engine", load.running))
+                (tile("Under way", &number(load.in_flight as u64), &format!("of {} slots", number(load.slots as u64)), true))
+                (tile("Waiting in memory", &number(load.waiting as u64), "for a slot", true))
+            }
+            (oldest(health.oldest_due, now))
+            (tile("Endpoints with a backlog", &number(health.endpoints_due), "something due now", true))
+            (tile("Lists lag", &duration(health.list_lag), "behind the newest event", health.list_lag < Duration::from_secs(60)))
+            @if let Some(bytes) = health.bytes {
+                (tile("Stored", &size(bytes), "database and its log", true))
+            }
+        }
+        h2 { "Nodes" }
+        table .list {
+            thead { tr { th scope="col" { "Node" } th scope="col" { "Running since" } th scope="col" { "State" } } }
+            tbody {
+                @for node in &health.nodes {
+                    tr {
+                        td { (node.name) }
+                        td { @if let Some(since) = node.since { (moment(since)) } @else { "–" } }
+                        td { @if node.alive { span .badge .good { "alive" } } @else { span .badge .bad { "lease ran out" } } }
+                    }
+                }
+            }
+        }
+    };
+    let body = html! {
+        h1 { "Engine" }
+        p .quiet { "Tidings " (visit.api.version) ". This page follows what happens." }
+        (part("engine", &inner))
+    };
+    Ok(Page::new("Engine", Section::Engine, body)
+        .with_live("engine", inner)
+        .into())
+}
+
+fn oldest(oldest: Option<Timestamp>, now: Timestamp) -> Markup {
+    match oldest {
+        Some(at) if at <= now => {
+            let late = now.since(at);
+            tile(
+                "Oldest due",
+                &duration(late),
+                "late",
+                late < Duration::from_secs(5),
+            )
+        }
+        Some(at) => tile(
+            "Next due",
+            &format!("in {}", duration(at.since(now))),
+            "the earliest try that waits",
+            true,
+        ),
+        None => tile("Oldest due", "nothing waits", "", true),
+    }
+}
+
+pub(super) fn tile(label: &str, value: &str, hint: &str, good: bool) -> Markup {
+    html! {
+        div .tile .bad[!good] {
+            p .label { (label) }
+            p .value { (value) }
+            p .hint { (hint) }
+        }
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_048_576 => format!("{} KiB", bytes / 1024),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+        _ => format!("{:.2} GiB", bytes as f64 / 1_073_741_824.0),
+    }
+}

@@ -1,0 +1,254 @@
+//! The console: pages for administrators, receivers' developers and operators, drawn by the server.
+//!
+//! A request passes, in this order: sizes and framing of its head, its route, its session, its origin and form token if it
+//! changes anything, its form, its handler. What a role may do is asked of the same [`Caller`](super::auth::Caller) as in
+//! the API, what is sent is read by the same readers, and everything else is drawn here.
+//!
+//! Invariants: GET changes nothing; every page works without the script; text from outside goes through `maud`'s escaping
+//! and nowhere else; no page loads anything from elsewhere.
+//! Deliberately absent: templates in files, a build step, a client-side framework.
+
+mod account;
+mod assets;
+mod catalogue;
+mod chart;
+mod configuration;
+mod deliveries;
+mod delivery;
+mod endpoint;
+mod endpoint_form;
+mod engine;
+mod enter;
+mod explain;
+mod form;
+mod home;
+mod keys;
+mod live;
+mod login;
+mod organizations;
+mod overview;
+mod page;
+mod password;
+mod people;
+mod pieces;
+mod portal;
+mod replay;
+mod respelled;
+mod route;
+mod secret;
+mod session;
+mod signature_check;
+mod snippets;
+mod test_send;
+mod visit;
+
+pub use engine::{EngineLoad, EngineView};
+pub(super) use portal::new_link;
+pub use session::{SETUP_FILE, SetupTicket};
+
+use super::Shared;
+use super::problem::Problem;
+use super::reply::{Reply, RequestId};
+use super::{body, head};
+use bytes::Bytes;
+use form::Form;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use hyper::body::Body;
+use login::Delays;
+use page::Page;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
+use visit::Visit;
+
+/// Bytes of a form: a signature check carries a whole body.
+const FORM_BYTES: usize = 1024 * 1024;
+/// Passwords hashed at once, so that logins do not starve deliveries.
+const HASHED_AT_ONCE: usize = 2;
+/// Logins that wait for their turn.
+const LOGINS_WAITING: usize = 20;
+/// Live pages at once.
+const LIVE_PAGES: usize = 64;
+
+/// What the console is made of, beside the API's parts.
+pub struct ConsoleParts {
+    /// Where pages are drawn; `None`: where the request came in.
+    pub runtime: Option<Handle>,
+    /// How people reach it from outside, without a slash at the end; `None`: as they do.
+    pub public_url: Option<String>,
+    /// Where `tidings setup-link` leaves its ticket; `None` where links are made in the database.
+    pub setup_file: Option<PathBuf>,
+    /// How the engine is.
+    pub engine: Option<Arc<dyn EngineView>>,
+}
+
+/// What the console's handlers share.
+pub(super) struct Console {
+    pub runtime: Option<Handle>,
+    pub public_url: Option<String>,
+    pub setup_file: Option<PathBuf>,
+    pub engine: Option<Arc<dyn EngineView>>,
+    hashing: Semaphore,
+    logins: Semaphore,
+    live: Arc<Semaphore>,
+    stopping: watch::Sender<bool>,
+    delays: Mutex<Delays>,
+}
+
+impl Console {
+    pub fn new(parts: ConsoleParts) -> Self {
+        Self {
+            runtime: parts.runtime,
+            public_url: parts.public_url,
+            setup_file: parts.setup_file,
+            engine: parts.engine,
+            hashing: Semaphore::new(HASHED_AT_ONCE),
+            logins: Semaphore::new(LOGINS_WAITING),
+            live: Arc::new(Semaphore::new(LIVE_PAGES)),
+            stopping: watch::Sender::new(false),
+            delays: Mutex::new(Delays::default()),
+        }
+    }
+
+    /// Ends live pages: the server stops.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+}
+
+/// Why a request gets no page of its own.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// What is wrong.
+    Problem(Problem),
+    /// Nobody is logged in.
+    Login,
+}
+
+impl<E> From<E> for Refusal
+where
+    Problem: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::Problem(error.into())
+    }
+}
+
+/// What a handler comes to.
+enum Answer {
+    /// A page.
+    Page(Box<Page>),
+    /// Go there, with GET.
+    See(String),
+    /// As it is.
+    Reply(Reply),
+}
+
+impl Answer {
+    /// Elsewhere in the console.
+    pub fn see(path: impl Into<String>) -> Self {
+        Self::See(path.into())
+    }
+}
+
+impl From<Page> for Answer {
+    fn from(page: Page) -> Self {
+        Self::Page(Box::new(page))
+    }
+}
+
+/// What a handler answers.
+type Outcome = Result<Answer, Refusal>;
+
+/// Whether a request is the console's.
+pub(super) fn owns(head: &Parts) -> bool {
+    let looks = matches!(head.method, Method::GET | Method::HEAD);
+    match head.uri.path() {
+        "/" | "/favicon.ico" => looks,
+        path => path == "/admin" || path.starts_with("/admin/"),
+    }
+}
+
+/// Answers a request to the console, where pages are drawn; never fails.
+pub(super) async fn answer<B>(
+    api: &Arc<Shared>,
+    request: (Parts, B),
+    peer: IpAddr,
+    request_id: RequestId,
+) -> Reply
+where
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Send,
+{
+    let shared = Arc::clone(api);
+    let answer = async move { draw(&shared, request, peer, request_id).await };
+    match &api.console.runtime {
+        None => answer.await,
+        Some(runtime) => match runtime.spawn(answer).await {
+            Ok(reply) => reply,
+            Err(error) => Problem::internal(&error).reply(request_id, 0),
+        },
+    }
+}
+
+async fn draw<B>(
+    api: &Arc<Shared>,
+    (head, body): (Parts, B),
+    peer: IpAddr,
+    request_id: RequestId,
+) -> Reply
+where
+    B: Body<Data = Bytes> + Unpin + Send,
+    B::Error: Send,
+{
+    let mut visit = Visit::new(api, head, peer, request_id);
+    let outcome = match enter(&mut visit, body).await {
+        Ok(handler) if visit.wants_live() => live::stream(visit.clone(), handler).await,
+        Ok(handler) => handler(visit.clone()).await,
+        Err(refusal) => Err(refusal),
+    };
+    let reply = match outcome {
+        Ok(Answer::Page(page)) => page.reply(&visit),
+        Ok(Answer::See(path)) => page::see(&path),
+        Ok(Answer::Reply(reply)) => reply,
+        Err(Refusal::Login) => login::needed(&visit),
+        Err(Refusal::Problem(problem)) => page::problem(&problem, &visit),
+    };
+    page::guarded(reply, &visit)
+}
+
+/// Checks a request up to its handler.
+async fn enter<B>(visit: &mut Visit, body: B) -> Result<route::Handler, Refusal>
+where
+    B: Body<Data = Bytes> + Unpin + Send,
+    B::Error: Send,
+{
+    head::check(&visit.head)?;
+    let (route, params) = route::find(&visit.head.method, visit.head.uri.path())?;
+    visit.params = params;
+    visit.login = match visit.wants_live() {
+        true => session::look(visit).await?,
+        false => session::find(visit).await?,
+    };
+    if visit.head.method == Method::POST {
+        session::check_origin(visit)?;
+        form::check_content(&visit.head.headers)?;
+        let api = Arc::clone(&visit.api);
+        let headers = &visit.head.headers;
+        let body = body::read(body, headers, FORM_BYTES, api.pace, &api.clock).await?;
+        visit.form = Form::parse(&body);
+        session::check_token(visit)?;
+    }
+    Ok(route.handler)
+}
+
+/// That something is not there, in the API's words.
+pub(super) fn missing(what: &str, id: &str) -> Refusal {
+    Refusal::Problem(Problem::missing(super::code::Code::NoSuchRoute, what, id))
+}
+
+/// A page that says what was wrong with a form is no success.
+pub(super) const UNPROCESSABLE: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;

@@ -1,0 +1,313 @@
+//! Organizations: choosing one, and for operators making, changing and deleting them.
+
+use super::super::api::organizations::{delete_organization, put_organization};
+use super::super::query::Query;
+use super::form::{Faults, object};
+use super::overview;
+use super::page::{Page, Section};
+use super::pieces::{Field, fault_summary, token};
+use super::visit::{Place, Visit};
+use super::{Answer, Outcome, Refusal, UNPROCESSABLE};
+use crate::store::directory::Page as ListPage;
+use maud::{Markup, html};
+use serde_json::Value;
+use std::sync::Arc;
+use tidings_core::organization::{AddOn, Organization, WebhookAccess};
+
+/// Where the page is.
+const PATH: &str = "/admin/organizations";
+/// Organizations on a page: each has its counts.
+const ROWS: &str = "limit=25";
+
+/// `GET /admin/organizations`.
+pub(super) async fn list(visit: Visit) -> Outcome {
+    let login = visit.login()?;
+    let operator = login.is_operator();
+    let (page, next) = if operator {
+        let cursor = visit.query.trimmed("cursor");
+        let query = match cursor {
+            "" => String::from(ROWS),
+            cursor => format!("{ROWS}&cursor={cursor}"),
+        };
+        let (request, cursors) = Query::of(PATH, Some(&query), &["limit", "cursor"])?.page()?;
+        let page = visit.api.store.organizations(&request);
+        let next = cursors.write(page.next.as_ref());
+        (page, next)
+    } else {
+        let own = login.organizations().into_iter();
+        let items = own
+            .filter_map(|id| visit.api.store.organization(id))
+            .collect();
+        (ListPage { items, next: None }, None)
+    };
+    if operator && let Some(path) = jump(&visit) {
+        return Ok(Answer::see(path));
+    }
+    let body = html! {
+        div .heading {
+            h1 { "Organizations" }
+            span .push {}
+            @if operator { a .button .primary href={ (PATH) "/new" } { "Add an organization" } }
+        }
+        @if operator { (overview::of_everything(&visit).await?) (search(&visit)) }
+        @if page.items.is_empty() {
+            div .empty {
+                h2 { "No organization yet" }
+                p { "An organization is a customer of your platform. Your platform makes them through the API; here you can make one to try things out." }
+                @if operator { p { a .button .primary href={ (PATH) "/new" } { "Add an organization" } } }
+            }
+        } @else {
+            (table(&visit, &page.items).await?)
+            @if let Some(next) = next {
+                nav .pages aria-label="Pages" { a .button rel="next" href={ (PATH) "?cursor=" (next) } { "More" } }
+            }
+        }
+    };
+    Ok(Page::new("Organizations", Section::Organizations, body).into())
+}
+
+/// Straight to an organization by its number.
+fn jump(visit: &Visit) -> Option<String> {
+    let id = visit.query.trimmed("q");
+    let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| format!("/admin/overview?organization={id}"))
+}
+
+fn search(visit: &Visit) -> Markup {
+    html! {
+        form .filters method="get" action=(PATH) role="search" {
+            div .field {
+                label for="q" { "Organization's number" }
+                input id="q" name="q" type="search" inputmode="numeric" value=(visit.query.trimmed("q"));
+            }
+            div .actions { button type="submit" { "Open" } }
+        }
+    }
+}
+
+async fn table(visit: &Visit, items: &[Arc<Organization>]) -> Result<Markup, Refusal> {
+    let operator = visit.login()?.is_operator();
+    let mut rows = Vec::with_capacity(items.len());
+    for organization in items {
+        rows.push((
+            organization,
+            overview::rate_of(visit, organization.id).await?,
+        ));
+    }
+    Ok(html! {
+        table .list .cards {
+            caption .hidden { "Organizations" }
+            thead { tr {
+                th scope="col" { "Organization" }
+                th scope="col" { "Add-ons" }
+                th scope="col" { "Webhooks" }
+                th scope="col" { "Received, last 24 hours" }
+                @if operator { th scope="col" { span .hidden { "Change" } } }
+            } }
+            tbody {
+                @for (organization, rate) in &rows {
+                    tr {
+                        td data-label="Organization" {
+                            a .strong href={ "/admin/overview?organization=" (organization.id) } { (organization.name) }
+                            p .quiet { (organization.id) }
+                        }
+                        td data-label="Add-ons" {
+                            @for (place, add_on) in organization.add_ons.iter().enumerate() { @if place > 0 { ", " } (add_on.label()) }
+                            @if organization.add_ons.iter().next().is_none() { span .quiet { "none" } }
+                        }
+                        td data-label="Webhooks" { (access(organization)) }
+                        td data-label="Received, 24 h" { (rate) }
+                        @if operator { td { a href={ (PATH) "/" (organization.id) "/edit" } { "Change" } } }
+                    }
+                }
+            }
+        }
+    })
+}
+
+fn access(organization: &Organization) -> Markup {
+    let (look, words) = match organization.access() {
+        WebhookAccess::Active => ("good", "on"),
+        WebhookAccess::SwitchedOff => ("hold", "off"),
+        WebhookAccess::Suspended => ("quiet", "no add-on"),
+    };
+    html! { span class={ "badge " (look) } { (words) } }
+}
+
+/// What the form holds.
+struct Typed {
+    id: String,
+    name: String,
+    slug: String,
+    add_ons: Vec<String>,
+}
+
+impl Typed {
+    fn of_form(visit: &Visit) -> Self {
+        let form = &visit.form;
+        Self {
+            id: form.trimmed("id").to_owned(),
+            name: form.trimmed("name").to_owned(),
+            slug: form.trimmed("slug").to_owned(),
+            add_ons: form.all("add_ons").map(str::to_owned).collect(),
+        }
+    }
+
+    fn of(organization: &Organization) -> Self {
+        Self {
+            id: organization.id.to_string(),
+            name: organization.name.clone(),
+            slug: organization.slug.clone().unwrap_or_default(),
+            add_ons: organization
+                .add_ons
+                .iter()
+                .map(|add_on| add_on.name().to_owned())
+                .collect(),
+        }
+    }
+
+    fn json(&self) -> Vec<u8> {
+        let add_ons = self.add_ons.iter().map(|name| Value::from(name.as_str()));
+        let mut members = vec![
+            ("name", Value::from(self.name.as_str())),
+            ("add_ons", Value::Array(add_ons.collect())),
+        ];
+        if !self.slug.is_empty() {
+            members.push(("slug", Value::from(self.slug.as_str())));
+        }
+        object(members)
+    }
+}
+
+fn draw(visit: &Visit, typed: &Typed, faults: &Faults, edited: Option<&Place>) -> Page {
+    let title = match edited {
+        Some(_) => "Change the organization",
+        None => "Add an organization",
+    };
+    let body = html! {
+        p .back { a href=(PATH) { "← Organizations" } }
+        h1 { (title) }
+        (fault_summary(faults))
+        form .panel method="post" action=(visit.head.uri.path()) {
+            (token(visit))
+            (Field::text("name", "Name", &typed.name).required().draw(faults))
+            @if edited.is_none() {
+                (Field::text("id", "Number", &typed.id).kind("number").required()
+                    .hint("Its id in your platform: it goes out with every request as organization_id.").draw(faults))
+            }
+            (Field::text("slug", "Short name", &typed.slug).hint("a-z, 0-9 and -").draw(faults))
+            fieldset .plainly {
+                legend { "Add-ons" }
+                p .hint { "Either of them brings webhooks." }
+                @for add_on in AddOn::ALL {
+                    label .check {
+                        input type="checkbox" name="add_ons" value=(add_on.name()) checked[typed.add_ons.iter().any(|name| name == add_on.name())];
+                        (add_on.label())
+                    }
+                }
+            }
+            button .primary type="submit" { @if edited.is_some() { "Save" } @else { "Add the organization" } }
+        }
+        @if let Some(place) = edited { (deletion(visit, place)) }
+    };
+    Page::new(title, Section::Organizations, body)
+}
+
+fn deletion(visit: &Visit, place: &Place) -> Markup {
+    html! {
+        details .more {
+            summary { "Delete this organization" }
+            form .panel .row method="post" action={ (PATH) "/" (place.id()) "/delete" } {
+                (token(visit))
+                p { "Its endpoints are deleted, and what waits is cancelled." }
+                button .danger type="submit" { "Delete " (place.organization.name) }
+            }
+        }
+    }
+}
+
+/// `GET /admin/organizations/new`.
+pub(super) async fn get_new(visit: Visit) -> Outcome {
+    visit.operator()?;
+    let typed = Typed {
+        id: String::new(),
+        name: String::new(),
+        slug: String::new(),
+        add_ons: vec![AddOn::ApiAccess.name().to_owned()],
+    };
+    Ok(draw(&visit, &typed, &Faults::default(), None).into())
+}
+
+/// `POST /admin/organizations/new`.
+pub(super) async fn post_new(visit: Visit) -> Outcome {
+    let caller = visit.operator()?;
+    let typed = Typed::of_form(&visit);
+    let id = tidings_core::id::OrganizationId::new(typed.id.parse().unwrap_or(0));
+    let faults = match id {
+        None => Some(Faults::one(
+            "id",
+            "A whole number from 1 to 9007199254740991.",
+        )),
+        Some(id) if visit.api.store.organization(id).is_some() => Some(Faults::one(
+            "id",
+            "There is an organization with this number.",
+        )),
+        Some(_) => None,
+    };
+    if let Some(faults) = faults {
+        return Ok(draw(&visit, &typed, &faults, None)
+            .with_status(UNPROCESSABLE)
+            .into());
+    }
+    match put_organization(visit.call(caller, &[&typed.id], typed.json())).await {
+        Ok(_) => Ok(Answer::see(format!(
+            "/admin/integrations/webhooks?organization={}&done=created",
+            typed.id
+        ))),
+        Err(problem) => Ok(draw(&visit, &typed, &Faults::of(&problem), None)
+            .with_status(UNPROCESSABLE)
+            .into()),
+    }
+}
+
+/// The organization in the path, for operators.
+fn operated(visit: &Visit) -> Result<Place, Refusal> {
+    visit.operator()?;
+    let id = visit.param(0);
+    match id
+        .parse()
+        .ok()
+        .and_then(tidings_core::id::OrganizationId::new)
+    {
+        Some(id) => visit.place_of(id),
+        None => Err(super::super::auth::no_organization(id).into()),
+    }
+}
+
+/// `GET /admin/organizations/{org}/edit`.
+pub(super) async fn get_edit(visit: Visit) -> Outcome {
+    let place = operated(&visit)?;
+    let typed = Typed::of(&place.organization);
+    Ok(draw(&visit, &typed, &Faults::default(), Some(&place)).into())
+}
+
+/// `POST /admin/organizations/{org}/edit`.
+pub(super) async fn post_edit(visit: Visit) -> Outcome {
+    let place = operated(&visit)?;
+    let typed = Typed::of_form(&visit);
+    let id = place.id().to_string();
+    match put_organization(visit.call(place.caller, &[&id], typed.json())).await {
+        Ok(_) => Ok(Answer::see(format!("{PATH}?done=saved"))),
+        Err(problem) => Ok(draw(&visit, &typed, &Faults::of(&problem), Some(&place))
+            .with_status(UNPROCESSABLE)
+            .into()),
+    }
+}
+
+/// `POST /admin/organizations/{org}/delete`.
+pub(super) async fn delete(visit: Visit) -> Outcome {
+    let place = operated(&visit)?;
+    let id = place.id().to_string();
+    delete_organization(visit.call(place.caller, &[&id], Vec::new())).await?;
+    Ok(Answer::see(format!("{PATH}?done=deleted")))
+}

@@ -1,0 +1,229 @@
+//! Small pieces that pages are made of: times, states, fields, notices.
+
+use super::form::Faults;
+use super::session::TOKEN_FIELD;
+use super::visit::Visit;
+use maud::{Markup, html};
+use std::time::Duration;
+use tidings_core::delivery::{Resting, Shown};
+use tidings_core::time::Timestamp;
+
+/// The hidden field that says which login a form belongs to.
+pub(super) fn token(visit: &Visit) -> Markup {
+    html! {
+        @if let Some(login) = &visit.login {
+            input type="hidden" name=(TOKEN_FIELD) value=(login.form_token);
+        }
+    }
+}
+
+/// A moment: UTC without the script, local time with it, UTC on hover.
+pub(super) fn moment(at: Timestamp) -> Markup {
+    let text = at.rfc3339();
+    let (date, clock) = text.split_once('T').unwrap_or((&text, ""));
+    let clock = clock.get(..8).unwrap_or_default();
+    html! {
+        time datetime=(text) title={ (date) " " (clock) " UTC" } { (date) " " (clock) " UTC" }
+    }
+}
+
+/// A duration as people say it.
+pub(super) fn duration(time: Duration) -> String {
+    let micros = time.as_micros();
+    match micros {
+        0..1_000 => format!("{micros} µs"),
+        1_000..10_000 => format!("{:.1} ms", micros as f64 / 1e3),
+        10_000..1_000_000 => format!("{} ms", micros / 1_000),
+        1_000_000..60_000_000 => format!("{:.1} s", micros as f64 / 1e6),
+        60_000_000..3_600_000_000 => {
+            format!("{} min {} s", time.as_secs() / 60, time.as_secs() % 60)
+        }
+        _ => format!(
+            "{} h {} min",
+            time.as_secs() / 3_600,
+            time.as_secs() / 60 % 60
+        ),
+    }
+}
+
+/// A number with thin spaces between thousands.
+pub(super) fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share in percent; close to all is not all.
+pub(super) fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return String::from("–");
+    }
+    let share = part as f64 * 100.0 / whole as f64;
+    if part == whole {
+        String::from("100 %")
+    } else if share > 99.9 {
+        String::from("99.9 %")
+    } else {
+        format!("{share:.1} %")
+    }
+}
+
+/// How a state is called, and how it looks.
+pub(super) const fn state_words(shown: Shown) -> (&'static str, &'static str) {
+    match shown {
+        Shown::Due => ("waiting", "wait"),
+        Shown::InFlight => ("sending now", "wait"),
+        Shown::Held => ("held", "hold"),
+        Shown::Resting(Resting::Delivered) => ("delivered", "good"),
+        Shown::Resting(Resting::Exhausted) => ("failed", "bad"),
+        Shown::Resting(Resting::Cancelled(_)) => ("cancelled", "quiet"),
+    }
+}
+
+/// A state as a badge.
+pub(super) fn state(shown: Shown) -> Markup {
+    let (words, look) = state_words(shown);
+    html! { span class={ "badge " (look) } { (words) } }
+}
+
+/// What was done, after a form led here. Only words of ours, by name.
+pub(super) fn notice(name: &str) -> Markup {
+    let words = match name {
+        "created" => "Created.",
+        "saved" => "Saved.",
+        "deleted" => "Deleted.",
+        "on" => "Switched on.",
+        "off" => "Switched off: nothing is sent, what waits is held.",
+        "retried" => "One more try is on its way.",
+        "confirmed" => "Confirmed: only the new secret is in force.",
+        "stopped" => "Stopped. What was already queued is still sent.",
+        "password" => "Password changed. All other sessions ended.",
+        "session" => "The session ended.",
+        "revoked" => "Revoked.",
+        "joined" => "You have a new role.",
+        _ => return html! {},
+    };
+    html! { div .notice role="status" { (words) } }
+}
+
+/// What is wrong with a form as a whole.
+pub(super) fn fault_summary(faults: &Faults) -> Markup {
+    html! {
+        @if faults.any() { div .notice .bad role="alert" { (faults.summary) } }
+    }
+}
+
+/// A one-line field of a form.
+pub(super) struct Field<'a> {
+    pub name: &'a str,
+    pub label: &'a str,
+    pub value: &'a str,
+    pub kind: &'a str,
+    pub hint: &'a str,
+    pub required: bool,
+    pub autocomplete: &'a str,
+}
+
+impl<'a> Field<'a> {
+    pub const fn text(name: &'a str, label: &'a str, value: &'a str) -> Self {
+        Self {
+            name,
+            label,
+            value,
+            kind: "text",
+            hint: "",
+            required: false,
+            autocomplete: "off",
+        }
+    }
+
+    pub const fn kind(mut self, kind: &'a str) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    pub const fn hint(mut self, hint: &'a str) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    pub const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    pub const fn autocomplete(mut self, what: &'a str) -> Self {
+        self.autocomplete = what;
+        self
+    }
+
+    pub fn draw(self, faults: &Faults) -> Markup {
+        let fault = faults.field(self.name);
+        let hint = (!self.hint.is_empty()).then(|| format!("{}-hint", self.name));
+        let shown = fault.is_some().then(|| format!("{}-fault", self.name));
+        let described: Vec<String> = hint.into_iter().chain(shown).collect();
+        let described = (!described.is_empty()).then(|| described.join(" "));
+        html! {
+            div .field {
+                label for=(self.name) { (self.label) @if !self.required && self.kind != "password" { span .quiet { " optional" } } }
+                input id=(self.name) name=(self.name) type=(self.kind) value=(self.value) required[self.required]
+                    autocomplete=(self.autocomplete) aria-describedby=[described]
+                    aria-invalid=[fault.is_some().then_some("true")];
+                @if !self.hint.is_empty() { p .hint id={ (self.name) "-hint" } { (self.hint) } }
+                @if let Some(fault) = fault { p .fault id={ (self.name) "-fault" } { (fault) } }
+            }
+        }
+    }
+}
+
+/// A button that posts by itself.
+pub(super) fn action(visit: &Visit, path: &str, words: &str, look: &str) -> Markup {
+    html! {
+        form .inline method="post" action=(path) {
+            (token(visit))
+            button type="submit" class=(look) { (words) }
+        }
+    }
+}
+
+/// A text that people copy.
+pub(super) fn copyable(id: &str, text: &str) -> Markup {
+    html! {
+        span .copyable {
+            code id=(id) { (text) }
+            button .plain .copy type="button" data-copy=(id) hidden { "Copy" }
+        }
+    }
+}
+
+/// A text of several lines from outside, as it is.
+pub(super) fn block(id: &str, label: &str, text: &str) -> Markup {
+    html! {
+        div .block {
+            button .plain .copy type="button" data-copy=(id) hidden { "Copy" }
+            pre id=(id) tabindex="0" role="region" aria-label=(label) { (text) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_shares_are_what_people_write() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(percent(0, 0), "–");
+        assert_eq!(percent(99_999, 100_000), "99.9 %");
+        assert_eq!(percent(1, 1), "100 %");
+        assert_eq!(duration(Duration::from_micros(1_500)), "1.5 ms");
+        assert_eq!(duration(Duration::from_secs(61)), "1 min 1 s");
+    }
+}

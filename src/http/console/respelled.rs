@@ -1,0 +1,265 @@
+//! Other spellings of a JSON body: what frameworks make of it when they parse it and print it again.
+//!
+//! Tokens keep their order; what changes is the white space between them, how characters are escaped, and how numbers are
+//! written. A signature that fits one of these tells what happened to the body on its way.
+
+/// How the tokens are laid out.
+#[derive(Debug, Clone, Copy)]
+enum Layout {
+    /// Nothing between them: as it is sent.
+    Compact,
+    /// A space after commas and colons, as Python prints it.
+    Spaced,
+    /// Line breaks and two spaces, as for reading.
+    Indented(usize),
+}
+
+/// How a kind of character is written in strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    Kept,
+    /// `\u00e9`, `\/`: as PHP prints them unless told otherwise, Python the first.
+    Made,
+    /// é, /: as JavaScript prints them.
+    Undone,
+}
+
+const LAYOUTS: [Layout; 4] = [
+    Layout::Compact,
+    Layout::Spaced,
+    Layout::Indented(2),
+    Layout::Indented(4),
+];
+const ESCAPES: [Escapes; 3] = [Escapes::Kept, Escapes::Made, Escapes::Undone];
+
+/// Every other spelling of a body; none when it is no JSON.
+pub(super) fn spellings(body: &str) -> Vec<String> {
+    let limits = tidings_core::json::Limits::default();
+    let Some(compact) = tidings_core::json::compact(body.as_bytes(), limits)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+    else {
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    for numbers in [compact.clone(), renumbered(&compact)] {
+        for unicode in ESCAPES.map(|how| in_strings(&numbers, |text| with_unicode(text, how))) {
+            for text in ESCAPES.map(|how| in_strings(&unicode, |text| with_slashes(text, how))) {
+                all.extend(LAYOUTS.map(|layout| laid_out(&text, layout)));
+            }
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all.retain(|text| text != body);
+    all
+}
+
+/// With the strings of a JSON text changed, quotes included in none.
+fn in_strings(json: &str, change: impl Fn(&str) -> String) -> String {
+    let mut out = String::with_capacity(json.len());
+    for (is_string, part) in parts(json) {
+        if is_string {
+            out.push('"');
+            out.push_str(&change(part));
+            out.push('"');
+        } else {
+            out.push_str(part);
+        }
+    }
+    out
+}
+
+/// A compact JSON text in parts: strings without their quotes, and what is between them.
+fn parts(json: &str) -> Vec<(bool, &str)> {
+    let mut parts = Vec::new();
+    let (mut start, mut in_string, mut escaped) = (0, false, false);
+    for (at, c) in json.char_indices() {
+        match c {
+            '"' if !escaped => {
+                parts.push((in_string, json.get(start..at).unwrap_or_default()));
+                in_string = !in_string;
+                start = at + 1;
+            }
+            _ => {}
+        }
+        escaped = in_string && c == '\\' && !escaped;
+    }
+    parts.push((in_string, json.get(start..).unwrap_or_default()));
+    parts
+}
+
+fn with_slashes(text: &str, how: Escapes) -> String {
+    match how {
+        Escapes::Kept => text.to_owned(),
+        Escapes::Undone => text.replace(r"\/", "/"),
+        Escapes::Made => text.replace(r"\/", "/").replace('/', r"\/"),
+    }
+}
+
+fn with_unicode(text: &str, how: Escapes) -> String {
+    match how {
+        Escapes::Kept => text.to_owned(),
+        Escapes::Made => {
+            let mut out = String::with_capacity(text.len());
+            let mut units = [0_u16; 2];
+            for c in text.chars() {
+                if c.is_ascii() {
+                    out.push(c);
+                } else {
+                    for unit in c.encode_utf16(&mut units) {
+                        out.push_str(&format!("\\u{unit:04x}"));
+                    }
+                }
+            }
+            out
+        }
+        Escapes::Undone => {
+            // Only what is beyond ASCII: quotes and control characters stay escaped everywhere.
+            let quoted = format!("\"{text}\"");
+            let read: Option<String> = serde_json::from_str(&quoted).ok();
+            let printed = read.and_then(|text| serde_json::to_string(&text).ok());
+            let bare = printed.as_deref().and_then(|text| {
+                let text = text.strip_prefix('"')?;
+                text.strip_suffix('"')
+            });
+            bare.unwrap_or(text).to_owned()
+        }
+    }
+}
+
+/// With every number as a floating-point number prints: 1.10 is 1.1.
+fn renumbered(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut number = String::new();
+    let flush = |number: &mut String, out: &mut String| {
+        if let Ok(value) = number.parse::<f64>() {
+            out.push_str(&value.to_string());
+        } else {
+            out.push_str(number);
+        }
+        number.clear();
+    };
+    for (is_string, part) in parts(json) {
+        if is_string {
+            out.push('"');
+            out.push_str(part);
+            out.push('"');
+            continue;
+        }
+        for c in part.chars() {
+            let digit = c.is_ascii_digit() || matches!(c, '-' | '+' | '.');
+            if digit || (matches!(c, 'e' | 'E') && !number.is_empty()) {
+                number.push(c);
+            } else {
+                flush(&mut number, &mut out);
+                out.push(c);
+            }
+        }
+        flush(&mut number, &mut out);
+    }
+    out
+}
+
+/// A compact JSON text with white space between its tokens.
+fn laid_out(json: &str, layout: Layout) -> String {
+    let indent = match layout {
+        Layout::Compact => return json.to_owned(),
+        Layout::Spaced => None,
+        Layout::Indented(width) => Some(width),
+    };
+    let mut out = String::with_capacity(json.len() * 2);
+    let mut depth = 0_usize;
+    let line = |out: &mut String, depth: usize| {
+        if let Some(width) = indent {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', width * depth));
+        }
+    };
+    for (is_string, part) in parts(json) {
+        if is_string {
+            out.push('"');
+            out.push_str(part);
+            out.push('"');
+            continue;
+        }
+        let mut chars = part.chars().peekable();
+        while let Some(c) = chars.next() {
+            match c {
+                '{' | '[' => {
+                    out.push(c);
+                    if !matches!(chars.peek(), Some('}' | ']')) {
+                        depth += 1;
+                        line(&mut out, depth);
+                    }
+                }
+                '}' | ']' => {
+                    if !out.ends_with(['{', '[']) {
+                        depth = depth.saturating_sub(1);
+                        line(&mut out, depth);
+                    }
+                    out.push(c);
+                }
+                ',' => {
+                    out.push(c);
+                    match indent {
+                        Some(_) => line(&mut out, depth),
+                        None => out.push(' '),
+                    }
+                }
+                ':' => out.push_str(": "),
+                other => out.push(other),
+            }
+        }
+    }
+    out
+}
+
+/// JSON with line breaks, for reading; numbers and strings stay as they are written.
+pub(super) fn for_reading(json: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(json).ok()?;
+    Some(laid_out(text, Layout::Indented(2)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_laid_out_and_no_token_of_it_changes() {
+        let laid = for_reading(br#"{"a":[1.10,{}],"b":"x,\"{","c":[]}"#);
+        let wanted =
+            "{\n  \"a\": [\n    1.10,\n    {}\n  ],\n  \"b\": \"x,\\\"{\",\n  \"c\": []\n}";
+        assert_eq!(laid.as_deref(), Some(wanted));
+    }
+
+    #[test]
+    fn what_three_languages_print_is_among_the_spellings() {
+        let body = r#"{"b":"Fête / é","a":[1.10,{"x":null}],"e":"\""}"#;
+        let spellings = spellings(body);
+        for (language, printed) in [
+            (
+                "PHP",
+                r#"{"b":"F\u00eate \/ \u00e9","a":[1.1,{"x":null}],"e":"\""}"#,
+            ),
+            (
+                "JavaScript",
+                r#"{"b":"Fête / é","a":[1.1,{"x":null}],"e":"\""}"#,
+            ),
+            (
+                "Python",
+                r#"{"b": "F\u00eate / \u00e9", "a": [1.1, {"x": null}], "e": "\""}"#,
+            ),
+        ] {
+            assert!(spellings.iter().any(|text| text == printed), "{language}");
+        }
+        assert!(spellings.iter().all(|text| text != body));
+        assert!(super::spellings("no json").is_empty());
+    }
+
+    #[test]
+    fn escapes_are_undone_as_well() {
+        let spellings = spellings(r#"{"b":"F\u00eate \/"}"#);
+        assert!(spellings.iter().any(|text| text == r#"{"b":"Fête /"}"#));
+    }
+}

@@ -1,0 +1,322 @@
+//! Accounts of the console: people, their sessions, and the one-time links that let them in.
+//!
+//! Invariants: passwords reach the store as hashes, tokens of sessions and links as BLAKE3 hashes; a link is used once, in the
+//! transaction that does what it is for; a session that ended, was idle too long or is too old is none. Every act leaves
+//! an audit row in the same commit.
+//! Deliberately absent: what a role may do (the HTTP layer turns it into the same scopes that keys have).
+
+use super::directory::{Changed, Page, PageRequest};
+use super::{Actor, Reach, StoreError};
+use async_trait::async_trait;
+use std::net::IpAddr;
+use tidings_core::id::{AccountId, LinkId, OrganizationId, SessionId};
+use tidings_core::limits::{SESSION_IDLE, SESSION_KEPT};
+use tidings_core::time::Timestamp;
+
+/// What a session's or a link's token is known by: its BLAKE3 hash.
+pub type TokenHash = [u8; 32];
+
+/// What somebody may do in one organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Everything of its webhooks.
+    Administrator,
+    /// Look at them, never at secrets.
+    Viewer,
+}
+
+impl Role {
+    /// Its name, in the API and in the store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    /// The role of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Administrator, Self::Viewer]
+            .into_iter()
+            .find(|role| role.name() == name)
+    }
+}
+
+/// A role in one organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// Where.
+    pub organization: OrganizationId,
+    /// As what.
+    pub role: Role,
+}
+
+/// What an account may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Everything, everywhere.
+    Operator,
+    /// What its roles say, in the order of the organizations; each once.
+    Member(Vec<Grant>),
+}
+
+/// A person's account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// The name it logs in with; no two accounts have the same.
+    pub name: String,
+    /// What it may do.
+    pub standing: Standing,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last logged in.
+    pub login_at: Option<Timestamp>,
+}
+
+/// Who a session belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// An account.
+    Account(Account),
+    /// Whoever came by a portal link.
+    Portal {
+        /// The link.
+        link: LinkId,
+        /// What it grants.
+        grant: Grant,
+        /// Where the platform wants its people back.
+        return_url: Option<String>,
+    },
+}
+
+/// A login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose.
+    pub holder: Holder,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub seen_at: Timestamp,
+    /// Where it was opened from.
+    pub address: Option<IpAddr>,
+    /// What the browser called itself.
+    pub agent: String,
+}
+
+impl Session {
+    /// When it ends unless it is used before.
+    pub fn ends_at(opened_at: Timestamp, seen_at: Timestamp) -> Timestamp {
+        opened_at.plus(SESSION_KEPT).min(seen_at.plus(SESSION_IDLE))
+    }
+}
+
+/// A session to open for an account.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Of its token.
+    pub hash: TokenHash,
+    /// Where it is opened from.
+    pub address: Option<IpAddr>,
+    /// What the browser calls itself.
+    pub agent: String,
+}
+
+/// What a one-time link is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// Makes an operator's account, or lets a locked-out operator back in.
+    Setup,
+    /// Makes an account with this standing, or adds it to one.
+    Invitation(Standing),
+    /// Sets an account's password anew.
+    Password(AccountId),
+    /// Opens a session for one organization.
+    Portal {
+        /// What it grants.
+        grant: Grant,
+        /// Where the platform wants its people back.
+        return_url: Option<String>,
+    },
+}
+
+impl Purpose {
+    /// Its name in the store and on the audit log.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Invitation(_) => "invitation",
+            Self::Password(_) => "password",
+            Self::Portal { .. } => "portal",
+        }
+    }
+
+    /// The organization it is about, if it is about one.
+    pub fn organization(&self) -> Option<OrganizationId> {
+        match self {
+            Self::Invitation(Standing::Member(grants)) => {
+                grants.first().map(|grant| grant.organization)
+            }
+            Self::Portal { grant, .. } => Some(grant.organization),
+            Self::Setup | Self::Invitation(Standing::Operator) | Self::Password(_) => None,
+        }
+    }
+}
+
+/// A one-time link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its id.
+    pub id: LinkId,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when it may be used.
+    pub expires_at: Timestamp,
+}
+
+/// A link to make.
+#[derive(Debug, Clone)]
+pub struct NewLink {
+    /// Of its token.
+    pub hash: TokenHash,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Until when it may be used.
+    pub expires_at: Timestamp,
+}
+
+/// How a link that makes or changes an account is used.
+#[derive(Debug, Clone)]
+pub enum Acceptance {
+    /// By a person without an account, or one who sets the password anew.
+    Person {
+        /// The account's name; of a password link, unused.
+        name: String,
+        /// The new password's hash, in PHC format.
+        password: String,
+    },
+    /// By an account that is logged in.
+    Account(AccountId),
+}
+
+/// What became of the wish to use a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redeemed<T> {
+    /// Done; the link is used up.
+    Done(T),
+    /// No such link: unknown, used, expired or revoked.
+    NoLink,
+    /// The name belongs to another account; the link may still be used.
+    NameTaken,
+}
+
+/// What became of the wish to end something's last operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    /// Done.
+    Done,
+    /// No such account.
+    NotFound,
+    /// It is the last operator: nobody could get in any more.
+    LastOperator,
+}
+
+/// Accounts, sessions and links.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// Whether any operator's account exists.
+    async fn has_operator(&self) -> Result<bool, StoreError>;
+    /// An account by its name, with its password's hash.
+    async fn account_named(&self, name: String) -> Result<Option<(Account, String)>, StoreError>;
+    /// An account.
+    async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
+    /// Accounts by name; for one organization those with a role in it.
+    async fn accounts(&self, reach: Reach, page: PageRequest) -> Result<Page<Account>, StoreError>;
+    /// Changes what an account may do.
+    async fn set_standing(
+        &self,
+        id: AccountId,
+        standing: Standing,
+        actor: Actor,
+    ) -> Result<Removed, StoreError>;
+    /// Takes a role in one organization away; an account without any role is removed.
+    async fn leave(
+        &self,
+        id: AccountId,
+        organization: OrganizationId,
+        actor: Actor,
+    ) -> Result<Removed, StoreError>;
+    /// Removes an account with its sessions.
+    async fn remove_account(&self, id: AccountId, actor: Actor) -> Result<Removed, StoreError>;
+    /// Sets a password; all sessions of the account end but `keep`.
+    async fn set_password(
+        &self,
+        id: AccountId,
+        password: String,
+        keep: Option<SessionId>,
+        actor: Actor,
+    ) -> Result<Changed<()>, StoreError>;
+    /// Puts a login that was refused on the audit log.
+    async fn login_refused(&self, id: Option<AccountId>, actor: Actor) -> Result<(), StoreError>;
+
+    /// Opens a session of an account.
+    async fn open_session(
+        &self,
+        id: AccountId,
+        new: NewSession,
+        actor: Actor,
+    ) -> Result<Changed<SessionId>, StoreError>;
+    /// The session of a token, if it goes on at `now`.
+    async fn session(&self, hash: TokenHash, now: Timestamp)
+    -> Result<Option<Session>, StoreError>;
+    /// Notes that a session is in use.
+    async fn touch_session(&self, id: SessionId, now: Timestamp) -> Result<(), StoreError>;
+    /// An account's sessions that go on at `now`, newest first.
+    async fn sessions(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError>;
+    /// Ends a session; with an account, only one of its own.
+    async fn end_session(
+        &self,
+        account: Option<AccountId>,
+        id: SessionId,
+        actor: Actor,
+    ) -> Result<Changed<()>, StoreError>;
+
+    /// Makes a link.
+    async fn create_link(&self, new: NewLink, actor: Actor) -> Result<Link, StoreError>;
+    /// The link of a token, if it may be used at `now`; using it is another matter.
+    async fn link(&self, hash: TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError>;
+    /// Links within reach that may be used or whose sessions may go on at `now`, newest first.
+    async fn links(&self, reach: Reach, now: Timestamp) -> Result<Vec<Link>, StoreError>;
+    /// Revokes a link within reach, and ends the sessions it opened.
+    async fn revoke_link(
+        &self,
+        reach: Reach,
+        id: LinkId,
+        actor: Actor,
+    ) -> Result<Changed<()>, StoreError>;
+    /// Uses a link that makes or changes an account. A setup link takes over the account of that name; its sessions and
+    /// those of an account whose password changes end.
+    async fn accept_link(
+        &self,
+        hash: TokenHash,
+        by: Acceptance,
+        actor: Actor,
+    ) -> Result<Redeemed<Account>, StoreError>;
+    /// Uses a portal link: opens its session.
+    async fn open_portal(
+        &self,
+        hash: TokenHash,
+        new: NewSession,
+        actor: Actor,
+    ) -> Result<Redeemed<SessionId>, StoreError>;
+}

@@ -1,0 +1,290 @@
+//! Accounts and their roles. There is always an operator, once there was one.
+
+use super::super::database::{Row, Sql, values};
+use super::super::directory::{Act, place};
+use super::super::step::Step;
+use super::{moment, role};
+use crate::store::accounts::{Account, Grant, Removed, Standing};
+use crate::store::directory::{Changed, Cursor, Page, PageRequest};
+use crate::store::{Actor, Reach, StoreError};
+use serde_json::{Value, json};
+use tidings_core::id::{AccountId, OrganizationId, SessionId};
+use tidings_core::time::Timestamp;
+
+const COLUMNS: usize = 5;
+const BY_NAME: &str =
+    "SELECT id, name, operator, created_at, login_at, password FROM accounts WHERE name = ?1";
+const BY_ID: &str = "SELECT id, name, operator, created_at, login_at FROM accounts WHERE id = ?1";
+const ALL: &str = "SELECT id, name, operator, created_at, login_at FROM accounts
+    WHERE id > ?1 ORDER BY id LIMIT ?2";
+const OF_ORGANIZATION: &str = "SELECT a.id, a.name, a.operator, a.created_at, a.login_at
+    FROM account_grants g JOIN accounts a ON a.id = g.account_id
+    WHERE g.organization_id = ?3 AND a.id > ?1 ORDER BY a.id LIMIT ?2";
+const GRANTS: &str = "SELECT organization_id, role FROM account_grants
+    WHERE account_id = ?1 ORDER BY organization_id";
+
+/// An account's row, before its roles are known.
+struct Found {
+    id: AccountId,
+    name: String,
+    operator: bool,
+    created_at: Timestamp,
+    login_at: Option<Timestamp>,
+}
+
+impl Found {
+    fn of(row: &dyn Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: AccountId::from_raw(row.get(0)?),
+            name: row.get(1)?,
+            operator: row.get(2)?,
+            created_at: moment(row, 3)?,
+            login_at: row.get::<Option<i64>>(4)?.map(Timestamp::from_micros),
+        })
+    }
+
+    fn with_roles(self, sql: &dyn Sql) -> Result<Account, StoreError> {
+        let standing = match self.operator {
+            true => Standing::Operator,
+            false => Standing::Member(sql.all(GRANTS, values![self.id.raw()], |row| {
+                Ok(Grant {
+                    organization: row.get(0)?,
+                    role: role(row, 1)?,
+                })
+            })?),
+        };
+        Ok(Account {
+            id: self.id,
+            name: self.name,
+            standing,
+            created_at: self.created_at,
+            login_at: self.login_at,
+        })
+    }
+}
+
+/// Whether any operator's account exists.
+pub fn has_operator(sql: &dyn Sql) -> Result<bool, StoreError> {
+    sql.exists(
+        "SELECT 1 FROM accounts WHERE operator = 1 LIMIT 1",
+        values![],
+    )
+}
+
+/// An account by its name, with its password's hash.
+pub fn named(sql: &dyn Sql, name: &str) -> Result<Option<(Account, String)>, StoreError> {
+    let found = sql.one(BY_NAME, values![name], |row| {
+        Ok((Found::of(row)?, row.get(COLUMNS)?))
+    })?;
+    match found {
+        Some((found, password)) => Ok(Some((found.with_roles(sql)?, password))),
+        None => Ok(None),
+    }
+}
+
+/// An account.
+pub fn find(sql: &dyn Sql, id: AccountId) -> Result<Option<Account>, StoreError> {
+    match sql.one(BY_ID, values![id.raw()], Found::of)? {
+        Some(found) => found.with_roles(sql).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Accounts, oldest first; for one organization those with a role in it.
+pub fn list(sql: &dyn Sql, reach: Reach, page: &PageRequest) -> Result<Page<Account>, StoreError> {
+    let after = place(page).unwrap_or(0);
+    let limit = page.limit.max(1);
+    let found = match reach {
+        Reach::All => sql.all(ALL, values![after, limit + 1], Found::of)?,
+        Reach::One(own) => sql.all(
+            OF_ORGANIZATION,
+            values![after, limit + 1, own.get()],
+            Found::of,
+        )?,
+    };
+    let more = found.len() > limit;
+    let items = found
+        .into_iter()
+        .take(limit)
+        .map(|found| found.with_roles(sql))
+        .collect::<Result<Vec<_>, _>>()?;
+    let last = items.last().filter(|_| more);
+    let next = last.map(|last| Cursor(vec![last.id.raw()]));
+    Ok(Page { items, next })
+}
+
+/// An account as the record shows it.
+pub fn shown(name: &str, standing: &Standing) -> Value {
+    let roles = match standing {
+        Standing::Operator => json!("operator"),
+        Standing::Member(grants) => grants
+            .iter()
+            .map(|grant| json!([grant.organization.get(), grant.role.name()]))
+            .collect(),
+    };
+    json!({ "name": name, "roles": roles })
+}
+
+/// Makes an account.
+pub fn create(
+    step: &mut Step<'_>,
+    name: &str,
+    password: &str,
+    standing: &Standing,
+) -> Result<AccountId, StoreError> {
+    let id = AccountId::from_raw(step.next_id());
+    let operator = *standing == Standing::Operator;
+    step.sql().execute(
+        "INSERT INTO accounts (id, name, operator, password, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        values![id.raw(), name, operator, password, step.now.as_micros()],
+    )?;
+    write_grants(step, id, standing)?;
+    Ok(id)
+}
+
+/// What an account may do from now on, without a record.
+pub fn write_standing(
+    step: &mut Step<'_>,
+    id: AccountId,
+    standing: &Standing,
+) -> Result<(), StoreError> {
+    let sql = step.sql();
+    let operator = *standing == Standing::Operator;
+    sql.execute(
+        "UPDATE accounts SET operator = ?2 WHERE id = ?1",
+        values![id.raw(), operator],
+    )?;
+    sql.execute(
+        "DELETE FROM account_grants WHERE account_id = ?1",
+        values![id.raw()],
+    )?;
+    write_grants(step, id, standing)
+}
+
+fn write_grants(step: &mut Step<'_>, id: AccountId, standing: &Standing) -> Result<(), StoreError> {
+    if let Standing::Member(grants) = standing {
+        for grant in grants {
+            step.sql().execute(
+                "INSERT INTO account_grants (account_id, organization_id, role) VALUES (?1, ?2, ?3)",
+                values![id.raw(), grant.organization.get(), grant.role.name()],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether others than this account operate.
+fn others_operate(sql: &dyn Sql, id: AccountId) -> Result<bool, StoreError> {
+    sql.exists(
+        "SELECT 1 FROM accounts WHERE operator = 1 AND id <> ?1 LIMIT 1",
+        values![id.raw()],
+    )
+}
+
+/// Changes what an account may do.
+pub fn set_standing(
+    step: &mut Step<'_>,
+    id: AccountId,
+    standing: Standing,
+    actor: &Actor,
+) -> Result<Removed, StoreError> {
+    let Some(before) = find(step.sql(), id)? else {
+        return Ok(Removed::NotFound);
+    };
+    let steps_down = before.standing == Standing::Operator && standing != Standing::Operator;
+    if steps_down && !others_operate(step.sql(), id)? {
+        return Ok(Removed::LastOperator);
+    }
+    write_standing(step, id, &standing)?;
+    Act::new("account.change", None, id.to_string())
+        .turning(
+            Some(shown(&before.name, &before.standing)),
+            Some(shown(&before.name, &standing)),
+        )
+        .record(step, actor)?;
+    Ok(Removed::Done)
+}
+
+/// Takes a role in one organization away; an account without any role is removed.
+pub fn leave(
+    step: &mut Step<'_>,
+    id: AccountId,
+    organization: OrganizationId,
+    actor: &Actor,
+) -> Result<Removed, StoreError> {
+    let Some(before) = find(step.sql(), id)? else {
+        return Ok(Removed::NotFound);
+    };
+    let Standing::Member(grants) = &before.standing else {
+        return Ok(Removed::NotFound);
+    };
+    let rest: Vec<Grant> = grants
+        .iter()
+        .copied()
+        .filter(|grant| grant.organization != organization)
+        .collect();
+    if rest.len() == grants.len() {
+        return Ok(Removed::NotFound);
+    }
+    let standing = Standing::Member(rest);
+    let after = shown(&before.name, &standing);
+    if standing == Standing::Member(Vec::new()) {
+        delete(step, id)?;
+    } else {
+        write_standing(step, id, &standing)?;
+    }
+    Act::new("account.leave", Some(organization), id.to_string())
+        .turning(Some(shown(&before.name, &before.standing)), Some(after))
+        .record(step, actor)?;
+    Ok(Removed::Done)
+}
+
+/// Removes an account with its sessions.
+pub fn remove(step: &mut Step<'_>, id: AccountId, actor: &Actor) -> Result<Removed, StoreError> {
+    let Some(before) = find(step.sql(), id)? else {
+        return Ok(Removed::NotFound);
+    };
+    if before.standing == Standing::Operator && !others_operate(step.sql(), id)? {
+        return Ok(Removed::LastOperator);
+    }
+    delete(step, id)?;
+    Act::new("account.delete", None, id.to_string())
+        .turning(Some(shown(&before.name, &before.standing)), None)
+        .record(step, actor)?;
+    Ok(Removed::Done)
+}
+
+fn delete(step: &mut Step<'_>, id: AccountId) -> Result<(), StoreError> {
+    for statement in [
+        "DELETE FROM sessions WHERE account_id = ?1",
+        "DELETE FROM account_grants WHERE account_id = ?1",
+        "DELETE FROM links WHERE account_id = ?1",
+        "DELETE FROM accounts WHERE id = ?1",
+    ] {
+        step.sql().execute(statement, values![id.raw()])?;
+    }
+    Ok(())
+}
+
+/// Sets a password; all sessions of the account end but `keep`.
+pub fn set_password(
+    step: &mut Step<'_>,
+    id: AccountId,
+    password: &str,
+    keep: Option<SessionId>,
+    actor: &Actor,
+) -> Result<Changed<()>, StoreError> {
+    let changed = step.sql().execute(
+        "UPDATE accounts SET password = ?2 WHERE id = ?1",
+        values![id.raw(), password],
+    )?;
+    if changed == 0 {
+        return Ok(Changed::NotFound);
+    }
+    step.sql().execute(
+        "DELETE FROM sessions WHERE account_id = ?1 AND id <> ?2",
+        values![id.raw(), keep.map_or(0, SessionId::raw)],
+    )?;
+    Act::new("account.password", None, id.to_string()).record(step, actor)?;
+    Ok(Changed::Done(()))
+}
