@@ -17,6 +17,7 @@ use crate::runtime::Beside;
 use crate::store::directory::{Directory, NewKey, PageRequest, Scope};
 use crate::store::postgres::{self, Address, AddressError};
 use crate::store::queue::Queue as _;
+use crate::store::retention::Retention;
 use crate::store::room::Room;
 use crate::store::seal::{MASTER_KEY_FILE, MasterKey, MasterKeyError};
 use crate::store::sql::SqlStore;
@@ -138,6 +139,7 @@ impl App {
         let room = Room::new(settings.memory_deliveries, settings.memory_bytes);
         let (to_engine, handover) = handover::channel(room);
         let store = open_store(&settings, &clock, to_engine)?;
+        store.keep_events(retention(&settings));
         let recovered = store.recover(clock.now()).await?;
         if recovered > 0 {
             tracing::info!(
@@ -234,6 +236,15 @@ impl App {
             );
         }
         self.store.close().await;
+    }
+}
+
+fn retention(settings: &Settings) -> Retention {
+    let (bodies, records) = settings.kept_days;
+    let days = |days: usize| Duration::from_secs(days as u64 * 86_400);
+    Retention {
+        bodies: days(bodies),
+        records: days(records),
     }
 }
 

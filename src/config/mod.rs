@@ -180,6 +180,22 @@ settings![
         "File with the operator's API key"
     ),
     (
+        "retention.bodies_days",
+        "TIDINGS_RETENTION_BODIES_DAYS",
+        Single,
+        "30",
+        "1 to 36500",
+        "Days that bodies of events are kept; what waits longer is cancelled"
+    ),
+    (
+        "retention.attempts_days",
+        "TIDINGS_RETENTION_ATTEMPTS_DAYS",
+        Single,
+        "90",
+        "1 to 36500, at least retention.bodies_days",
+        "Days that events, deliveries, attempts and statistics are kept"
+    ),
+    (
         "limits.attempts",
         "TIDINGS_LIMITS_ATTEMPTS",
         Single,

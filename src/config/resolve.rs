@@ -29,6 +29,8 @@ pub struct Settings {
     pub master_key: KeySource,
     /// Where a preset operator key comes from.
     pub operator_key: KeySource,
+    /// Days that bodies are kept, and records.
+    pub kept_days: (usize, usize),
     /// Attempts in flight at once.
     pub attempts: usize,
     /// Deliveries in memory at once.
@@ -198,6 +200,7 @@ impl Settings {
             extra_ca: values.path("egress.extra_ca"),
             master_key: values.key("master_key", "master_key_file")?,
             operator_key: values.key("operator_key", "operator_key_file")?,
+            kept_days: kept_days(&values)?,
             attempts: values.number("limits.attempts", 16, 65_536)?,
             memory_deliveries: values.number("limits.memory_deliveries", 16, 1_000_000)?,
             memory_bytes: values.number("limits.memory_bytes", 1 << 20, 1 << 34)?,
@@ -253,6 +256,18 @@ fn database(values: &Values<'_>) -> Result<Option<DatabaseSettings>, ConfigError
         node,
         unsafe_durability,
     }))
+}
+
+fn kept_days(values: &Values<'_>) -> Result<(usize, usize), ConfigError> {
+    let bodies = values.number("retention.bodies_days", 1, 36_500)?;
+    let records = values.number("retention.attempts_days", 1, 36_500)?;
+    match bodies <= records {
+        true => Ok((bodies, records)),
+        false => Err(values.invalid(
+            "retention.attempts_days",
+            format!("less than retention.bodies_days, which is {bodies}"),
+        )),
+    }
 }
 
 fn public_url(values: &Values<'_>) -> Result<Option<String>, ConfigError> {
@@ -361,6 +376,8 @@ mod tests {
             ("limits.memory_bytes", "64MiB"),
             ("signature_header", "webhook-id"),
             ("signature_header", "a b"),
+            ("retention.bodies_days", "0"),
+            ("retention.attempts_days", "29"),
             ("public_url", "example.com"),
             ("public_url", "ftp://example.com"),
             ("public_url", "https://example.com/path"),

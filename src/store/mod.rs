@@ -15,6 +15,7 @@ pub mod log;
 pub mod migrate;
 pub mod postgres;
 pub mod queue;
+pub mod retention;
 pub mod room;
 pub mod seal;
 pub mod sql;

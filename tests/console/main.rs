@@ -26,5 +26,4 @@ mod access;
 mod administrator;
 mod hostile;
 mod pages;
-mod screens;
 mod world;

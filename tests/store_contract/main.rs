@@ -25,6 +25,7 @@ mod lists;
 mod lives;
 mod log;
 mod replay;
+mod retention;
 mod secrets;
 mod settle;
 mod stats;

@@ -36,6 +36,8 @@ mod log;
 mod nodes;
 #[path = "../store_contract/replay.rs"]
 mod replay;
+#[path = "../store_contract/retention.rs"]
+mod retention;
 #[path = "../store_contract/secrets.rs"]
 mod secrets;
 #[path = "../store_contract/settle.rs"]

@@ -13,6 +13,7 @@ use tidings::engine::{Drained, Engine, EngineParts, Transport};
 use tidings::store::directory::{Directory, Endpoint, SwitchChange};
 use tidings::store::handover::{self, Receiver};
 use tidings::store::queue::{Accepted, AttemptRecord, Job, Queue, Settled};
+use tidings::store::retention::Retention;
 use tidings::store::room::Room;
 use tidings::store::seal::MasterKey;
 use tidings::store::sql::SqlStore;
@@ -308,6 +309,42 @@ async fn tls_to_the_database_is_verified() {
     let authority = CertificateDer::from_pem_slice(&pem).unwrap();
     let store = encrypted(&[authority]).unwrap();
     assert_eq!(store.event_types().len(), 18);
+}
+
+#[tokio::test]
+async fn partitions_are_dropped_when_all_of_their_week_was_kept_long_enough() {
+    let mut world = World::with_organizations().await;
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    world.store.keep_events(Retention {
+        bodies: days(30),
+        records: days(90),
+    });
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.post(event(LARKSPUR)).await;
+    let job = world.job();
+    world.end(job, OK).await;
+    let there = |world: &World| {
+        ["bodies", "attempts", "deliveries", "events"].map(|table| {
+            let sql = format!(
+                "SELECT count(*) FROM pg_class WHERE relname = '{table}_20260226' AND pg_table_is_visible(oid)"
+            );
+            world.place.numbers(&sql)[0][0]
+        })
+    };
+    world.pass(days(29));
+    world.rest().await;
+    assert_eq!(there(&world), [Some(1); 4]);
+    world.pass(days(9));
+    world.rest().await;
+    assert_eq!(
+        there(&world),
+        [Some(0), Some(1), Some(1), Some(1)],
+        "bodies go first"
+    );
+    world.pass(days(60));
+    world.rest().await;
+    assert_eq!(there(&world), [Some(0); 4]);
+    world.post(event(LARKSPUR)).await;
 }
 
 #[tokio::test]

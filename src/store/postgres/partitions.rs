@@ -1,9 +1,12 @@
-//! Partitions by id range: each holds the events of a week, and is made before that week begins.
+//! Partitions by id range: each holds the events of a week, is made before that week begins, and dropped when all of it was
+//! kept long enough.
 //!
 //! Ids grow with time, so a week is a range of ids; its partitions are named after the day it begins.
 
+use super::connection::Connection;
 use super::schema;
 use crate::store::StoreError;
+use crate::store::queue::Upkeep;
 use postgres::{Client, Transaction};
 use std::time::Duration;
 use tidings_core::id::EventId;
@@ -13,6 +16,11 @@ use tidings_core::time::Timestamp;
 const WEEK: u64 = 7 * 24 * 3_600;
 /// How far ahead partitions are there.
 const AHEAD: Duration = Duration::from_secs(WEEK);
+/// The lock of the node that removes what was kept long enough; the number of the table of bodies is added, since other
+/// data may lie in another schema of the database.
+pub(super) const REMOVAL: i64 = 0x5444_0000_0000;
+/// How long dropping a partition waits for who reads there.
+const PATIENCE: &str = "250ms";
 /// What is partitioned.
 const TABLES: [&str; 4] = ["events", "bodies", "deliveries", "attempts"];
 
@@ -65,6 +73,79 @@ fn make(transaction: &mut Transaction<'_>, week: i64) -> Result<(), StoreError> 
     Ok(())
 }
 
+/// Up to which event whole weeks lie before this one.
+pub(super) fn whole_before(event: i64) -> i64 {
+    let week = EventId::from_raw(event)
+        .time()
+        .as_seconds()
+        .div_euclid(WEEK as i64);
+    EventId::first_at(begin(week)).raw()
+}
+
+/// Drops the oldest partition of each of these tables, if it lies before this event: in the writer's transaction, and only
+/// if nobody holds it up for long.
+///
+/// # Errors
+/// The database failed, or somebody reads there.
+pub(super) fn drop_oldest(
+    connection: &Connection,
+    tables: &[&str],
+    before: i64,
+) -> Result<Upkeep, StoreError> {
+    let mut dropped = Upkeep::Idle;
+    for table in tables {
+        let rows = connection.run(
+            "SELECT min(c.relname::text) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+             WHERE i.inhparent = to_regclass($1)",
+            &[table],
+        )?;
+        let oldest = match rows.first() {
+            Some(row) => row.try_get::<_, Option<String>>(0)?,
+            None => None,
+        };
+        let end = oldest.as_deref().and_then(end_of);
+        if let (Some(name), Some(end)) = (oldest, end)
+            && end <= before
+        {
+            connection.batch(&format!(
+                "SET LOCAL lock_timeout = '{PATIENCE}'; DROP TABLE {name}"
+            ))?;
+            dropped = Upkeep::More;
+        }
+    }
+    Ok(dropped)
+}
+
+/// The first event after a partition of that name.
+fn end_of(name: &str) -> Option<i64> {
+    let day = name.rsplit('_').next().filter(|day| day.len() == 8)?;
+    let (year, rest) = day.split_at_checked(4)?;
+    let (month, day) = rest.split_at_checked(2)?;
+    let begins = Timestamp::parse_rfc3339(&format!("{year}-{month}-{day}T00:00:00Z"))?;
+    Some(EventId::first_at(begins.plus(Duration::from_secs(WEEK))).raw())
+}
+
 fn begin(week: i64) -> Timestamp {
     Timestamp::from_millis(week.saturating_mul(WEEK as i64 * 1_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partitions_name_tells_where_it_ends_and_only_whole_weeks_are_removable() {
+        let thursday = Timestamp::parse_rfc3339("2026-03-05T00:00:00Z").unwrap_or_default();
+        let week = thursday.as_seconds().div_euclid(WEEK as i64);
+        assert_eq!(
+            begin(week),
+            thursday,
+            "weeks of the epoch begin on Thursdays"
+        );
+        let end = EventId::first_at(begin(week + 1)).raw();
+        assert_eq!(end_of("bodies_20260305"), Some(end));
+        assert_eq!(end_of("bodies_default"), None);
+        assert_eq!(whole_before(end), end);
+        assert_eq!(whole_before(end - 1), EventId::first_at(thursday).raw());
+    }
 }

@@ -1,6 +1,7 @@
 //! What the store's logic asks of the writer's session, in PostgreSQL's own statements.
 
 use super::error::is_lost;
+use super::partitions;
 use super::pending::Deliveries;
 use super::session::Pg;
 use super::statements as texts;
@@ -251,6 +252,30 @@ impl Database for Pg {
     }
 
     /// Nothing is: another node could not tell it from what is leased.
+    fn removes_alone(&self) -> Result<bool, StoreError> {
+        self.sql().get(
+            "SELECT CAST(CAST(pg_try_advisory_xact_lock(?1 + CAST(CAST(to_regclass('bodies') AS OID) AS BIGINT)) AS INT) AS BIGINT)",
+            values![partitions::REMOVAL],
+        )
+    }
+
+    fn removable(&self, before: i64) -> i64 {
+        partitions::whole_before(before)
+    }
+
+    fn removes_rows(&self) -> bool {
+        false
+    }
+
+    fn remove_bodies(&self, before: i64, _at_most: i64) -> Result<Upkeep, StoreError> {
+        self.with(|connection| partitions::drop_oldest(connection, &["bodies"], before))
+    }
+
+    fn remove_records(&self, before: i64) -> Result<Upkeep, StoreError> {
+        const RECORDS: [&str; 3] = ["attempts", "deliveries", "events"];
+        self.with(|connection| partitions::drop_oldest(connection, &RECORDS, before))
+    }
+
     fn nodes(&self) -> Result<Vec<Node>, StoreError> {
         self.sql().all(
             "SELECT node, CAST(CASE WHEN lease_until > clock_timestamp() THEN 1 ELSE 0 END AS BIGINT)

@@ -317,6 +317,30 @@ pub trait Database: Sql {
         meet: &mut dyn FnMut(i64, i64),
     ) -> Result<(), StoreError>;
 
+    /// Whether no other node removes what was kept long enough while this transaction lasts.
+    ///
+    /// # Errors
+    /// The database failed.
+    fn removes_alone(&self) -> Result<bool, StoreError>;
+
+    /// Of what lies before an event, up to which event it can be removed now: to the end of whole partitions.
+    fn removable(&self, before: i64) -> i64;
+
+    /// Whether records are removed row by row; otherwise [`Database::remove_records`] removes them.
+    fn removes_rows(&self) -> bool;
+
+    /// Removes bodies of events before this one, at most so many or a partition.
+    ///
+    /// # Errors
+    /// The database failed.
+    fn remove_bodies(&self, before: i64, at_most: i64) -> Result<Upkeep, StoreError>;
+
+    /// Removes a partition of records that lies before this event, where there are any.
+    ///
+    /// # Errors
+    /// The database failed.
+    fn remove_records(&self, before: i64) -> Result<Upkeep, StoreError>;
+
     /// The nodes whose life was not ended.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ pub use queue::ABANDONED;
 use super::StoreError;
 use super::handover::Handover;
 use super::queue::Upkeep;
+use super::retention::Retention;
 use super::seal::MasterKey;
 use crate::clock::{Clock, RandomBits};
 use database::{Database, Purpose, Sql};
@@ -87,6 +88,8 @@ pub struct SqlStore {
     /// Whether a fan-out may be unfinished.
     expanding: Arc<AtomicBool>,
     tenure: Option<Arc<dyn Tenure>>,
+    /// How long events are kept; for good without one.
+    retention: OnceLock<Retention>,
     /// What is held as long as the store is.
     kept: OnceLock<Box<dyn Send + Sync>>,
 }
@@ -148,6 +151,7 @@ impl SqlStore {
             expanding: opened.expanding,
             tally: opened.tally,
             tenure: parts.tenure,
+            retention: OnceLock::new(),
             kept: OnceLock::new(),
         }))
     }
@@ -174,6 +178,11 @@ impl SqlStore {
     /// Holds something as long as the store is there; once.
     pub fn keep(&self, what: Box<dyn Send + Sync>) {
         let _second = self.kept.set(what);
+    }
+
+    /// Says how long events are kept; once. Without it they are kept for good.
+    pub fn keep_events(&self, retention: Retention) {
+        let _second = self.retention.set(retention);
     }
 
     /// The version of the directory that this node sees.

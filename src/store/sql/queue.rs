@@ -72,7 +72,12 @@ impl Queue for SqlStore {
     }
 
     async fn upkeep(&self, now: Timestamp) -> Result<Upkeep, StoreError> {
-        self.alone(move |step| upkeep::step(step, now)).await
+        let retention = self.retention.get().copied();
+        self.alone(move |step| {
+            step.memory.chores.retiring.rule = retention;
+            upkeep::step(step, now)
+        })
+        .await
     }
 
     async fn recover(&self, now: Timestamp) -> Result<usize, StoreError> {

@@ -1,10 +1,11 @@
 //! What is done between accepts, claims and results, in small steps: cancelling in bulk, replays, lists and
-//! the index of due rows, which are written late, forgotten idempotency keys. And what other nodes left ([`look_around`]).
+//! the index of due rows, which are written late, forgotten idempotency keys, what was kept long enough. And what other nodes left ([`look_around`]).
 //!
 //! The kinds take turns, so that none of them waits for the end of another.
 
 mod listing;
 mod replay;
+mod retention;
 mod sweep;
 
 pub(super) use listing::{note_delivery, note_event};
@@ -15,6 +16,7 @@ use super::{accounts, aside, due, recover, stats};
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
 use listing::Listing;
+use retention::Retiring;
 use tidings_core::id::EndpointId;
 use tidings_core::limits::IDEMPOTENCY_KEPT;
 use tidings_core::time::Timestamp;
@@ -39,6 +41,8 @@ pub(super) struct Chores {
     looked_to: EndpointId,
     /// How often it was looked around.
     looks: u32,
+    /// What was kept long enough.
+    pub retiring: Retiring,
 }
 
 impl Chores {
@@ -53,18 +57,20 @@ impl Chores {
             last_replay: 0,
             looked_to: due::FIRST,
             looks: 0,
+            retiring: Retiring::default(),
         })
     }
 
     /// A transaction was rolled back.
     pub(super) fn doubt(&mut self) {
         self.listing.start_over();
+        self.retiring.doubt();
     }
 }
 
 type Chore = fn(&mut Step<'_>, Timestamp) -> Result<Upkeep, StoreError>;
 
-const CHORES: [Chore; 7] = [
+const CHORES: [Chore; 8] = [
     sweep::step,
     aside::step,
     listing::step,
@@ -72,6 +78,7 @@ const CHORES: [Chore; 7] = [
     forget_keys,
     accounts::forget,
     stats::step,
+    retention::step,
 ];
 
 /// One step of whichever kind has something to do.

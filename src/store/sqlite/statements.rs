@@ -323,6 +323,34 @@ impl Database for Statements<'_> {
         Ok(())
     }
 
+    fn removes_alone(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    fn removable(&self, before: i64) -> i64 {
+        before
+    }
+
+    fn removes_rows(&self) -> bool {
+        true
+    }
+
+    fn remove_bodies(&self, before: i64, at_most: i64) -> Result<Upkeep, StoreError> {
+        let removed = self.sql().execute(
+            "DELETE FROM bodies WHERE event_id IN (
+                SELECT event_id FROM bodies WHERE event_id < ?1 ORDER BY event_id LIMIT ?2)",
+            values![before, at_most],
+        )?;
+        Ok(match removed {
+            0 => Upkeep::Idle,
+            _ => Upkeep::More,
+        })
+    }
+
+    fn remove_records(&self, _before: i64) -> Result<Upkeep, StoreError> {
+        Ok(Upkeep::Idle)
+    }
+
     fn nodes(&self) -> Result<Vec<Node>, StoreError> {
         // Whoever reads this is the node: another one does not get the lock.
         let since = self

@@ -1,27 +1,36 @@
-//! The pictures of README and docs, from the running demo: `docs/pictures/make`.
+//! The pictures of README and docs, from the running demo, in Debian's chromium: `docs/pictures/make`.
 //!
-//! Left out of every other run: it takes as long as the demo does, two minutes, and proves nothing.
+//! Takes as long as the demo does, two minutes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "made like the tests of the console, whose browser it uses"
+)]
 
-use crate::browser::{Browser, Driver, Looks};
-use crate::server::tidings;
-use crate::world::PASSWORD;
+#[path = "../support/browser.rs"]
+#[allow(dead_code, reason = "uses a part of it")]
+mod browser;
+
+use browser::{Browser, Driver, Looks};
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
+const PASSWORD: &str = "seven geese over the harbour";
 const LARKSPUR: &str = "organization=4417";
 const WEBHOOKS: &str = "/admin/integrations/webhooks";
 
 fn keep(browser: &Browser<'_>, name: &str) {
-    let folder =
-        PathBuf::from(std::env::var_os("TIDINGS_SCREENS").expect("docs/pictures/make sets it"));
+    let folder = PathBuf::from("docs/pictures");
     std::fs::write(folder.join(format!("{name}.png")), browser.picture()).unwrap();
 }
 
-#[test]
-#[ignore = "makes pictures: docs/pictures/make"]
-fn pictures_of_the_demo() {
-    let mut demo = tidings()
+fn main() {
+    let mut demo = Command::new("target/debug/tidings")
         .args(["demo", "--listen", "127.0.0.1:8420"])
         .stdout(Stdio::piped())
         .spawn()

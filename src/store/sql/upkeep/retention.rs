@@ -1,0 +1,173 @@
+//! Removing what was kept long enough: bodies first, then events with their deliveries, attempts and lists.
+//!
+//! Invariants: nothing in flight is removed; a body is never kept longer than its event's records. What waits without a
+//! body is cancelled (`expired`) when it is claimed. Small steps, oldest first, whole hours at a time, by one node at a
+//! time. A database with partitions drops them whole instead of removing rows; only their lists go row by row.
+
+use super::super::database::values;
+use super::super::step::Step;
+use crate::store::StoreError;
+use crate::store::queue::Upkeep;
+use crate::store::retention::Retention;
+use std::time::Duration;
+use tidings_core::id::EventId;
+use tidings_core::stats::bucket_of;
+use tidings_core::time::Timestamp;
+
+/// Between two looks for something to remove.
+const LOOK: Duration = Duration::from_secs(60);
+/// What is removed goes in such pieces of time, so that there is something to do only now and then.
+const PIECE_SECONDS: i64 = 3_600;
+/// Rows of one step.
+const CHUNK: i64 = 500;
+
+/// Where removing stands.
+#[derive(Debug, Default)]
+pub(in super::super) struct Retiring {
+    /// Nothing is removed without one.
+    pub rule: Option<Retention>,
+    next_look: Timestamp,
+    /// Deliveries up to this one (event, endpoint) have left the lists.
+    deliveries_to: (i64, i64),
+    /// Events up to this one have.
+    events_to: i64,
+}
+
+impl Retiring {
+    /// A transaction was rolled back: what it removed is there again.
+    pub(super) fn doubt(&mut self) {
+        self.deliveries_to = (0, 0);
+        self.events_to = 0;
+    }
+}
+
+/// The first event that is kept, in whole pieces of time.
+fn first_kept(now: Timestamp, kept: Duration) -> i64 {
+    let oldest = now.minus(kept).as_seconds().div_euclid(PIECE_SECONDS) * PIECE_SECONDS;
+    EventId::first_at(Timestamp::from_millis(oldest.saturating_mul(1_000))).raw()
+}
+
+/// One step.
+pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
+    let retiring = &step.memory.chores.retiring;
+    let Some(rule) = retiring.rule.filter(|_| now >= retiring.next_look) else {
+        return Ok(Upkeep::Idle);
+    };
+    let database = step.database;
+    let done = match database.removes_alone()? {
+        true => {
+            let kept = [rule.bodies, rule.records].map(|kept| first_kept(now, kept));
+            let [bodies, records] = kept.map(|before| database.removable(before));
+            remove(step, now, (bodies, records), rule)?
+        }
+        false => Upkeep::Idle,
+    };
+    if done == Upkeep::Idle {
+        let retiring = &mut step.memory.chores.retiring;
+        retiring.doubt();
+        retiring.next_look = now.plus(LOOK);
+    }
+    Ok(done)
+}
+
+fn remove(
+    step: &mut Step<'_>,
+    now: Timestamp,
+    (bodies, records): (i64, i64),
+    rule: Retention,
+) -> Result<Upkeep, StoreError> {
+    let database = step.database;
+    if database.remove_bodies(bodies, CHUNK)? == Upkeep::More {
+        return Ok(Upkeep::More);
+    }
+    let in_flight = step.sql().exists(
+        "SELECT 1 FROM deliveries INDEXED BY deliveries_in_flight
+         WHERE state = 1 AND event_id < ?1 AND epoch <> 0 LIMIT 1",
+        values![records],
+    )?;
+    if in_flight {
+        return Ok(Upkeep::Idle);
+    }
+    if deliveries(step, records)? == Upkeep::More || events(step, records)? == Upkeep::More {
+        return Ok(Upkeep::More);
+    }
+    if database.remove_records(records)? == Upkeep::More {
+        return Ok(Upkeep::More);
+    }
+    counts(step, now.minus(rule.records))
+}
+
+/// The next deliveries leave their lists, and go with their attempts where rows are removed.
+fn deliveries(step: &mut Step<'_>, before: i64) -> Result<Upkeep, StoreError> {
+    let (sql, rows) = (step.sql(), step.database.removes_rows());
+    let (event, endpoint) = step.memory.chores.retiring.deliveries_to;
+    let found = sql.all(
+        "SELECT event_id, endpoint_id FROM deliveries
+         WHERE (event_id, endpoint_id) > (?1, ?2) AND event_id < ?3 ORDER BY event_id, endpoint_id LIMIT ?4",
+        values![event, endpoint, before, CHUNK],
+        |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)),
+    )?;
+    let Some(last) = found.last().copied() else {
+        return Ok(Upkeep::Idle);
+    };
+    sql.execute(
+        "DELETE FROM deliveries_listed WHERE (endpoint_id, event_id) IN (
+            SELECT endpoint_id, event_id FROM deliveries
+            WHERE (event_id, endpoint_id) > (?1, ?2) AND (event_id, endpoint_id) <= (?3, ?4))",
+        values![event, endpoint, last.0, last.1],
+    )?;
+    if rows {
+        for statement in [
+            "DELETE FROM attempts WHERE (event_id, endpoint_id) > (?1, ?2) AND (event_id, endpoint_id) <= (?3, ?4)",
+            "DELETE FROM deliveries WHERE (event_id, endpoint_id) > (?1, ?2) AND (event_id, endpoint_id) <= (?3, ?4)",
+        ] {
+            sql.execute(statement, values![event, endpoint, last.0, last.1])?;
+        }
+    }
+    step.memory.chores.retiring.deliveries_to = last;
+    Ok(Upkeep::More)
+}
+
+/// The next events leave their lists, and go where rows are removed. Their deliveries went before.
+fn events(step: &mut Step<'_>, before: i64) -> Result<Upkeep, StoreError> {
+    let (sql, rows) = (step.sql(), step.database.removes_rows());
+    let after = step.memory.chores.retiring.events_to;
+    let last: i64 = sql.get(
+        "SELECT coalesce(max(id), 0) FROM (
+            SELECT id FROM events WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3) AS oldest",
+        values![after, before, CHUNK],
+    )?;
+    if last == 0 {
+        return Ok(Upkeep::Idle);
+    }
+    for statement in [
+        "DELETE FROM events_listed WHERE (organization_id, event_id) IN (
+            SELECT organization_id, id FROM events WHERE id > ?1 AND id <= ?2)",
+        "DELETE FROM references_listed WHERE (organization_id, reference, event_id) IN (
+            SELECT organization_id, reference, id FROM events WHERE id > ?1 AND id <= ?2 AND reference IS NOT NULL)",
+        "DELETE FROM fan_outs WHERE event_id > ?1 AND event_id <= ?2",
+    ] {
+        sql.execute(statement, values![after, last])?;
+    }
+    if rows {
+        sql.execute(
+            "DELETE FROM events WHERE id > ?1 AND id <= ?2",
+            values![after, last],
+        )?;
+    }
+    step.memory.chores.retiring.events_to = last;
+    Ok(Upkeep::More)
+}
+
+/// Counts of what is gone.
+fn counts(step: &mut Step<'_>, oldest: Timestamp) -> Result<Upkeep, StoreError> {
+    let removed = step.sql().execute(
+        "DELETE FROM stats WHERE (subject, bucket, measure) IN (
+            SELECT subject, bucket, measure FROM stats WHERE bucket < ?1 LIMIT ?2 /* lock */)",
+        values![bucket_of(oldest), CHUNK],
+    )?;
+    Ok(match removed {
+        0 => Upkeep::Idle,
+        _ => Upkeep::More,
+    })
+}

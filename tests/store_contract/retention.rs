@@ -1,0 +1,162 @@
+//! What was kept long enough goes, bodies first; nothing in flight does, and nothing younger.
+
+use crate::verbs::{FAILED, OK, UPDATED, event};
+use crate::world::{LARKSPUR, World, organization};
+use std::time::Duration;
+use tidings::store::Actor;
+use tidings::store::Reach;
+use tidings::store::directory::{PageRequest, SwitchChange};
+use tidings::store::log::{DeliveryFilter, Log as _, Retried};
+use tidings::store::queue::Settled;
+use tidings::store::retention::Retention;
+use tidings_core::delivery::{CancelReason, State};
+use tidings_core::event::Reference;
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// A day, and what partitions of a week and the pieces of an hour add.
+const SOON: Duration = Duration::from_secs(8 * 86_400 + 3_600);
+
+/// A world that keeps bodies for 30 days and records for 90.
+async fn keeping() -> World {
+    let world = World::with_organizations().await;
+    world.store.keep_events(Retention {
+        bodies: 30 * DAY,
+        records: 90 * DAY,
+    });
+    world
+}
+
+const EVERYTHING: &str = "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM bodies),
+    (SELECT count(*) FROM deliveries), (SELECT count(*) FROM attempts), (SELECT count(*) FROM events_listed),
+    (SELECT count(*) FROM deliveries_listed), (SELECT count(*) FROM references_listed), (SELECT count(*) FROM stats)";
+
+#[tokio::test]
+async fn bodies_go_after_their_time_and_records_after_theirs() {
+    let mut world = keeping().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    let mut accept = event(LARKSPUR);
+    accept.event.reference = Reference::parse("order-7");
+    world.post(accept).await;
+    let job = world.job();
+    let id = job.delivery;
+    world.end(job, OK).await;
+    world.pass(DAY);
+    // Lists may wait for whoever else is writing to the database.
+    while world.count("SELECT count(*) FROM deliveries_listed") == 0 {
+        world.rest().await;
+        world.pass(Duration::from_secs(1));
+    }
+    let all = world.place.numbers(EVERYTHING).remove(0);
+    assert_eq!(all.iter().flatten().take(7).collect::<Vec<_>>(), [&1; 7]);
+    assert!(all[7] > Some(0));
+
+    world.pass(28 * DAY);
+    world.rest().await;
+    assert_eq!(
+        world.place.numbers(EVERYTHING)[0],
+        all,
+        "until then nothing goes"
+    );
+
+    world.pass(SOON);
+    world.rest().await;
+    let left = world.place.numbers(EVERYTHING).remove(0);
+    assert_eq!(
+        (left[0], left[1], left[3]),
+        (Some(1), Some(0), Some(1)),
+        "the body alone"
+    );
+    let found = world.store.delivery(Reach::All, id).await.unwrap().unwrap();
+    assert_eq!((found.body, found.attempts.len()), (None, 1));
+    let again = world
+        .store
+        .retry(Reach::All, id, Actor::server())
+        .await
+        .unwrap();
+    assert_eq!(again, Retried::BodyGone);
+
+    world.pass(60 * DAY);
+    world.rest().await;
+    assert_eq!(world.place.numbers(EVERYTHING)[0], [Some(0); 8]);
+    assert!(
+        world
+            .store
+            .delivery(Reach::All, id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let page = PageRequest {
+        limit: 10,
+        after: None,
+    };
+    let list = world
+        .store
+        .deliveries(organization(LARKSPUR), DeliveryFilter::default(), page)
+        .await
+        .unwrap();
+    assert!(list.items.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_younger_stays() {
+    let mut world = keeping().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    for _ in 0..2 {
+        world.post(event(LARKSPUR)).await;
+        let job = world.job();
+        world.end(job, OK).await;
+        world.rest().await;
+        world.pass(50 * DAY);
+    }
+    world.rest().await;
+    assert_eq!(world.count("SELECT count(*) FROM events"), 1);
+    assert_eq!(world.count("SELECT count(*) FROM attempts"), 1);
+    assert_eq!(world.count("SELECT count(*) FROM bodies"), 0);
+}
+
+#[tokio::test]
+async fn what_waits_without_a_body_is_cancelled_as_expired() {
+    let mut world = keeping().await;
+    let endpoint = world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.post(event(LARKSPUR)).await;
+    let job = world.job();
+    let id = job.delivery;
+    world.end(job, FAILED).await;
+    world.switch(&endpoint, SwitchChange::Off).await;
+    world.pass(30 * DAY + SOON);
+    world.rest().await;
+    assert_eq!(world.state(id), State::Due, "it is held, and shown so");
+    world.switch(&endpoint, SwitchChange::OnSendHeld).await;
+    assert!(world.claim(10).await.jobs.is_empty());
+    assert_eq!(world.state(id), State::Cancelled(CancelReason::Expired));
+}
+
+#[tokio::test]
+async fn nothing_in_flight_is_removed() {
+    let mut world = keeping().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.post(event(LARKSPUR)).await;
+    let job = world.job();
+    let id = job.delivery;
+    world.pass(90 * DAY + SOON);
+    world.rest().await;
+    assert_eq!(world.count("SELECT count(*) FROM events"), 1);
+    assert_eq!(world.end(job, OK).await, Settled::Stored);
+    assert_eq!(world.state(id), State::Delivered);
+    world.pass(DAY);
+    world.rest().await;
+    assert_eq!(world.count("SELECT count(*) FROM attempts"), 0);
+}
+
+#[tokio::test]
+async fn without_a_rule_everything_is_kept() {
+    let mut world = World::with_organizations().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.post(event(LARKSPUR)).await;
+    let job = world.job();
+    world.end(job, OK).await;
+    world.pass(4_000 * DAY);
+    world.rest().await;
+    assert_eq!(world.count("SELECT count(*) FROM bodies"), 1);
+}
