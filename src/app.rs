@@ -11,7 +11,8 @@ use crate::engine::resolver::{LookupError, Resolver};
 use crate::engine::sender::{Sender, SenderError, SenderParts};
 use crate::engine::{Drained, Engine, EngineParts, Gauge};
 use crate::http::{
-    self, Api, ApiParts, BodyPace, ConnectionLimits, ConsoleParts, EngineLoad, EngineView,
+    self, Api, ApiParts, BodyPace, CertificateError, Certificates, ConnectionLimits, ConsoleParts,
+    EngineLoad, EngineView,
 };
 use crate::runtime::Beside;
 use crate::store::directory::{Directory, NewKey, PageRequest, Scope};
@@ -93,6 +94,9 @@ pub enum AppError {
         /// The system's words.
         problem: std::io::Error,
     },
+    /// HTTPS cannot be served.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// A file that a setting names cannot be read.
     #[error("{setting}: cannot read {path}: {problem}", path = path.display())]
     File {
@@ -119,6 +123,7 @@ pub enum AppError {
 /// A running server.
 pub struct App {
     address: SocketAddr,
+    scheme: &'static str,
     first_key: Option<KeyText>,
     setup_link: Option<String>,
     store: Arc<SqlStore>,
@@ -147,10 +152,12 @@ impl App {
                 "taken back from the last run, which did not stop cleanly"
             );
         }
+        let certificates = certificates(&settings, &clock)?;
+        let scheme = certificates.as_ref().map_or("http", |_| "https");
         let base = settings
             .public_url
             .clone()
-            .unwrap_or_else(|| format!("http://{address}"));
+            .unwrap_or_else(|| format!("{scheme}://{address}"));
         let setup_link = match is_new(&store) {
             true => Some(setup::link(&*store, &base, clock.now()).await?),
             false => None,
@@ -174,6 +181,7 @@ impl App {
             clock,
             rules: Arc::new(settings.egress.clone()),
             signature_header: settings.signature_header.clone(),
+            proxies: settings.trusted_proxies.clone(),
             pace: BodyPace::default(),
             version: env!("CARGO_PKG_VERSION"),
             console: console(&settings, &engine, &drawing),
@@ -185,11 +193,12 @@ impl App {
             drain: ANSWER,
             ..ConnectionLimits::default()
         };
-        let server = tokio::spawn(http::serve(listener, api, limits, async {
+        let server = tokio::spawn(http::serve(listener, api, limits, certificates, async {
             let _app_gone = stopped.await;
         }));
         Ok(Self {
             address,
+            scheme,
             first_key,
             setup_link,
             store,
@@ -203,6 +212,11 @@ impl App {
     /// Where the API listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// `http`, or `https` with a certificate of its own.
+    pub const fn scheme(&self) -> &'static str {
+        self.scheme
     }
 
     /// Where the data is: a directory, or a database.
@@ -236,6 +250,13 @@ impl App {
             );
         }
         self.store.close().await;
+    }
+}
+
+fn certificates(settings: &Settings, clock: &Clock) -> Result<Option<Certificates>, AppError> {
+    match settings.tls.clone() {
+        Some((cert, key)) => Ok(Some(Certificates::read(cert, key, clock.clone())?)),
+        None => Ok(None),
     }
 }
 

@@ -55,10 +55,10 @@ pub async fn link(
 /// # Errors
 /// There is no data, or it cannot be reached.
 pub async fn link_beside(mut settings: Settings, clock: Clock) -> Result<String, AppError> {
-    let base = settings
-        .public_url
-        .clone()
-        .unwrap_or_else(|| format!("http://{}", settings.listen));
+    let base = settings.public_url.clone().unwrap_or_else(|| {
+        let scheme = settings.tls.as_ref().map_or("http", |_| "https");
+        format!("{scheme}://{}", settings.listen)
+    });
     let Some(database) = &mut settings.database else {
         return leave_ticket(&settings.data, &base, clock.now());
     };

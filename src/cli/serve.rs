@@ -69,8 +69,9 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let stop = Stop::listen()?;
     let app = App::start(settings, Clock::system()).await?;
     note(&format!(
-        "Tidings {} serves http://{} (data in {})",
+        "Tidings {} serves {}://{} (data in {})",
         env!("CARGO_PKG_VERSION"),
+        app.scheme(),
         app.address(),
         app.location()
     ));

@@ -76,6 +76,30 @@ settings![
         "How people reach the console from outside, for links; https also for strict transport security"
     ),
     (
+        "tls.cert",
+        "TIDINGS_TLS_CERT",
+        Single,
+        "",
+        "a PEM file with the certificate and its chain",
+        "Serve HTTPS with this certificate, together with tls.key; read again when it changes"
+    ),
+    (
+        "tls.key",
+        "TIDINGS_TLS_KEY",
+        Single,
+        "",
+        "a PEM file",
+        "The certificate's private key"
+    ),
+    (
+        "trusted_proxies",
+        "TIDINGS_TRUSTED_PROXIES",
+        List,
+        "",
+        "CIDRs such as 10.1.2.3/32",
+        "Proxies whose X-Forwarded-For is believed, for logins and the audit log"
+    ),
+    (
         "database_url",
         "TIDINGS_DATABASE_URL",
         Secret,

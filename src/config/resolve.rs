@@ -15,6 +15,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// How people reach the console from outside: scheme and host, without a slash at the end.
     pub public_url: Option<String>,
+    /// Certificate and key, to serve HTTPS.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Cidr>,
     /// The data directory of the embedded store.
     pub data: PathBuf,
     /// The database, where it is not the embedded one.
@@ -191,6 +195,8 @@ impl Settings {
         Ok(Self {
             listen: values.parsed("listen")?,
             public_url: public_url(&values)?,
+            tls: tls(&values)?,
+            trusted_proxies: values.list("trusted_proxies")?,
             data: values
                 .path("data")
                 .ok_or_else(|| values.invalid("data", "a directory is needed"))?,
@@ -256,6 +262,15 @@ fn database(values: &Values<'_>) -> Result<Option<DatabaseSettings>, ConfigError
         node,
         unsafe_durability,
     }))
+}
+
+fn tls(values: &Values<'_>) -> Result<Option<(PathBuf, PathBuf)>, ConfigError> {
+    match (values.path("tls.cert"), values.path("tls.key")) {
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(values.invalid("tls.key", "tls.cert needs its key")),
+        (None, Some(_)) => Err(values.invalid("tls.cert", "tls.key needs its certificate")),
+    }
 }
 
 fn kept_days(values: &Values<'_>) -> Result<(usize, usize), ConfigError> {
@@ -357,6 +372,16 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_and_its_key_come_together() {
+        let both = with(&[("tls.cert", "c.pem"), ("tls.key", "k.pem")]).unwrap();
+        assert!(both.tls.is_some());
+        for (given, missing) in [("tls.cert", "tls.key"), ("tls.key", "tls.cert")] {
+            let error = with(&[(given, "x.pem")]).unwrap_err().to_string();
+            assert!(error.contains(missing), "{error}");
+        }
+    }
+
+    #[test]
     fn the_defaults_are_allowed() {
         let settings = with(&[]).unwrap();
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8420");
@@ -378,6 +403,7 @@ mod tests {
             ("signature_header", "a b"),
             ("retention.bodies_days", "0"),
             ("retention.attempts_days", "29"),
+            ("trusted_proxies", "proxy.example"),
             ("public_url", "example.com"),
             ("public_url", "ftp://example.com"),
             ("public_url", "https://example.com/path"),

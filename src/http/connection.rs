@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Bytes that are dropped at most after the last answer.
 const LINGER_BYTES: usize = 512 * 1024;
@@ -92,7 +91,7 @@ impl Watch {
             deadline: AtomicU64::new(u64::MAX),
             closing: AtomicBool::new(false),
         };
-        watch.enter(Phase::Silent, limits.first_byte);
+        watch.opened();
         Arc::new(watch)
     }
 
@@ -106,6 +105,11 @@ impl Watch {
         self.phase.store(phase as u8, Ordering::Relaxed);
         self.deadline
             .store(now.saturating_add(micros), Ordering::Relaxed);
+    }
+
+    /// The connection is open: after its handshake, where it has one.
+    pub fn opened(&self) {
+        self.enter(Phase::Silent, self.limits.first_byte);
     }
 
     /// The API has a request.
@@ -140,16 +144,16 @@ impl Watch {
 }
 
 /// A stream that tells its [`Watch`] what happens on it.
-pub(super) struct Watched {
-    stream: TcpStream,
+pub(super) struct Watched<S> {
+    stream: S,
     watch: Arc<Watch>,
     /// Our words in place of hyper's, and how much of them is written.
     replacement: Option<(Vec<u8>, usize)>,
     lingered: usize,
 }
 
-impl Watched {
-    pub const fn new(stream: TcpStream, watch: Arc<Watch>) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
+    pub const fn new(stream: S, watch: Arc<Watch>) -> Self {
         Self {
             stream,
             watch,
@@ -207,7 +211,7 @@ fn problem_for(theirs: &[u8]) -> Vec<u8> {
     answer
 }
 
-impl AsyncRead for Watched {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -222,7 +226,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -9,12 +9,14 @@
 mod api;
 mod auth;
 mod body;
+mod certificates;
 mod code;
 mod connection;
 mod console;
 mod fields;
 mod head;
 mod problem;
+mod proxies;
 mod query;
 mod reply;
 mod route;
@@ -24,6 +26,7 @@ mod suggest;
 
 pub use api::openapi::openapi;
 pub use body::BodyPace;
+pub use certificates::{CertificateError, Certificates};
 pub use code::Code;
 pub use connection::PhaseLimits;
 pub use console::{ConsoleParts, EngineLoad, EngineView, SETUP_FILE, SetupTicket};
@@ -44,7 +47,7 @@ use schema::Schemas;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tidings_core::address::EgressRules;
+use tidings_core::address::{Cidr, EgressRules};
 
 /// What the API is made of.
 pub struct ApiParts {
@@ -56,6 +59,8 @@ pub struct ApiParts {
     pub rules: Arc<EgressRules>,
     /// The instance's name for `vomo-signature` (W14), in lower case.
     pub signature_header: String,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<Cidr>,
     /// How fast requests must come.
     pub pace: BodyPace,
     /// This program's version, as in `User-Agent`.
@@ -74,6 +79,7 @@ struct Shared {
     clock: Clock,
     rules: Arc<EgressRules>,
     signature_header: String,
+    proxies: Vec<Cidr>,
     pace: BodyPace,
     version: &'static str,
     random: RandomBits,
@@ -92,6 +98,7 @@ impl Api {
             clock: parts.clock,
             rules: parts.rules,
             signature_header: parts.signature_header,
+            proxies: parts.proxies,
             pace: parts.pace,
             version: parts.version,
             random: RandomBits::seeded()?,
@@ -118,6 +125,7 @@ impl Api {
         let random = &self.0.random;
         let request_id = RequestId::new([random.next(), random.next()]);
         let (head, body) = request.into_parts();
+        let peer = proxies::asker(&head.headers, peer, &self.0.proxies);
         if console::owns(&head) {
             let reply = console::answer(&self.0, (head, body), peer, request_id).await;
             return reply.into_response(request_id);

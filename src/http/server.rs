@@ -5,6 +5,7 @@
 //! answered, idle connections are closed.
 
 use super::Api;
+use super::certificates::Certificates;
 use super::connection::{PhaseLimits, Watch, Watched};
 use crate::clock::Clock;
 use http::header::CONNECTION;
@@ -18,9 +19,11 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// Header fields that hyper parses; more than the API takes, so that the API can say which limit was passed.
 const PARSED_HEADERS: usize = 200;
@@ -94,11 +97,13 @@ impl Drop for Place {
     }
 }
 
-/// Serves `api` on `listener` until `shutdown` is done, then answers what is in flight and returns.
+/// Serves `api` on `listener`, over TLS with certificates and in clear without, until `shutdown` is done; then answers
+/// what is in flight and returns.
 pub async fn serve(
     listener: TcpListener,
     api: Api,
     limits: ConnectionLimits,
+    certificates: Option<Certificates>,
     shutdown: impl Future<Output = ()>,
 ) {
     let clock = Clock::system();
@@ -126,10 +131,10 @@ pub async fn serve(
             _total: permit,
         };
         let watch = Watch::new(clock.clone(), limits.phases);
-        let api = api.clone();
-        let stopping = stopping.clone();
+        let (api, stopping) = (api.clone(), stopping.clone());
+        let secure = certificates.as_ref().map(Certificates::acceptor);
         connections.spawn(async move {
-            connection(stream, peer, (api, watch), stopping).await;
+            connection((stream, secure), peer, (api, watch), stopping).await;
             drop(place);
         });
     }
@@ -159,15 +164,35 @@ async fn accept(
 }
 
 async fn connection(
-    stream: TcpStream,
+    (stream, secure): (TcpStream, Option<TlsAcceptor>),
     peer: IpAddr,
     (api, watch): (Api, Arc<Watch>),
-    mut stopping: watch::Receiver<()>,
+    stopping: watch::Receiver<()>,
 ) {
     // An answer is one write; waiting for more would only hold it back.
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let Some(acceptor) = secure else {
+        return speak(stream, peer, (api, watch), stopping).await;
+    };
+    // The handshake has the time of the first byte.
+    let shaken = tokio::select! {
+        shaken = acceptor.accept(stream) => shaken,
+        () = watch.expired() => return,
+    };
+    if let Ok(stream) = shaken {
+        watch.opened();
+        speak(stream, peer, (api, watch), stopping).await;
+    }
+}
+
+async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    peer: IpAddr,
+    (api, watch): (Api, Arc<Watch>),
+    mut stopping: watch::Receiver<()>,
+) {
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
     let service = service_fn(|request| {
         watch.handling();

@@ -256,6 +256,28 @@ async fn s10_guessing_is_slowed_down_and_known_and_unknown_names_look_alike() {
 }
 
 #[tokio::test]
+async fn s10_a_network_that_guesses_waits_as_a_whole_and_a_trusted_proxy_says_which() {
+    let world = World::with_organizations().await;
+    let guess = async |name: &str, from: &str| {
+        let body = format!("name={name}&password=not+this+one+at+all");
+        post(&world, "/admin/login", &body, &[("x-forwarded-for", from)])
+            .await
+            .status
+    };
+    let mut refused = 0;
+    for guesser in 0..12 {
+        let address = format!("198.51.100.{guesser}");
+        refused += usize::from(guess(&format!("name{guesser}"), &address).await == 429);
+    }
+    assert!(refused >= 6, "{refused}");
+    assert_eq!(
+        guess("somebody", "203.0.113.9").await,
+        422,
+        "another network does not wait"
+    );
+}
+
+#[tokio::test]
 async fn s12_every_answer_of_the_console_has_the_headers_that_keep_it_safe() {
     let world = World::with_organizations().await;
     let Login { cookie, .. } = login(&world).await;

@@ -15,6 +15,7 @@ mod deliveries;
 mod endpoints;
 mod events;
 mod framing;
+mod https;
 mod keys;
 mod organizations;
 mod refusals;

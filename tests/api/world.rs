@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tidings::clock::Clock;
-use tidings::http::{Api, ApiParts, BodyPace, ConnectionLimits, ConsoleParts, serve};
+use tidings::http::{Api, ApiParts, BodyPace, Certificates, ConnectionLimits, ConsoleParts, serve};
 use tidings::store::directory::{Directory as _, NewKey, Scope};
 use tidings::store::handover::{self, Receiver};
 use tidings::store::queue::{AttemptRecord, Change, Job, Queue as _, Settlement, Timing};
@@ -115,6 +115,20 @@ impl World {
     }
 
     pub async fn with(clock: Clock, pace: BodyPace, limits: ConnectionLimits) -> Self {
+        Self::serving(clock, (pace, limits), None).await
+    }
+
+    /// A world that speaks TLS.
+    pub async fn secure(clock: Clock, certificates: Certificates) -> Self {
+        let limits = (BodyPace::default(), ConnectionLimits::default());
+        Self::serving(clock, limits, Some(certificates)).await
+    }
+
+    async fn serving(
+        clock: Clock,
+        (pace, limits): (BodyPace, ConnectionLimits),
+        certificates: Option<Certificates>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (handover, engine) = handover::channel(Room::new(1_000, 64 << 20));
         let store = sqlite::open(Options {
@@ -136,6 +150,7 @@ impl World {
             clock: clock.clone(),
             rules: Arc::new(EgressRules::default()),
             signature_header: String::from("vomo-signature"),
+            proxies: vec!["127.0.0.1/32".parse().unwrap()],
             pace,
             version: "0.0.0",
             console: ConsoleParts {
@@ -149,7 +164,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(serve(listener, api, limits, async {
+        let server = tokio::spawn(serve(listener, api, limits, certificates, async {
             let _gone = stopped.await;
         }));
         let mut world = Self {

@@ -37,7 +37,7 @@ fn a_viewer_sees_the_log_and_neither_secrets_nor_paths_nor_anything_to_change() 
         format!("{WEBHOOKS}/new?organization={LARKSPUR}"),
     ] {
         browser.open(&world.url(&path));
-        browser.wait_for("may not do this");
+        browser.wait_for("You may not do this");
     }
 }
 
@@ -64,6 +64,8 @@ fn a_portal_link_opens_one_organization_once_and_ends_when_it_is_revoked() {
         browser.open(&world.url(path));
         browser.wait_for("This page is for operators.");
     }
+    browser.open(&world.url(&format!("/admin/members?organization={LARKSPUR}")));
+    browser.wait_for("You may not do this");
     let id = link["id"].as_str().unwrap();
     let path = format!("/v1/organizations/{LARKSPUR}/portal-links/{id}");
     assert_eq!(world.server.call("DELETE", &path, "").0, 204);

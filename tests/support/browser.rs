@@ -265,8 +265,17 @@ impl Browser<'_> {
     /// Clicks an element.
     #[track_caller]
     pub fn click(&self, css: &str) {
-        let element = self.element(css);
-        self.post(&format!("/element/{element}/click"), &json!({}));
+        for _ in 0..10 {
+            let element = self.element(css);
+            let path = self.path(&format!("/element/{element}/click"));
+            match self.driver.call("POST", &path, Some(&json!({}))) {
+                Ok(_) => return,
+                // A part of the page was drawn anew meanwhile.
+                Err(error) if error.contains("stale element") => {}
+                Err(error) => panic!("{css}: {error}\nat {}\n{}", self.url(), self.text()),
+            }
+        }
+        panic!("{css} never holds still");
     }
 
     /// Clicks the button or link with these words.

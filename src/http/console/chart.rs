@@ -99,6 +99,8 @@ pub(super) struct Bar {
     /// What went well, and what did not.
     pub good: u64,
     pub bad: u64,
+    /// Why those failed, in a few words; empty when none did.
+    pub why: String,
 }
 
 /// Good and bad over time, stacked.
@@ -122,7 +124,7 @@ pub(super) fn bars(label: &str, series: &[Bar]) -> Markup {
                     @let x = place as f64 * step;
                     @let (good, bad) = (y(bar.good), y(bar.bad));
                     g {
-                        title { (bar.at.rfc3339()) ": " (number(bar.good)) " received, " (number(bar.bad)) " failed" }
+                        title { (bar.at.rfc3339()) ": " (number(bar.good)) " received, " (number(bar.bad)) " failed" @if !bar.why.is_empty() { " (" (bar.why) ")" } }
                         rect .hit x=(round(x)) y="0" width=(round(step)) height="120" {}
                         @if bar.good > 0 { rect .good x=(round(x)) y=(round(HEIGHT - good)) width=(round(step * 0.82)) height=(round(good.max(1.0))) {} }
                         @if bar.bad > 0 { rect .bad x=(round(x)) y=(round((HEIGHT - good - bad.max(2.0)).max(0.0))) width=(round(step * 0.82)) height=(round(bad.max(2.0))) {} }

@@ -6,29 +6,56 @@
 use super::super::code::Code;
 use super::super::problem::Problem;
 use super::super::reply::{Content, Reply};
-use super::page::Page;
+use super::page::{Page, mark};
 use super::route::Handler;
 use super::visit::Visit;
-use super::{Answer, Outcome, session};
+use super::{Answer, LIVE_PAGES_EACH, Outcome, session};
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{HeaderName, StatusCode};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tidings_core::id::SessionId;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
-/// Without news for so long a sign of life is sent: proxies close what is silent.
-const QUIET: Duration = Duration::from_secs(15);
+/// Without news for so long a sign of life is sent: proxies close what is silent, and that a page was left shows in this.
+const QUIET: Duration = Duration::from_secs(3);
 /// A stream ends after this; the browser opens another.
 const LONGEST: Duration = Duration::from_secs(540);
 
+/// The live pages that each session follows, oldest first.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Following(Arc<Mutex<HashMap<SessionId, VecDeque<oneshot::Sender<()>>>>>);
+
+impl Following {
+    /// A place for one more; it ends when the other side of it is dropped or sent to. Of too many the oldest one ends: it is
+    /// that of a page that was left, most likely, which is noticed a little later only.
+    fn enter(&self, session: SessionId) -> oneshot::Receiver<()> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, pages| {
+            pages.retain(|page| !page.is_closed());
+            !pages.is_empty()
+        });
+        let pages = all.entry(session).or_default();
+        while pages.len() >= LIVE_PAGES_EACH {
+            drop(pages.pop_front());
+        }
+        let (page, ended) = oneshot::channel();
+        pages.push_back(page);
+        ended
+    }
+}
+
 /// A stream of the page's live parts as they change.
 pub(super) async fn stream(mut visit: Visit, handler: Handler) -> Outcome {
-    let live = std::sync::Arc::clone(&visit.console().live);
+    let live = Arc::clone(&visit.console().live);
+    let session = visit.login()?.session.id;
     let Ok(permit) = live.try_acquire_owned() else {
         return Err(Problem::busy().into());
     };
+    let mut ended = visit.console().following.enter(session);
     // What is wrong is said before a stream begins.
     let pace = match handler(visit.clone()).await? {
         Answer::Page(page) if !page.live.is_empty() => page.pace,
@@ -49,6 +76,8 @@ pub(super) async fn stream(mut visit: Visit, handler: Handler) -> Outcome {
             tokio::select! {
                 _ = ticks.tick() => {}
                 _ = stopping.wait_for(|stopping| *stopping) => return,
+                _ = &mut ended => return,
+                () = sender.closed() => return,
             }
             visit.login = session::look(&visit).await.unwrap_or_default();
             let Ok(Answer::Page(page)) = handler(visit.clone()).await else {
@@ -97,9 +126,42 @@ fn news(known: &HashMap<&'static str, String>, fresh: &HashMap<&'static str, Str
     let mut text = String::new();
     for (id, markup) in fresh {
         if known.get(id) != Some(markup) {
-            let data = serde_json::json!({ "id": id, "html": markup });
+            let data = serde_json::json!({ "id": id, "mark": mark(markup), "html": markup });
             text.push_str(&format!("event: part\ndata: {data}\n\n"));
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, reason = "tests")]
+    use super::*;
+    use tokio::sync::oneshot::error::TryRecvError;
+
+    #[test]
+    fn of_too_many_live_pages_of_a_session_the_oldest_ends() {
+        let following = Following::default();
+        let (mary, john) = (SessionId::from_raw(1), SessionId::from_raw(2));
+        let mut pages: Vec<_> = (0..LIVE_PAGES_EACH)
+            .map(|_| following.enter(mary))
+            .collect();
+        let mut johns = following.enter(john);
+        assert!(
+            pages
+                .iter_mut()
+                .all(|page| page.try_recv() == Err(TryRecvError::Empty))
+        );
+        let mut newest = following.enter(mary);
+        assert_eq!(pages[0].try_recv(), Err(TryRecvError::Closed));
+        assert_eq!(newest.try_recv(), Err(TryRecvError::Empty));
+        assert_eq!(johns.try_recv(), Err(TryRecvError::Empty));
+        drop(pages);
+        drop(following.enter(mary));
+        assert_eq!(
+            newest.try_recv(),
+            Err(TryRecvError::Empty),
+            "pages that were left give their place back"
+        );
+    }
 }

@@ -55,6 +55,7 @@ use form::Form;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper::body::Body;
+use live::Following;
 use login::Delays;
 use page::Page;
 use std::net::IpAddr;
@@ -70,8 +71,9 @@ const FORM_BYTES: usize = 1024 * 1024;
 const HASHED_AT_ONCE: usize = 2;
 /// Logins that wait for their turn.
 const LOGINS_WAITING: usize = 20;
-/// Live pages at once.
-const LIVE_PAGES: usize = 64;
+/// Live pages at once, and of one session.
+const LIVE_PAGES: usize = 128;
+const LIVE_PAGES_EACH: usize = 6;
 
 /// What the console is made of, beside the API's parts.
 pub struct ConsoleParts {
@@ -94,6 +96,7 @@ pub(super) struct Console {
     hashing: Semaphore,
     logins: Semaphore,
     live: Arc<Semaphore>,
+    following: Following,
     stopping: watch::Sender<bool>,
     delays: Mutex<Delays>,
 }
@@ -108,6 +111,7 @@ impl Console {
             hashing: Semaphore::new(HASHED_AT_ONCE),
             logins: Semaphore::new(LOGINS_WAITING),
             live: Arc::new(Semaphore::new(LIVE_PAGES)),
+            following: Following::default(),
             stopping: watch::Sender::new(false),
             delays: Mutex::new(Delays::default()),
         }

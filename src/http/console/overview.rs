@@ -92,6 +92,11 @@ fn charts(series: &Series) -> Markup {
             at: series.starts_at(step),
             good: counts.received(),
             bad: counts.attempts() - counts.received(),
+            why: classes(counts)
+                .iter()
+                .map(|(words, count)| format!("{words} {count}"))
+                .collect::<Vec<_>>()
+                .join(", "),
         })
         .collect();
     let latency: Vec<Latency> = steps()
@@ -116,20 +121,22 @@ fn charts(series: &Series) -> Markup {
 }
 
 /// Failures by class, the most frequent first.
-fn failures(total: &Counts) -> Markup {
+fn classes(counts: &Counts) -> Vec<(&'static str, u64)> {
     let mut classes: Vec<(&str, u64)> = Vec::new();
-    for (class, count) in total
-        .outcomes
-        .iter()
-        .filter(|(class, _)| **class != "success")
-    {
+    for (class, count) in &counts.outcomes {
         let words = class_words(class);
         match classes.iter_mut().find(|(known, _)| *known == words) {
+            _ if *class == "success" => {}
             Some((_, sum)) => *sum += count,
             None => classes.push((words, *count)),
         }
     }
     classes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    classes
+}
+
+fn failures(total: &Counts) -> Markup {
+    let classes = classes(total);
     html! {
         @if !classes.is_empty() {
             h2 { "Why requests failed" }

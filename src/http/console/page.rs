@@ -1,5 +1,6 @@
 //! What every page has around it: head, navigation, notices, and the headers that keep it safe (S12).
 
+use super::super::code::Code;
 use super::super::problem::Problem;
 use super::super::reply::Reply;
 use super::assets;
@@ -233,9 +234,15 @@ fn current(is: bool) -> Option<&'static str> {
     is.then_some("page")
 }
 
-/// The element of a part that changes by itself.
+/// The element of a part that changes by itself; its mark tells the script what it holds.
 pub(super) fn part(id: &str, inner: &Markup) -> Markup {
-    html! { div id=(id) { (inner) } }
+    html! { div id=(id) data-mark=(mark(&inner.0)) { (inner) } }
+}
+
+/// Tells one markup from another.
+pub(super) fn mark(markup: &str) -> String {
+    let hash = blake3::hash(markup.as_bytes()).to_hex();
+    hash.chars().take(16).collect()
 }
 
 /// Go there, with GET.
@@ -251,15 +258,24 @@ pub(super) fn problem(problem: &Problem, visit: &Visit) -> Reply {
         Some(_) => Section::Account,
         None => Section::Outside,
     };
+    // The API's words are about keys; here somebody is logged in.
+    let (title, detail) = match problem.code() {
+        Code::MissingScope if problem.detail().contains("This key") => (
+            "You may not do this",
+            "Your role here does not go so far. Ask an administrator of the organization.",
+        ),
+        Code::MissingScope => ("You may not do this", problem.detail()),
+        code => (code.title(), problem.detail()),
+    };
     let body = html! {
         div .panel .narrow {
-            h1 { (problem.code().title()) }
-            p { (problem.detail()) }
+            h1 { (title) }
+            p { (detail) }
             @if status.is_server_error() { p .quiet { "Request " code { (visit.request_id) } } }
             p { a .button href="/admin" { "To the start" } }
         }
     };
-    Page::new(problem.code().title(), section, body)
+    Page::new(title, section, body)
         .with_status(status)
         .reply(visit)
 }

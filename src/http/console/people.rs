@@ -102,8 +102,21 @@ fn is_self(visit: &Visit, id: AccountId) -> bool {
     )
 }
 
+/// Members are the affair of people with an account: whoever came by a portal link stays only as long as that lasts.
+fn person(visit: &Visit) -> Result<(), Refusal> {
+    match visit.login()?.session.holder {
+        Holder::Account(_) => Ok(()),
+        Holder::Portal { .. } => Err(Problem::new(
+            Code::MissingScope,
+            "Members are invited and removed by people with an account of their own.",
+        )
+        .into()),
+    }
+}
+
 /// `GET /admin/members`.
 pub(super) async fn members(visit: Visit) -> Outcome {
+    person(&visit)?;
     let place = visit.place()?;
     let store = &visit.api.store;
     let reach = Reach::One(place.id());
@@ -191,6 +204,7 @@ fn member(place: &Place, role: Role) -> Standing {
 
 /// `POST /admin/members/invite`.
 pub(super) async fn invite_member(visit: Visit) -> Outcome {
+    person(&visit)?;
     let place = visit.administered()?;
     let role = Role::named(visit.form.get("role")).unwrap_or(Role::Viewer);
     let (token, link) = invitation(&visit, member(&place, role)).await?;
@@ -217,6 +231,7 @@ fn removed(removed: Removed, visit: &Visit, back: &str) -> Outcome {
 
 /// `POST /admin/members/{acc}/remove`.
 pub(super) async fn remove_member(visit: Visit) -> Outcome {
+    person(&visit)?;
     let place = visit.administered()?;
     let id = account_in_path(&visit)?;
     let store = &visit.api.store;
@@ -284,9 +299,12 @@ fn roles(visit: &Visit, account: &Account) -> Markup {
 /// `POST /admin/people/invite`.
 pub(super) async fn invite(visit: Visit) -> Outcome {
     visit.operator()?;
-    let standing = match Role::named(visit.form.get("role")) {
-        None => Standing::Operator,
-        Some(role) => member(&visit.place()?, role),
+    let standing = match visit.form.get("role") {
+        "operator" => Standing::Operator,
+        role => match Role::named(role) {
+            Some(role) => member(&visit.place()?, role),
+            None => return Err(missing("role", role)),
+        },
     };
     let (token, link) = invitation(&visit, standing).await?;
     Ok(made(&visit, "Invitation", ("invitation", &token), &link).into())
@@ -320,6 +338,7 @@ pub(super) async fn password_link(visit: Visit) -> Outcome {
 
 /// `POST /admin/links/{lnk}/revoke`.
 pub(super) async fn revoke_link(visit: Visit) -> Outcome {
+    person(&visit)?;
     let login = visit.login()?;
     let text = visit.param(0);
     let id: LinkId = text.parse().map_err(|_| missing("link", text))?;

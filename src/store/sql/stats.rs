@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tidings_core::delivery::{Next, Round};
-use tidings_core::id::EndpointId;
+use tidings_core::id::{EndpointId, OrganizationId};
+use tidings_core::outcome::Verdict;
 use tidings_core::stats::{Measure, Range, Series, bucket_of};
 use tidings_core::time::Timestamp;
 
@@ -95,11 +96,10 @@ fn add(counted: &mut Counted, record: &AttemptRecord, next: &Next) {
         .outcome
         .status()
         .map(|_| Measure::of_latency(record.timing.total));
-    let measures = [
-        Some(Measure::of_outcome(record.outcome)),
-        latency,
-        Measure::of_rest(next),
-    ];
+    // One that arrived before and is sent again in vain stays delivered, and did not arrive once more.
+    let rests = Measure::of_rest(next)
+        .filter(|rest| *rest != Measure::DELIVERED || record.outcome.verdict() == Verdict::Success);
+    let measures = [Some(Measure::of_outcome(record.outcome)), latency, rests];
     for measure in measures.into_iter().flatten() {
         *counted.entry(measure).or_insert(0) += 1;
     }
@@ -145,7 +145,7 @@ fn write(step: &mut Step<'_>, now: Timestamp, due: bool) -> Result<Upkeep, Store
         }
         writing.left = writing.left.saturating_sub(PART);
         let taken = memory.tally.take();
-        step.memory.writing.rows = rows(step, taken);
+        step.memory.writing.rows = rows(step, taken)?;
     }
     for (subject, bucket, measure, count) in &step.memory.writing.rows {
         step.sql().execute(
@@ -162,13 +162,10 @@ fn write(step: &mut Step<'_>, now: Timestamp, due: bool) -> Result<Upkeep, Store
 fn rows(
     step: &Step<'_>,
     taken: Vec<((EndpointId, i64), Counted)>,
-) -> Vec<(i64, i64, Measure, u32)> {
+) -> Result<Vec<(i64, i64, Measure, u32)>, StoreError> {
     let mut sums: BTreeMap<(i64, i64, Measure), u32> = BTreeMap::new();
     for ((endpoint, bucket), counted) in taken {
-        let owner = step
-            .tables
-            .endpoint(endpoint)
-            .map(|found| stored(Subject::Organization(found.organization)));
+        let owner = owner(step, endpoint)?.map(|owner| stored(Subject::Organization(owner)));
         let subjects = [Some(endpoint.raw()), owner, Some(stored(Subject::All))];
         for (measure, count) in counted {
             for subject in subjects.into_iter().flatten() {
@@ -176,9 +173,22 @@ fn rows(
             }
         }
     }
-    sums.into_iter()
+    let rows = sums.into_iter();
+    Ok(rows
         .map(|((subject, bucket, measure), count)| (subject, bucket, measure, count))
-        .collect()
+        .collect())
+}
+
+/// Whose an endpoint is, or was: it may have been deleted while it was sent to.
+fn owner(step: &Step<'_>, endpoint: EndpointId) -> Result<Option<OrganizationId>, StoreError> {
+    match step.tables.endpoint(endpoint) {
+        Some(found) => Ok(Some(found.organization)),
+        None => step.sql().one(
+            "SELECT organization_id FROM endpoints WHERE id = ?1",
+            values![endpoint.raw()],
+            |row| row.get(0),
+        ),
+    }
 }
 
 /// What was counted of a subject: first bucket, first bucket after.

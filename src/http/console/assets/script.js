@@ -44,14 +44,15 @@ document.addEventListener("click", async (event) => {
 });
 
 // A part's new markup, without losing what the reader has opened, and never under their cursor.
-function replace(id, html) {
+function replace(id, mark, html) {
   const part = document.getElementById(id);
-  if (!part) return;
+  if (!part || part.dataset.mark === mark) return;
   const focused = document.activeElement;
   if (part.contains(focused) && focused.matches("input, select, textarea")) return;
   const open = new Map([...part.querySelectorAll("details[id]")].map((box) => [box.id, box.open]));
   const focusedId = part.contains(focused) ? focused.id || focused.getAttribute("href") : null;
   part.innerHTML = policy.createHTML(html);
+  part.dataset.mark = mark;
   for (const [box, isOpen] of open) {
     const fresh = document.getElementById(box);
     if (fresh) fresh.open = isOpen;
@@ -76,8 +77,8 @@ function follow() {
     source.addEventListener("open", () => mark && (mark.hidden = false));
     source.addEventListener("error", () => mark && (mark.hidden = true));
     source.addEventListener("part", (event) => {
-      const { id, html } = JSON.parse(event.data);
-      replace(id, html);
+      const { id, mark, html } = JSON.parse(event.data);
+      replace(id, mark, html);
     });
   };
   // Nobody watches a hidden page.

@@ -20,9 +20,12 @@ const LOOK: Duration = Duration::from_secs(60);
 const PIECE_SECONDS: i64 = 3_600;
 /// Rows of one step.
 const CHUNK: i64 = 500;
+/// Subjects whose old counts are removed in one step, and how long after a round the next one begins.
+const SUBJECTS: i64 = 50;
+const COUNTS: Duration = Duration::from_secs(6 * 3_600);
 
 /// Where removing stands.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in super::super) struct Retiring {
     /// Nothing is removed without one.
     pub rule: Option<Retention>,
@@ -31,6 +34,22 @@ pub(in super::super) struct Retiring {
     deliveries_to: (i64, i64),
     /// Events up to this one have.
     events_to: i64,
+    /// The subject after which old counts are looked for next, and when a round of that begins.
+    counts_after: i64,
+    next_counts: Timestamp,
+}
+
+impl Default for Retiring {
+    fn default() -> Self {
+        Self {
+            rule: None,
+            next_look: Timestamp::default(),
+            deliveries_to: (0, 0),
+            events_to: 0,
+            counts_after: i64::MIN,
+            next_counts: Timestamp::default(),
+        }
+    }
 }
 
 impl Retiring {
@@ -94,7 +113,7 @@ fn remove(
     if database.remove_records(records)? == Upkeep::More {
         return Ok(Upkeep::More);
     }
-    counts(step, now.minus(rule.records))
+    counts(step, now, now.minus(rule.records))
 }
 
 /// The next deliveries leave their lists, and go with their attempts where rows are removed.
@@ -159,15 +178,28 @@ fn events(step: &mut Step<'_>, before: i64) -> Result<Upkeep, StoreError> {
     Ok(Upkeep::More)
 }
 
-/// Counts of what is gone.
-fn counts(step: &mut Step<'_>, oldest: Timestamp) -> Result<Upkeep, StoreError> {
-    let removed = step.sql().execute(
-        "DELETE FROM stats WHERE (subject, bucket, measure) IN (
-            SELECT subject, bucket, measure FROM stats WHERE bucket < ?1 LIMIT ?2 /* lock */)",
-        values![bucket_of(oldest), CHUNK],
-    )?;
-    Ok(match removed {
-        0 => Upkeep::Idle,
-        _ => Upkeep::More,
-    })
+/// Counts of what is gone: subject by subject, since that is how they lie.
+fn counts(step: &mut Step<'_>, now: Timestamp, oldest: Timestamp) -> Result<Upkeep, StoreError> {
+    let sql = step.sql();
+    let retiring = &mut step.memory.chores.retiring;
+    if now < retiring.next_counts {
+        return Ok(Upkeep::Idle);
+    }
+    for _ in 0..SUBJECTS {
+        let subject: Option<i64> = sql.get(
+            "SELECT min(subject) FROM stats WHERE subject > ?1",
+            values![retiring.counts_after],
+        )?;
+        let Some(subject) = subject else {
+            retiring.counts_after = i64::MIN;
+            retiring.next_counts = now.plus(COUNTS);
+            return Ok(Upkeep::Idle);
+        };
+        sql.execute(
+            "DELETE FROM stats WHERE subject = ?1 AND bucket < ?2",
+            values![subject, bucket_of(oldest)],
+        )?;
+        retiring.counts_after = subject;
+    }
+    Ok(Upkeep::More)
 }
