@@ -253,6 +253,13 @@ fn check(url: &str, witness: &Witness, posted: &Posted) -> u64 {
             (SELECT max(a.number) FROM attempts a WHERE a.event_id = d.event_id AND a.endpoint_id = d.endpoint_id)",
     );
     assert_eq!(overwritten, 0, "final states were overwritten");
+    // W23: what arrived twice was an attempt whose result was not stored. A stored success is never followed by another try.
+    let again = number(
+        url,
+        "SELECT count(*) FROM (SELECT 1 FROM attempts WHERE outcome BETWEEN 200 AND 299
+            GROUP BY event_id, endpoint_id HAVING count(*) > 1) AS twice",
+    );
+    assert_eq!(again, 0, "sent again although its success was stored");
     repeated
 }
 
