@@ -231,12 +231,13 @@ where
     B::Error: Send,
 {
     head::check(&visit.head)?;
-    let (route, params) = route::find(&visit.head.method, visit.head.uri.path())?;
-    visit.params = params;
     visit.login = match visit.wants_live() {
         true => session::look(visit).await?,
         false => session::find(visit).await?,
     };
+    // Who it is comes first, so that a page which says what is wrong has its navigation.
+    let (route, params) = route::find(&visit.head.method, visit.head.uri.path())?;
+    visit.params = params;
     if visit.head.method == Method::POST {
         session::check_origin(visit)?;
         form::check_content(&visit.head.headers)?;

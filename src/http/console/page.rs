@@ -265,6 +265,7 @@ pub(super) fn problem(problem: &Problem, visit: &Visit) -> Reply {
             "Your role here does not go so far. Ask an administrator of the organization.",
         ),
         Code::MissingScope => ("You may not do this", problem.detail()),
+        Code::NoSuchRoute => ("No such page", problem.detail()),
         code => (code.title(), problem.detail()),
     };
     let body = html! {
