@@ -274,6 +274,7 @@ fn console(settings: &Settings, engine: &Engine, runtime: &Beside) -> ConsolePar
     ConsoleParts {
         runtime: runtime.handle(),
         public_url: settings.public_url.clone(),
+        tls: settings.tls.is_some(),
         setup_file: embedded.then(|| settings.data.join(http::SETUP_FILE)),
         engine: Some(Arc::new(Loaded {
             gauge: engine.gauge(),

@@ -89,6 +89,8 @@ pub const SESSION_KEPT: Duration = Duration::from_secs(12 * 3600);
 pub const SETUP_LINK: Duration = Duration::from_secs(15 * 60);
 /// How long an invitation may be accepted.
 pub const INVITATION: Duration = Duration::from_secs(7 * 86_400);
+/// How long a link that sets a password anew may be used.
+pub const PASSWORD_LINK: Duration = Duration::from_secs(86_400);
 /// How long a portal link may be used when nothing is chosen, in seconds.
 pub const PORTAL_LINK_DEFAULT: u64 = 300;
 /// The longest time a portal link may be used, in seconds.

@@ -7,25 +7,17 @@ use super::{AppError, open_store};
 use crate::clock::{Clock, random_bytes};
 use crate::config::Settings;
 use crate::http::{SETUP_FILE, SetupTicket};
-use crate::store::accounts::{Accounts, NewLink, Purpose, TokenHash};
+use crate::store::accounts::{Accounts, NewLink, Purpose, token_of};
 use crate::store::queue::Queue as _;
 use crate::store::room::Room;
 use crate::store::sqlite::DATABASE_FILE;
 use crate::store::{Actor, handover};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use tidings_core::limits::SETUP_LINK;
 use tidings_core::time::Timestamp;
-
-fn token() -> Result<(String, TokenHash), AppError> {
-    let text = URL_SAFE_NO_PAD.encode(random_bytes::<32>()?);
-    let hash = *blake3::hash(text.as_bytes()).as_bytes();
-    Ok((text, hash))
-}
 
 fn url(base: &str, token: &str) -> String {
     format!("{base}/admin/setup/{token}")
@@ -40,7 +32,7 @@ pub async fn link(
     base: &str,
     now: Timestamp,
 ) -> Result<String, AppError> {
-    let (token, hash) = token()?;
+    let (token, hash) = token_of(&random_bytes()?);
     let new = NewLink {
         hash,
         purpose: Purpose::Setup,
@@ -84,7 +76,7 @@ fn leave_ticket(data: &Path, base: &str, now: Timestamp) -> Result<String, AppEr
             "there is no data here yet; start the server first, or name its directory with --data",
         )));
     }
-    let (token, hash) = token()?;
+    let (token, hash) = token_of(&random_bytes()?);
     let ticket = SetupTicket {
         hash: blake3::Hash::from_bytes(hash).to_hex().to_string(),
         expires_at: now.plus(SETUP_LINK).as_micros(),

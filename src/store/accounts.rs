@@ -8,13 +8,31 @@
 use super::directory::{Changed, Page, PageRequest};
 use super::{Actor, Reach, StoreError};
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::net::IpAddr;
 use tidings_core::id::{AccountId, LinkId, OrganizationId, SessionId};
 use tidings_core::limits::{SESSION_IDLE, SESSION_KEPT};
 use tidings_core::time::Timestamp;
+use zeroize::Zeroizing;
 
 /// What a session's or a link's token is known by: its BLAKE3 hash.
 pub type TokenHash = [u8; 32];
+
+/// Characters of a token: base64url of 32 random bytes.
+pub const TOKEN_CHARS: usize = 43;
+
+/// The text of a token of these random bytes, for whoever is let in, and what the store knows it by.
+pub fn token_of(random: &[u8; 32]) -> (Zeroizing<String>, TokenHash) {
+    let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(random));
+    let hash = token_hash(&text);
+    (text, hash)
+}
+
+/// What the store knows a token by.
+pub fn token_hash(text: &str) -> TokenHash {
+    *blake3::hash(text.as_bytes()).as_bytes()
+}
 
 /// What somebody may do in one organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,13 +144,32 @@ pub struct NewSession {
     pub agent: String,
 }
 
+/// As what somebody is invited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invited {
+    /// To mind everything.
+    Operator,
+    /// To a role in one organization.
+    Member(Grant),
+}
+
+impl Invited {
+    /// What an account that is made of it may do.
+    pub fn standing(self) -> Standing {
+        match self {
+            Self::Operator => Standing::Operator,
+            Self::Member(grant) => Standing::Member(vec![grant]),
+        }
+    }
+}
+
 /// What a one-time link is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
     /// Makes an operator's account, or lets a locked-out operator back in.
     Setup,
-    /// Makes an account with this standing, or adds it to one.
-    Invitation(Standing),
+    /// Makes an account, or adds to one.
+    Invitation(Invited),
     /// Sets an account's password anew.
     Password(AccountId),
     /// Opens a session for one organization.
@@ -155,15 +192,17 @@ impl Purpose {
         }
     }
 
+    /// The role it brings, if it brings one.
+    pub const fn grant(&self) -> Option<Grant> {
+        match self {
+            Self::Invitation(Invited::Member(grant)) | Self::Portal { grant, .. } => Some(*grant),
+            Self::Setup | Self::Invitation(Invited::Operator) | Self::Password(_) => None,
+        }
+    }
+
     /// The organization it is about, if it is about one.
     pub fn organization(&self) -> Option<OrganizationId> {
-        match self {
-            Self::Invitation(Standing::Member(grants)) => {
-                grants.first().map(|grant| grant.organization)
-            }
-            Self::Portal { grant, .. } => Some(grant.organization),
-            Self::Setup | Self::Invitation(Standing::Operator) | Self::Password(_) => None,
-        }
+        self.grant().map(|grant| grant.organization)
     }
 }
 
@@ -207,13 +246,15 @@ pub enum Acceptance {
 
 /// What became of the wish to use a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Redeemed<T> {
+pub enum Redeemed {
     /// Done; the link is used up.
-    Done(T),
+    Done(Account),
     /// No such link: unknown, used, expired or revoked.
     NoLink,
     /// The name belongs to another account; the link may still be used.
     NameTaken,
+    /// The account has roles in as many organizations as it may; the link may still be used.
+    TooManyRoles,
 }
 
 /// What became of the wish to end something's last operator.
@@ -230,21 +271,12 @@ pub enum Removed {
 /// Accounts, sessions and links.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// Whether any operator's account exists.
-    async fn has_operator(&self) -> Result<bool, StoreError>;
     /// An account by its name, with its password's hash.
     async fn account_named(&self, name: String) -> Result<Option<(Account, String)>, StoreError>;
     /// An account.
     async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
     /// Accounts by name; for one organization those with a role in it.
     async fn accounts(&self, reach: Reach, page: PageRequest) -> Result<Page<Account>, StoreError>;
-    /// Changes what an account may do.
-    async fn set_standing(
-        &self,
-        id: AccountId,
-        standing: Standing,
-        actor: Actor,
-    ) -> Result<Removed, StoreError>;
     /// Takes a role in one organization away; an account without any role is removed.
     async fn leave(
         &self,
@@ -311,12 +343,12 @@ pub trait Accounts: Send + Sync {
         hash: TokenHash,
         by: Acceptance,
         actor: Actor,
-    ) -> Result<Redeemed<Account>, StoreError>;
-    /// Uses a portal link: opens its session.
+    ) -> Result<Redeemed, StoreError>;
+    /// Uses a portal link: opens its session. `None`: no such link.
     async fn open_portal(
         &self,
         hash: TokenHash,
         new: NewSession,
         actor: Actor,
-    ) -> Result<Redeemed<SessionId>, StoreError>;
+    ) -> Result<Option<SessionId>, StoreError>;
 }

@@ -8,13 +8,13 @@ use tidings::store::accounts::{Accounts as _, NewLink, Purpose};
 const PASSWORD: &str = "seven+geese+over+the+harbour";
 
 /// A login: its cookie, and the token that its forms carry.
-struct Login {
-    cookie: String,
-    token: String,
+pub struct Login {
+    pub cookie: String,
+    pub token: String,
 }
 
 /// A form as a browser of this console sends it, with these lines in place of the usual ones.
-async fn post(world: &World, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+pub async fn post(world: &World, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
     let mut all = vec![
         ("origin", "http://tidings.test"),
         ("content-type", "application/x-www-form-urlencoded"),
@@ -28,7 +28,7 @@ async fn post(world: &World, path: &str, body: &str, headers: &[(&str, &str)]) -
     world.request("POST", path, &all, body.as_bytes()).await
 }
 
-async fn get(world: &World, path: &str, cookie: &str) -> Answer {
+pub async fn get(world: &World, path: &str, cookie: &str) -> Answer {
     world.request("GET", path, &[("cookie", cookie)], b"").await
 }
 
@@ -43,19 +43,21 @@ async fn setup_link(world: &World) -> String {
     format!("/admin/setup/{token}")
 }
 
-async fn login(world: &World) -> Login {
+pub async fn login(world: &World) -> Login {
     let link = setup_link(world).await;
     let body = format!("name=operator&password={PASSWORD}");
     let entered = post(world, &link, &body, &[]).await;
+    let_in(world, &entered).await
+}
+
+/// The login that an answer opened.
+async fn let_in(world: &World, entered: &Answer) -> Login {
     assert_eq!(entered.status, 303, "{}", entered.text);
     let cookie = entered.headers["set-cookie"].to_str().unwrap();
     let cookie = cookie.split(';').next().unwrap().to_owned();
     let page = get(world, "/admin/account", &cookie).await;
-    let token = page
-        .text
-        .split("name=\"form_token\" value=\"")
-        .nth(1)
-        .unwrap();
+    let field = "name=\"form_token\" value=\"";
+    let token = page.text.split(field).nth(1).unwrap();
     let token = token.split('"').next().unwrap().to_owned();
     Login { cookie, token }
 }
@@ -177,20 +179,9 @@ async fn s11_a_session_ends_by_logout_by_idleness_and_by_age() {
 async fn login_again(world: &World) -> Login {
     let body = format!("name=operator&password={PASSWORD}&next=/admin/account");
     let entered = post(world, "/admin/login", &body, &[]).await;
-    assert_eq!(entered.status, 303, "{}", entered.text);
+    let login = let_in(world, &entered).await;
     assert_eq!(entered.headers["location"], "/admin/account");
-    let cookie = entered.headers["set-cookie"].to_str().unwrap();
-    let cookie = cookie.split(';').next().unwrap().to_owned();
-    let page = get(world, "/admin/account", &cookie).await;
-    let token = page
-        .text
-        .split("name=\"form_token\" value=\"")
-        .nth(1)
-        .unwrap();
-    Login {
-        cookie,
-        token: token.split('"').next().unwrap().to_owned(),
-    }
+    login
 }
 
 #[tokio::test]

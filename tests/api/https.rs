@@ -28,6 +28,10 @@ fn issue(folder: &Path) -> CertificateDer<'static> {
 
 /// The answer to a request by who trusts this certificate alone; nothing when TLS fails.
 async fn ask(address: SocketAddr, trusted: &CertificateDer<'static>) -> Option<String> {
+    get(address, trusted, "/healthz").await
+}
+
+async fn get(address: SocketAddr, trusted: &CertificateDer<'static>, path: &str) -> Option<String> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -39,8 +43,8 @@ async fn ask(address: SocketAddr, trusted: &CertificateDer<'static>) -> Option<S
     let name = ServerName::try_from("localhost").unwrap();
     let connector = TlsConnector::from(Arc::new(config));
     let mut stream = connector.connect(name, stream).await.ok()?;
-    let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    stream.write_all(request).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     // Some clients end a connection without saying so in TLS.
     let _end = stream.read_to_string(&mut answer).await;
@@ -58,6 +62,11 @@ async fn s14_https_is_served_and_a_new_certificate_is_used_without_a_restart() {
     let world = World::secure(clock.clone(), certificates).await;
     let answer = ask(world.address, &first).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let page = get(world.address, &first, "/admin/login").await.unwrap();
+    assert!(
+        page.contains("strict-transport-security: max-age=31536000\r\n"),
+        "S12: browsers keep to TLS: {page}"
+    );
 
     let later = || clock.set(clock.now().plus(Duration::from_secs(61)));
     std::fs::write(&certificate, "no certificate").unwrap();

@@ -11,6 +11,7 @@
 
 mod batch;
 mod console;
+mod console_pages;
 mod deliveries;
 mod endpoints;
 mod events;

@@ -138,6 +138,7 @@ impl World {
             key: MasterKey::from_bytes([7; 32]),
         })
         .unwrap();
+        let is_secure = certificates.is_some();
         let status = Arc::new(AtomicU16::new(204));
         tokio::spawn(settle_all(
             engine,
@@ -156,6 +157,7 @@ impl World {
             console: ConsoleParts {
                 runtime: None,
                 public_url: None,
+                tls: is_secure,
                 setup_file: None,
                 engine: None,
             },

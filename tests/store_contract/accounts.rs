@@ -3,13 +3,13 @@
 use crate::world::{LARKSPUR, RIVERSIDE, World};
 use std::time::Duration;
 use tidings::store::accounts::{
-    Acceptance, Account, Accounts as _, Grant, Holder, NewLink, NewSession, Purpose, Redeemed,
-    Removed, Role, Standing,
+    Acceptance, Account, Accounts as _, Grant, Holder, Invited, NewLink, NewSession, Purpose,
+    Redeemed, Removed, Role, Standing, TokenHash,
 };
 use tidings::store::directory::{Changed, Directory as _, PageRequest};
 use tidings::store::{Actor, Reach};
 use tidings_core::id::OrganizationId;
-use tidings_core::limits::{SESSION_IDLE, SESSION_KEPT};
+use tidings_core::limits::{GRANTS_PER_ACCOUNT, SESSION_IDLE, SESSION_KEPT};
 
 fn organization(id: i64) -> OrganizationId {
     OrganizationId::new(id).unwrap()
@@ -22,8 +22,14 @@ fn grant(id: i64, role: Role) -> Grant {
     }
 }
 
-fn member(id: i64, role: Role) -> Standing {
-    Standing::Member(vec![grant(id, role)])
+fn invitation(id: i64, role: Role) -> Purpose {
+    Purpose::Invitation(Invited::Member(grant(id, role)))
+}
+
+fn hash(token: u32) -> TokenHash {
+    let mut hash = [0; 32];
+    hash[..4].copy_from_slice(&token.to_le_bytes());
+    hash
 }
 
 fn person(name: &str) -> Acceptance {
@@ -33,24 +39,24 @@ fn person(name: &str) -> Acceptance {
     }
 }
 
-async fn link(world: &World, token: u8, purpose: Purpose) {
+async fn link(world: &World, token: u32, purpose: Purpose) {
     let new = NewLink {
-        hash: [token; 32],
+        hash: hash(token),
         purpose,
         expires_at: world.clock.now().plus(Duration::from_secs(900)),
     };
     world.store.create_link(new, Actor::server()).await.unwrap();
 }
 
-async fn accept(world: &World, token: u8, by: Acceptance) -> Redeemed<Account> {
+async fn accept(world: &World, token: u32, by: Acceptance) -> Redeemed {
     world
         .store
-        .accept_link([token; 32], by, Actor::server())
+        .accept_link(hash(token), by, Actor::server())
         .await
         .unwrap()
 }
 
-async fn made(world: &World, token: u8, purpose: Purpose, name: &str) -> Account {
+async fn made(world: &World, token: u32, purpose: Purpose, name: &str) -> Account {
     link(world, token, purpose).await;
     match accept(world, token, person(name)).await {
         Redeemed::Done(account) => account,
@@ -58,9 +64,9 @@ async fn made(world: &World, token: u8, purpose: Purpose, name: &str) -> Account
     }
 }
 
-fn session(token: u8) -> NewSession {
+fn session(token: u32) -> NewSession {
     NewSession {
-        hash: [token; 32],
+        hash: hash(token),
         address: Some("192.0.2.7".parse().unwrap()),
         agent: String::from("a browser"),
     }
@@ -71,9 +77,8 @@ async fn a_link_is_used_once_and_not_after_its_time() {
     let world = World::new();
     link(&world, 1, Purpose::Setup).await;
     let now = world.clock.now();
-    assert!(world.store.link([1; 32], now).await.unwrap().is_some());
-    assert!(world.store.link([2; 32], now).await.unwrap().is_none());
-    assert!(!world.store.has_operator().await.unwrap());
+    assert!(world.store.link(hash(1), now).await.unwrap().is_some());
+    assert!(world.store.link(hash(2), now).await.unwrap().is_none());
     let Redeemed::Done(account) = accept(&world, 1, person("mary")).await else {
         panic!("it works");
     };
@@ -81,7 +86,6 @@ async fn a_link_is_used_once_and_not_after_its_time() {
         (account.name.as_str(), account.standing),
         ("mary", Standing::Operator)
     );
-    assert!(world.store.has_operator().await.unwrap());
     assert_eq!(accept(&world, 1, person("eve")).await, Redeemed::NoLink);
     link(&world, 3, Purpose::Setup).await;
     world.clock.set(now.plus(Duration::from_secs(901)));
@@ -99,7 +103,6 @@ async fn a_link_is_used_once_and_not_after_its_time() {
 #[tokio::test]
 async fn an_invitation_makes_an_account_or_adds_to_one_and_a_name_is_nobodys_twice() {
     let world = World::new();
-    let invitation = |id, role| Purpose::Invitation(member(id, role));
     let mary = made(&world, 1, invitation(LARKSPUR, Role::Viewer), "mary").await;
     link(&world, 2, invitation(RIVERSIDE, Role::Administrator)).await;
     assert_eq!(accept(&world, 2, person("mary")).await, Redeemed::NameTaken);
@@ -140,13 +143,7 @@ async fn an_invitation_makes_an_account_or_adds_to_one_and_a_name_is_nobodys_twi
 #[tokio::test]
 async fn a_setup_link_takes_a_known_name_over_and_ends_its_sessions() {
     let world = World::new();
-    let mary = made(
-        &world,
-        1,
-        Purpose::Invitation(member(LARKSPUR, Role::Viewer)),
-        "mary",
-    )
-    .await;
+    let mary = made(&world, 1, invitation(LARKSPUR, Role::Viewer), "mary").await;
     let store = &world.store;
     store
         .open_session(mary.id, session(9), Actor::server())
@@ -156,7 +153,7 @@ async fn a_setup_link_takes_a_known_name_over_and_ends_its_sessions() {
     assert_eq!((again.id, again.standing), (mary.id, Standing::Operator));
     assert!(
         store
-            .session([9; 32], world.clock.now())
+            .session(hash(9), world.clock.now())
             .await
             .unwrap()
             .is_none()
@@ -169,23 +166,55 @@ async fn the_last_operator_stays() {
     let mary = made(&world, 1, Purpose::Setup, "mary").await;
     let store = &world.store;
     let remove = |id| store.remove_account(id, Actor::server());
-    let viewer = member(LARKSPUR, Role::Viewer);
     assert_eq!(remove(mary.id).await.unwrap(), Removed::LastOperator);
-    let stepped = store
-        .set_standing(mary.id, viewer.clone(), Actor::server())
-        .await
-        .unwrap();
-    assert_eq!(stepped, Removed::LastOperator);
-    made(&world, 2, Purpose::Invitation(Standing::Operator), "john").await;
-    assert_eq!(
-        store
-            .set_standing(mary.id, viewer, Actor::server())
-            .await
-            .unwrap(),
-        Removed::Done
-    );
+    link(&world, 2, invitation(LARKSPUR, Role::Viewer)).await;
+    let Redeemed::Done(still) = accept(&world, 2, Acceptance::Account(mary.id)).await else {
+        panic!("it joins");
+    };
+    assert_eq!(still.standing, Standing::Operator, "a role makes no less");
+    let leave = store.leave(mary.id, organization(LARKSPUR), Actor::server());
+    assert_eq!(leave.await.unwrap(), Removed::NotFound);
+    let operator = Purpose::Invitation(Invited::Operator);
+    made(&world, 3, operator, "john").await;
     assert_eq!(remove(mary.id).await.unwrap(), Removed::Done);
     assert_eq!(remove(mary.id).await.unwrap(), Removed::NotFound);
+}
+
+#[tokio::test]
+async fn a_role_too_many_is_refused_and_the_invitation_stays() {
+    let world = World::new();
+    let mary = made(&world, 1, invitation(1, Role::Viewer), "mary").await;
+    for other in 2..=GRANTS_PER_ACCOUNT as i64 {
+        link(&world, other as u32, invitation(other, Role::Viewer)).await;
+        let joined = accept(&world, other as u32, Acceptance::Account(mary.id)).await;
+        assert!(matches!(joined, Redeemed::Done(_)), "{other}: {joined:?}");
+    }
+    link(&world, 9_999, invitation(LARKSPUR, Role::Viewer)).await;
+    let refused = accept(&world, 9_999, Acceptance::Account(mary.id)).await;
+    assert_eq!(refused, Redeemed::TooManyRoles);
+    let taken = accept(&world, 9_999, person("john")).await;
+    assert!(
+        matches!(taken, Redeemed::Done(_)),
+        "another may still use it"
+    );
+}
+
+#[tokio::test]
+async fn other_organizations_links_hide_none_of_ones_own() {
+    let world = World::new();
+    link(&world, 1, invitation(LARKSPUR, Role::Viewer)).await;
+    world
+        .clock
+        .set(world.clock.now().plus(Duration::from_secs(1)));
+    for other in 2..=203 {
+        link(&world, other, invitation(RIVERSIDE, Role::Viewer)).await;
+    }
+    let now = world.clock.now();
+    let list = async |reach| world.store.links(reach, now).await.unwrap();
+    let own = list(Reach::One(organization(LARKSPUR))).await;
+    assert_eq!(own.len(), 1);
+    assert_eq!(own[0].purpose, invitation(LARKSPUR, Role::Viewer));
+    assert_eq!(list(Reach::All).await.len(), 200);
 }
 
 #[tokio::test]
@@ -203,23 +232,23 @@ async fn s11_a_session_is_over_when_idle_when_old_and_when_ended() {
         other => panic!("{other:?}"),
     };
     let id = open(7).await;
-    let found = store.session([7; 32], begun).await.unwrap().unwrap();
+    let found = store.session(hash(7), begun).await.unwrap().unwrap();
     assert_eq!(found.agent, "a browser");
     assert!(matches!(&found.holder, Holder::Account(account) if account.id == mary.id));
     let idle = begun.plus(SESSION_IDLE);
-    assert!(store.session([7; 32], idle).await.unwrap().is_none());
+    assert!(store.session(hash(7), idle).await.unwrap().is_none());
     store
         .touch_session(id, begun.plus(Duration::from_secs(60)))
         .await
         .unwrap();
-    assert!(store.session([7; 32], idle).await.unwrap().is_some());
+    assert!(store.session(hash(7), idle).await.unwrap().is_some());
     store
         .touch_session(id, begun.plus(SESSION_KEPT))
         .await
         .unwrap();
     assert!(
         store
-            .session([7; 32], begun.plus(SESSION_KEPT))
+            .session(hash(7), begun.plus(SESSION_KEPT))
             .await
             .unwrap()
             .is_none()
@@ -267,11 +296,11 @@ async fn a_portal_link_opens_its_organization_once_and_revoking_ends_what_it_ope
     link(&world, 1, purpose.clone()).await;
     let store = &world.store;
     let now = world.clock.now();
-    let id = store.link([1; 32], now).await.unwrap().unwrap().id;
-    let open = |token| store.open_portal([1; 32], session(token), Actor::server());
-    assert!(matches!(open(5).await.unwrap(), Redeemed::Done(_)));
-    assert_eq!(open(6).await.unwrap(), Redeemed::NoLink);
-    let found = store.session([5; 32], now).await.unwrap().unwrap();
+    let id = store.link(hash(1), now).await.unwrap().unwrap().id;
+    let open = |token| store.open_portal(hash(1), session(token), Actor::server());
+    assert!(open(5).await.unwrap().is_some());
+    assert!(open(6).await.unwrap().is_none());
+    let found = store.session(hash(5), now).await.unwrap().unwrap();
     let Holder::Portal {
         grant: granted,
         return_url,
@@ -291,13 +320,13 @@ async fn a_portal_link_opens_its_organization_once_and_revoking_ends_what_it_ope
         revoke(Reach::One(organization(LARKSPUR))).await.unwrap(),
         Changed::Done(())
     ));
-    assert!(store.session([5; 32], now).await.unwrap().is_none());
+    assert!(store.session(hash(5), now).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn who_gets_the_number_of_a_deleted_organization_gets_none_of_its_people() {
     let world = World::with_organizations().await;
-    let viewer = Purpose::Invitation(member(LARKSPUR, Role::Viewer));
+    let viewer = invitation(LARKSPUR, Role::Viewer);
     let mary = made(&world, 1, viewer.clone(), "mary").await;
     link(&world, 2, viewer).await;
     let portal = Purpose::Portal {
@@ -307,10 +336,10 @@ async fn who_gets_the_number_of_a_deleted_organization_gets_none_of_its_people()
     link(&world, 3, portal).await;
     let store = &world.store;
     let opened = store
-        .open_portal([3; 32], session(5), Actor::server())
+        .open_portal(hash(3), session(5), Actor::server())
         .await
         .unwrap();
-    assert!(matches!(opened, Redeemed::Done(_)));
+    assert!(opened.is_some());
     let deleted = store
         .delete_organization(organization(LARKSPUR), Actor::server())
         .await
@@ -319,8 +348,8 @@ async fn who_gets_the_number_of_a_deleted_organization_gets_none_of_its_people()
     let now = world.clock.now();
     let left = store.account(mary.id).await.unwrap().unwrap();
     assert_eq!(left.standing, Standing::Member(Vec::new()));
-    assert!(store.session([5; 32], now).await.unwrap().is_none());
-    assert!(store.link([2; 32], now).await.unwrap().is_none());
+    assert!(store.session(hash(5), now).await.unwrap().is_none());
+    assert!(store.link(hash(2), now).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -57,6 +57,30 @@ async fn attempts_are_counted_for_their_endpoint_its_organization_and_everything
 }
 
 #[tokio::test]
+async fn counts_of_many_endpoints_are_written_once_a_minute() {
+    let mut world = World::with_organizations().await;
+    for _ in 0..257 {
+        world.endpoint(LARKSPUR, &[UPDATED]).await;
+    }
+    world.rest().await;
+    world.post(event(LARKSPUR)).await;
+    world.rest().await;
+    let mut jobs = world.jobs();
+    jobs.extend(world.claim(1_000).await.jobs);
+    assert_eq!(jobs.len(), 257);
+    for job in jobs {
+        world.end(job, OK).await;
+    }
+    let sent = async |world: &World| total(world, Subject::All).await.unwrap().attempts();
+    world.pass(Duration::from_secs(59));
+    world.rest().await;
+    assert_eq!(sent(&world).await, 0);
+    world.pass(Duration::from_secs(1));
+    world.rest().await;
+    assert_eq!(sent(&world).await, 257);
+}
+
+#[tokio::test]
 async fn a_lost_claim_and_a_test_are_not_counted() {
     let mut world = World::with_organizations().await;
     let endpoint = world.endpoint(LARKSPUR, &[UPDATED]).await.id;

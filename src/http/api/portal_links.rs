@@ -1,7 +1,7 @@
 //! Portal links: a platform's own admin area leads to one organization's webhooks in the console, without a second login.
 
 use super::super::code::Code;
-use super::super::console::new_link;
+use super::super::console::new_token;
 use super::super::fields::{Fields, Read, Value, known, wrong};
 use super::super::problem::Problem;
 use super::super::reply::Reply;
@@ -11,7 +11,6 @@ use super::show::time;
 use crate::store::Reach;
 use crate::store::accounts::{Grant, NewLink, Purpose, Role};
 use http::StatusCode;
-use http::header::HOST;
 use serde::Serialize;
 use std::time::Duration;
 use tidings_core::id::LinkId;
@@ -76,17 +75,6 @@ fn read(body: &[u8]) -> Result<Input, Problem> {
     }))
 }
 
-/// How people reach the console: the setting, or how this request came.
-fn base(call: &Call) -> String {
-    let host = call.head.headers.get(HOST);
-    let host = host.and_then(|host| host.to_str().ok());
-    call.api
-        .console
-        .public_url
-        .clone()
-        .unwrap_or_else(|| format!("http://{}", host.unwrap_or("localhost")))
-}
-
 /// Make a short-lived, single-use link into the console for one organization and one role.
 #[utoipa::path(post, path = "/v1/organizations/{org}/portal-links", tag = "portal links",
     params(("org" = i64, Path, description = "The organization's number")),
@@ -97,7 +85,7 @@ pub(in crate::http) async fn post_portal_link(call: Call) -> Result<Reply, Probl
     call.no_query()?;
     let input = read(&call.json()?)?;
     let seconds = input.expires_in_seconds.unwrap_or(PORTAL_LINK_DEFAULT);
-    let (token, hash) = new_link()?;
+    let (token, hash) = new_token()?;
     let new = NewLink {
         hash,
         purpose: Purpose::Portal {
@@ -110,9 +98,10 @@ pub(in crate::http) async fn post_portal_link(call: Call) -> Result<Reply, Probl
         expires_at: call.api.clock.now().plus(Duration::from_secs(seconds)),
     };
     let link = call.api.store.create_link(new, call.actor()).await?;
+    let base = call.api.console.base(&call.head.headers);
     let shown = PortalLinkShown {
         id: link.id.to_string(),
-        url: format!("{}/admin/portal/{}", base(&call), *token),
+        url: format!("{}/admin/portal/{}", base, *token),
         role: input.role.name(),
         organization_id: organization.get(),
         expires_at: time(link.expires_at),

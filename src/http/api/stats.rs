@@ -129,7 +129,7 @@ fn read(call: &Call) -> Result<Range, Problem> {
         ("from" = Option<String>, Query, description = "From then on (RFC 3339); a day before `to` if left out"),
         ("to" = Option<String>, Query, description = "Up to then (RFC 3339); now if left out"),
         ("step" = Option<i64>, Query, description = "Seconds of one step: 600, 3600, 21600 or 86400; if left out one that gives at most 150")),
-    responses((status = 200, description = "Counted every few seconds; test sends are not among it", body = StatsShown)))]
+    responses((status = 200, description = "Counted within seconds, with hundreds of busy endpoints within a minute; test sends are not among it", body = StatsShown)))]
 pub(in crate::http) async fn organization_stats(call: Call) -> Result<Reply, Problem> {
     let organization = call.seen()?;
     let range = read(&call)?;
@@ -144,7 +144,7 @@ pub(in crate::http) async fn organization_stats(call: Call) -> Result<Reply, Pro
         ("from" = Option<String>, Query, description = "From then on (RFC 3339); a day before `to` if left out"),
         ("to" = Option<String>, Query, description = "Up to then (RFC 3339); now if left out"),
         ("step" = Option<i64>, Query, description = "Seconds of one step: 600, 3600, 21600 or 86400; if left out one that gives at most 150")),
-    responses((status = 200, description = "Counted every few seconds; test sends are not among it", body = StatsShown)))]
+    responses((status = 200, description = "Counted within seconds, with hundreds of busy endpoints within a minute; test sends are not among it", body = StatsShown)))]
 pub(in crate::http) async fn endpoint_stats(call: Call) -> Result<Reply, Problem> {
     let organization = call.seen()?;
     let endpoint = call.endpoint()?;

@@ -61,16 +61,12 @@ pub(super) async fn get(visit: Visit) -> Outcome {
 }
 
 fn suspended(visit: &Visit, place: &Place) -> Markup {
-    let operator = visit
-        .login
-        .as_ref()
-        .is_some_and(|login| login.is_operator());
     html! {
         div .panel .warn {
             h2 { "Webhooks are not part of this organization's plan" }
             p { "They come with the add-on " strong { "CRM Integrations" } " or " strong { "API Access" }
                 "; " (place.organization.name) " has neither. Nothing is sent." }
-            @if operator {
+            @if visit.is_operator() {
                 p { a .button .primary href={ "/admin/organizations/" (place.id()) "/edit" } { "Change the add-ons" } }
             } @else {
                 p { "Ask the people who run your platform to add one of them. Endpoints that were set up before are kept and work again then." }

@@ -3,7 +3,7 @@
 use super::super::api::deliveries::{FILTERS, read_filter};
 use super::super::query::Query;
 use super::configuration::{PATH as WEBHOOKS, endpoints_of};
-use super::form::{Faults, Form};
+use super::form::{Faults, Form, local_time, utc_time};
 use super::page::{Page, Section, part};
 use super::pieces::{fault_summary, moment, state};
 use super::visit::{Place, Visit};
@@ -44,14 +44,10 @@ fn cleaned(query: &Form) -> String {
         if value.is_empty() {
             continue;
         }
-        let is_local =
-            (name == "from" || name == "to") && !value.ends_with('Z') && !value.contains('+');
-        let value = match (is_local, value.len()) {
-            (true, 16) => format!("{value}:00Z"),
-            (true, _) => format!("{value}Z"),
-            (false, _) => value.to_owned(),
+        match name {
+            "from" | "to" => text.append_pair(name, &utc_time(value)),
+            _ => text.append_pair(name, value),
         };
-        text.append_pair(name, &value);
     }
     text.finish()
 }
@@ -152,8 +148,8 @@ fn filters(visit: &Visit, place: &Place) -> Markup {
                 summary { "More" }
                 div .fields {
                     (type_filter(visit))
-                    div .field { label for="from" { "From (UTC)" } input id="from" name="from" type="datetime-local" value=(local(query.trimmed("from"))); }
-                    div .field { label for="to" { "To (UTC)" } input id="to" name="to" type="datetime-local" value=(local(query.trimmed("to"))); }
+                    div .field { label for="from" { "From (UTC)" } input id="from" name="from" type="datetime-local" value=(local_time(query.trimmed("from"))); }
+                    div .field { label for="to" { "To (UTC)" } input id="to" name="to" type="datetime-local" value=(local_time(query.trimmed("to"))); }
                     @for name in ["event", "reference"] {
                         @if !query.trimmed(name).is_empty() {
                             div .field { label for=(name) { (name) } input id=(name) name=(name) type="text" value=(query.trimmed(name)); }
@@ -184,11 +180,6 @@ fn type_filter(visit: &Visit) -> Markup {
             }
         }
     }
-}
-
-/// A time as a browser's field takes it.
-fn local(text: &str) -> &str {
-    text.get(..16).unwrap_or(text)
 }
 
 fn list(visit: &Visit, page: &ListPage<DeliverySummary>, next: Option<&str>) -> Markup {

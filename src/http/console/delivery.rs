@@ -23,6 +23,8 @@ use tidings_core::outcome::{Outcome as Became, Verdict};
 
 /// The newest attempts that a page shows.
 const SHOWN: usize = 30;
+/// Bytes of a body that a page shows; all of it can be downloaded (S12).
+const SHOWN_BYTES: usize = 16 * 1024;
 
 /// The delivery in the path, and where it stands.
 async fn find(visit: &Visit) -> Result<(Place, DeliveryDetail), Refusal> {
@@ -197,7 +199,8 @@ fn request(shown: &AttemptShown, found: &DeliveryDetail) -> Markup {
             @if let Some(body) = &found.body {
                 details .more {
                     summary { "As a curl command" }
-                    (block(&format!("curl-{number}"), "curl command", &curl(shown, body)))
+                    (block(&format!("curl-{number}"), "curl command", &curl(shown, found.summary.id, body)))
+                    @if body.len() > SHOWN_BYTES { p .quiet { "The body is long: download it first, below." } }
                 }
             }
         }
@@ -205,17 +208,25 @@ fn request(shown: &AttemptShown, found: &DeliveryDetail) -> Markup {
     }
 }
 
-/// A command that makes the same request, for a shell.
-fn curl(shown: &AttemptShown, body: &[u8]) -> String {
+/// A command that makes the same request, for a shell; a long body comes from the file that the page offers.
+fn curl(shown: &AttemptShown, id: DeliveryId, body: &[u8]) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let mut command = format!("curl -i -X POST {}", quoted(&shown.url));
     for header in &shown.request_headers {
         let line = format!("{}: {}", header.name, header.value);
         command.push_str(&format!(" \\\n  -H {}", quoted(&line)));
     }
-    let body = String::from_utf8_lossy(body);
-    command.push_str(&format!(" \\\n  --data-binary {}", quoted(&body)));
+    let body = match body.len() {
+        0..=SHOWN_BYTES => quoted(&String::from_utf8_lossy(body)),
+        _ => format!("@{}", body_file(id)),
+    };
+    command.push_str(&format!(" \\\n  --data-binary {body}"));
     command
+}
+
+/// What a delivery's body is called as a file.
+fn body_file(id: DeliveryId) -> String {
+    format!("{id}.json.txt")
 }
 
 fn answer(visit: &Visit, shown: &AttemptShown) -> Markup {
@@ -253,10 +264,13 @@ fn request_body(found: &DeliveryDetail) -> Markup {
         section {
             h2 { "Body" }
             @if let Some(body) = &found.body {
+                @let text = String::from_utf8_lossy(body);
+                @let start = text.get(..text.floor_char_boundary(SHOWN_BYTES)).unwrap_or_default();
                 p .quiet { "The exact bytes, " (body.len()) " of them: what the signatures are made over. "
+                    @if start.len() < text.len() { "Here are the first " (start.len()) ". " }
                     a href={ "/admin/deliveries/" (found.summary.id) "/body" } { "Download" } }
-                (block("body", "Request body", &String::from_utf8_lossy(body)))
-                @if let Some(pretty) = for_reading(body) {
+                (block("body", "Request body", start))
+                @if start.len() == text.len() && let Some(pretty) = for_reading(body) {
                     details .more { summary { "Laid out for reading" } (block("pretty", "Request body, laid out", &pretty)) }
                 }
             } @else { p .quiet { "It was removed by retention." } }
@@ -291,7 +305,7 @@ fn download(name: &str, bytes: Vec<u8>) -> Outcome {
 pub(super) async fn body(visit: Visit) -> Outcome {
     let (_, found) = find(&visit).await?;
     match found.body {
-        Some(body) => download(&format!("{}.json.txt", found.summary.id), body.to_vec()),
+        Some(body) => download(&body_file(found.summary.id), body.to_vec()),
         None => Err(Problem::new(Code::BodyExpired, "The body was removed by retention.").into()),
     }
 }

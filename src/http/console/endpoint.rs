@@ -7,7 +7,7 @@ use super::form::object;
 use super::overview;
 use super::page::{Page, Section, part};
 use super::pieces::{moment, token};
-use super::visit::{Place, Visit};
+use super::visit::Visit;
 use super::{Answer, Outcome, secret, test_send};
 use crate::store::directory::{Endpoint, Sending};
 use maud::{Markup, html};
@@ -117,10 +117,6 @@ fn switches(visit: &Visit, endpoint: &Endpoint) -> Markup {
     }
 }
 
-fn ids(place: &Place, endpoint: &Endpoint) -> [String; 2] {
-    [place.id().to_string(), endpoint.id.to_string()]
-}
-
 /// `POST /admin/integrations/webhooks/{ep}/switch`.
 pub(super) async fn switch(visit: Visit) -> Outcome {
     let (place, endpoint) = visit.administered_endpoint()?;
@@ -129,17 +125,15 @@ pub(super) async fn switch(visit: Visit) -> Outcome {
     if on && visit.form.has("held") {
         members.push(("held", Value::from(visit.form.get("held"))));
     }
-    let [organization, id] = ids(&place, &endpoint);
-    patch_endpoint(visit.call(place.caller, &[&organization, &id], object(members))).await?;
+    patch_endpoint(visit.call_of(&place, &endpoint, None, object(members))).await?;
     let done = if on { "on" } else { "off" };
-    Ok(Answer::see(format!("{PATH}/{id}?done={done}")))
+    Ok(Answer::see(format!("{PATH}/{}?done={done}", endpoint.id)))
 }
 
 /// `POST /admin/integrations/webhooks/{ep}/delete`.
 pub(super) async fn delete(visit: Visit) -> Outcome {
     let (place, endpoint) = visit.administered_endpoint()?;
-    let [organization, id] = ids(&place, &endpoint);
-    delete_endpoint(visit.call(place.caller, &[&organization, &id], Vec::new())).await?;
+    delete_endpoint(visit.call_of(&place, &endpoint, None, Vec::new())).await?;
     Ok(Answer::see(format!(
         "{PATH}?{}&done=deleted",
         place.query()

@@ -2,9 +2,8 @@
 
 use super::super::api::endpoints::{patch_endpoint, post_endpoint};
 use super::super::problem::Problem;
-use super::super::reply::{Content, Reply};
 use super::configuration::PATH;
-use super::form::{Faults, Form, object};
+use super::form::{Faults, Form, json_of, object};
 use super::page::{Page, Section};
 use super::pieces::{Field, fault_summary, token};
 use super::secret;
@@ -286,10 +285,9 @@ pub(super) async fn post_edit(visit: Visit) -> Outcome {
     if visit.form.has("clear_headers") || !typed.headers.trim().is_empty() {
         members.push(("headers", typed.headers()));
     }
-    let (organization, id) = (place.id().to_string(), endpoint.id.to_string());
-    let call = visit.call(place.caller, &[&organization, &id], object(members));
+    let call = visit.call_of(&place, &endpoint, None, object(members));
     match patch_endpoint(call).await {
-        Ok(_) => Ok(Answer::see(format!("{PATH}/{id}?done=saved"))),
+        Ok(_) => Ok(Answer::see(format!("{PATH}/{}?done=saved", endpoint.id))),
         Err(problem) => refused(&visit, &place, &typed, (&problem, Some(&endpoint))),
     }
 }
@@ -307,14 +305,4 @@ fn refused(
     Ok(draw(visit, place, typed, (&faults, edited))
         .with_status(UNPROCESSABLE)
         .into())
-}
-
-/// The JSON of an answer of the API.
-pub(super) fn json_of(reply: &Reply) -> Result<Value, Problem> {
-    match &reply.body {
-        Content::Whole(body) => {
-            serde_json::from_slice(body).map_err(|error| Problem::internal(&error))
-        }
-        Content::Parts(_) => Err(Problem::internal(&"an answer that is no JSON")),
-    }
 }

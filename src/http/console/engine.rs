@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::page::{Page, Section, part};
-use super::pieces::{duration, moment, number};
+use super::pieces::{duration, moment, number, tile};
 use super::visit::Visit;
 use maud::{Markup, html};
 use std::time::Duration;
@@ -48,14 +48,14 @@ pub(super) async fn get(visit: Visit) -> Outcome {
             }
         }
         h2 { "Nodes" }
-        table .list {
+        table .list .cards {
             thead { tr { th scope="col" { "Node" } th scope="col" { "Running since" } th scope="col" { "State" } } }
             tbody {
                 @for node in &health.nodes {
                     tr {
-                        td { (node.name) }
-                        td { @if let Some(since) = node.since { (moment(since)) } @else { "–" } }
-                        td { @if node.alive { span .badge .good { "alive" } } @else { span .badge .bad { "lease ran out" } } }
+                        td data-label="Node" { (node.name) }
+                        td data-label="Running since" { @if let Some(since) = node.since { (moment(since)) } @else { "–" } }
+                        td data-label="State" { @if node.alive { span .badge .good { "alive" } } @else { span .badge .bad { "lease ran out" } } }
                     }
                 }
             }
@@ -89,16 +89,6 @@ fn oldest(oldest: Option<Timestamp>, now: Timestamp) -> Markup {
             true,
         ),
         None => tile("Oldest due", "nothing waits", "", true),
-    }
-}
-
-pub(super) fn tile(label: &str, value: &str, hint: &str, good: bool) -> Markup {
-    html! {
-        div .tile .bad[!good] {
-            p .label { (label) }
-            p .value { (value) }
-            p .hint { (hint) }
-        }
     }
 }
 

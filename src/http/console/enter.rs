@@ -8,12 +8,12 @@ use super::form::Faults;
 use super::page::{Page, Section};
 use super::pieces::{Field, action, fault_summary, token};
 use super::visit::Visit;
-use super::{Answer, Outcome, Refusal, UNPROCESSABLE, login, password, session};
+use super::{Answer, Outcome, Refusal, UNPROCESSABLE, login, password};
 use crate::store::accounts::{
-    Acceptance, Grant, Holder, Link, NewLink, Purpose, Redeemed, Standing, TokenHash,
+    Acceptance, Grant, Holder, Invited, Link, NewLink, Purpose, Redeemed, TokenHash, token_hash,
 };
 use maud::{Markup, html};
-use tidings_core::limits::{ACCOUNT_NAME, SETUP_LINK};
+use tidings_core::limits::{ACCOUNT_NAME, GRANTS_PER_ACCOUNT, SETUP_LINK};
 use zeroize::Zeroizing;
 
 /// The link in the path.
@@ -32,8 +32,16 @@ pub(super) fn gone() -> Refusal {
     .into()
 }
 
+fn too_many_roles() -> Refusal {
+    Problem::new(
+        Code::LimitReached,
+        format!("This account has roles in {GRANTS_PER_ACCOUNT} organizations; more do not fit. Leave one, or make another account with this link."),
+    )
+    .into()
+}
+
 async fn find(visit: &Visit) -> Result<Found, Refusal> {
-    let hash = session::hash_of(visit.param(0));
+    let hash = token_hash(visit.param(0));
     let now = visit.now();
     if let Some(Link { purpose, .. }) = visit.api.store.link(hash, now).await? {
         return Ok(Found {
@@ -53,11 +61,7 @@ async fn find(visit: &Visit) -> Result<Found, Refusal> {
 }
 
 fn role_words(visit: &Visit, grant: &Grant) -> Markup {
-    let organization = visit.api.store.organization(grant.organization);
-    let name = organization.map_or_else(
-        || grant.organization.to_string(),
-        |found| found.name.clone(),
-    );
+    let name = visit.name_of(grant.organization);
     html! { strong { (grant.role.name()) } " of " strong { (name) } }
 }
 
@@ -67,15 +71,13 @@ fn heading(visit: &Visit, purpose: &Purpose) -> (&'static str, Markup) {
             "Set up Tidings",
             html! { p { "Make the account of an operator: who minds all organizations and this server." } },
         ),
-        Purpose::Invitation(Standing::Operator) => (
+        Purpose::Invitation(Invited::Operator) => (
             "You are invited",
             html! { p { "You are to become an operator: who minds all organizations and this server." } },
         ),
-        Purpose::Invitation(Standing::Member(grants)) => (
+        Purpose::Invitation(Invited::Member(grant)) => (
             "You are invited",
-            html! {
-                @for grant in grants { p { "You are to become " (role_words(visit, grant)) "." } }
-            },
+            html! { p { "You are to become " (role_words(visit, grant)) "." } },
         ),
         Purpose::Password(_) => (
             "Choose a new password",
@@ -169,6 +171,7 @@ pub(super) async fn post(visit: Visit) -> Outcome {
                 "Somebody has this name. If it is you, log in first and open the link again.",
             ),
         ),
+        Redeemed::TooManyRoles => Err(too_many_roles()),
     }
 }
 
@@ -207,5 +210,6 @@ async fn join(visit: &Visit, found: &Found) -> Outcome {
     match store.accept_link(found.hash, by, visit.actor()).await? {
         Redeemed::Done(_) => Ok(Answer::see("/admin?done=joined")),
         Redeemed::NoLink | Redeemed::NameTaken => Err(gone()),
+        Redeemed::TooManyRoles => Err(too_many_roles()),
     }
 }

@@ -1,14 +1,17 @@
-//! Forms: what a browser sends, and the JSON that the API's readers make of it.
+//! Forms: what a browser sends, the JSON that the API's readers make of it, and what they answer.
 //!
 //! A form is turned into the same JSON that a program would post, so that both are read by one set of rules and refused in
 //! one set of words.
 
 use super::super::code::Code;
 use super::super::problem::{Fault, Problem};
+use super::super::reply::{Content, Reply};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
+/// Characters of a time to the minute: `2026-03-01T09:30`.
+const MINUTES: usize = 16;
 /// Fields of one form: many event types, and then some.
 const FIELDS: usize = 2_000;
 
@@ -90,6 +93,21 @@ pub(super) fn check_content(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+/// What a browser's field for times holds, which has no zone, as the readers take it: UTC, with seconds.
+pub(super) fn utc_time(text: &str) -> String {
+    let has_zone = text.ends_with('Z') || text.contains('+');
+    match (has_zone, text.len()) {
+        (true, _) => text.to_owned(),
+        (false, MINUTES) => format!("{text}:00Z"),
+        (false, _) => format!("{text}Z"),
+    }
+}
+
+/// A time in UTC as such a field takes it.
+pub(super) fn local_time(text: &str) -> &str {
+    text.get(..MINUTES).unwrap_or(text)
+}
+
 /// A JSON object as the readers take it.
 pub(super) fn object(members: Vec<(&str, Value)>) -> Vec<u8> {
     let members: serde_json::Map<String, Value> = members
@@ -97,6 +115,16 @@ pub(super) fn object(members: Vec<(&str, Value)>) -> Vec<u8> {
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     Value::Object(members).to_string().into_bytes()
+}
+
+/// The JSON of an answer of the API.
+pub(super) fn json_of(reply: &Reply) -> Result<Value, Problem> {
+    match &reply.body {
+        Content::Whole(body) => {
+            serde_json::from_slice(body).map_err(|error| Problem::internal(&error))
+        }
+        Content::Parts(_) => Err(Problem::internal(&"an answer that is no JSON")),
+    }
 }
 
 /// What is wrong with a form, to be shown beside its fields.

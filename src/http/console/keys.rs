@@ -1,11 +1,9 @@
 //! API keys, for operators: which there are, a new one, an end to one.
 
 use super::super::api::keys::{delete_key, post_key};
-use super::super::query::Query;
-use super::endpoint_form::json_of;
-use super::form::{Faults, object};
+use super::form::{Faults, json_of, object};
 use super::page::{Page, Section};
-use super::pieces::{Field, action, copyable, fault_summary, moment, token};
+use super::pieces::{Field, action, copyable, fault_summary, moment, more, token};
 use super::visit::Visit;
 use super::{Answer, Outcome, Refusal, UNPROCESSABLE};
 use crate::store::Reach;
@@ -23,8 +21,7 @@ pub(super) async fn get(visit: Visit) -> Outcome {
 }
 
 fn draw(visit: &Visit, faults: &Faults, made: &Markup) -> Result<Page, Refusal> {
-    let cursor = visit.query.query(&["done"]);
-    let (request, cursors) = Query::of(PATH, Some(&cursor), &["cursor"])?.page()?;
+    let (request, cursors) = visit.page(PATH)?;
     let page = visit.api.store.keys(Reach::All, &request);
     let next = cursors.write(page.next.as_ref());
     let body = html! {
@@ -45,9 +42,7 @@ fn draw(visit: &Visit, faults: &Faults, made: &Markup) -> Result<Page, Refusal> 
                 }
             }
         }
-        @if let Some(next) = next {
-            nav .pages aria-label="Pages" { a .button rel="next" href={ (PATH) "?cursor=" (next) } { "More" } }
-        }
+        @if let Some(next) = next { (more(&format!("{PATH}?cursor={next}"))) }
         (form(visit, faults))
     };
     Ok(Page::new("API keys", Section::Keys, body))

@@ -6,13 +6,14 @@
 use super::super::code::Code;
 use super::super::problem::Problem;
 use super::super::reply::{Content, Reply};
-use super::page::{Page, mark};
+use super::page::mark;
 use super::route::Handler;
 use super::visit::Visit;
 use super::{Answer, LIVE_PAGES_EACH, Outcome, session};
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{HeaderName, StatusCode};
+use maud::Markup;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -57,19 +58,24 @@ pub(super) async fn stream(mut visit: Visit, handler: Handler) -> Outcome {
     };
     let mut ended = visit.console().following.enter(session);
     // What is wrong is said before a stream begins.
-    let pace = match handler(visit.clone()).await? {
-        Answer::Page(page) if !page.live.is_empty() => page.pace,
+    let page = match handler(visit.clone()).await? {
+        Answer::Page(page) if !page.live.is_empty() => page,
         _ => {
             return Err(Problem::new(Code::NotAcceptable, "This page does not change.").into());
         }
     };
+    let pace = page.pace;
+    let (sender, receiver) = mpsc::channel(4);
     // Nothing is known at first: something may have happened since the browser got the page.
     let mut known = HashMap::new();
-    let (sender, receiver) = mpsc::channel(4);
+    sender
+        .try_send(Bytes::from(news(&mut known, page.live)))
+        .map_err(|error| Problem::internal(&error))?;
     let mut stopping = visit.console().stopping.subscribe();
     tokio::spawn(async move {
         let _one_of_few = permit;
         let mut ticks = interval(pace);
+        ticks.reset(); // the first draw is already on its way
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut quiet, mut open) = (Duration::ZERO, Duration::ZERO);
         while open < LONGEST {
@@ -83,9 +89,7 @@ pub(super) async fn stream(mut visit: Visit, handler: Handler) -> Outcome {
             let Ok(Answer::Page(page)) = handler(visit.clone()).await else {
                 return;
             };
-            let fresh = parts(&page);
-            let news = news(&known, &fresh);
-            known = fresh;
+            let news = news(&mut known, page.live);
             open += pace;
             quiet += pace;
             let message = match news.is_empty() {
@@ -114,21 +118,17 @@ pub(super) async fn stream(mut visit: Visit, handler: Handler) -> Outcome {
     }))
 }
 
-fn parts(page: &Page) -> HashMap<&'static str, String> {
-    page.live
-        .iter()
-        .map(|(id, markup)| (*id, markup.clone().into_string()))
-        .collect()
-}
-
-/// One event for each part that is not what it was.
-fn news(known: &HashMap<&'static str, String>, fresh: &HashMap<&'static str, String>) -> String {
+/// One event for each part that is not what it was; `known` are the marks of what was sent.
+fn news(known: &mut HashMap<&'static str, String>, fresh: Vec<(&'static str, Markup)>) -> String {
     let mut text = String::new();
     for (id, markup) in fresh {
-        if known.get(id) != Some(markup) {
-            let data = serde_json::json!({ "id": id, "mark": mark(markup), "html": markup });
-            text.push_str(&format!("event: part\ndata: {data}\n\n"));
+        let mark = mark(&markup.0);
+        if known.get(id) == Some(&mark) {
+            continue;
         }
+        let data = serde_json::json!({ "id": id, "mark": &mark, "html": markup.0 });
+        text.push_str(&format!("event: part\ndata: {data}\n\n"));
+        known.insert(id, mark);
     }
     text
 }

@@ -1,5 +1,6 @@
 //! Logging in and out, and what slows guessing down without ever locking anybody out.
 
+use super::super::auth::Who;
 use super::super::code::Code;
 use super::super::problem::Problem;
 use super::super::reply::Reply;
@@ -9,6 +10,7 @@ use super::pieces::{Field, fault_summary, token};
 use super::session::{self, SEC_FETCH_SITE};
 use super::visit::Visit;
 use super::{Answer, Outcome, Refusal, UNPROCESSABLE, password};
+use crate::store::Actor;
 use crate::store::accounts::{NewSession, TokenHash};
 use crate::store::directory::Changed;
 use http::Method;
@@ -59,19 +61,24 @@ impl Delays {
 
     /// One more failure.
     pub fn failed(&mut self, guessed: &[Guessed], now: Timestamp) {
-        if self.0.len() >= REMEMBERED {
-            self.0.retain(|_, (_, last)| last.plus(FORGOTTEN) > now);
-        }
         for key in guessed {
-            let full = self.0.len() >= REMEMBERED && !self.0.contains_key(key);
-            if full {
-                continue;
+            if self.0.len() >= REMEMBERED && !self.0.contains_key(key) {
+                self.forget_the_oldest();
             }
             let entry = self.0.entry(key.clone()).or_insert((0, now));
             if entry.1.plus(FORGOTTEN) <= now {
                 entry.0 = 0;
             }
             *entry = (entry.0.saturating_add(1), now);
+        }
+    }
+
+    /// Makes room for one more. Who fills this up with names has to hash a password for each, and gains less by it than
+    /// by waiting.
+    fn forget_the_oldest(&mut self) {
+        let oldest = self.0.iter().min_by_key(|(_, (_, last))| *last);
+        if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+            self.0.remove(&key);
         }
     }
 
@@ -205,16 +212,12 @@ pub(super) async fn post(visit: Visit) -> Outcome {
 /// Opens a session for an account and goes to `path` with it. A session before it ends.
 pub(super) async fn open(visit: &Visit, account: AccountId, path: &str) -> Outcome {
     let (token, hash) = session::new_token()?;
-    let store = &visit.api.store;
-    if let Some(before) = &visit.login {
-        store
-            .end_session(None, before.session.id, visit.actor())
-            .await?;
-    }
-    let actor = crate::store::Actor {
-        name: format!("account {account}"),
+    end_current(visit).await?;
+    let actor = Actor {
+        name: Who::Account(account).to_string(),
         ..visit.actor()
     };
+    let store = &visit.api.store;
     match store
         .open_session(account, new_session(visit, hash), actor)
         .await?
@@ -222,6 +225,17 @@ pub(super) async fn open(visit: &Visit, account: AccountId, path: &str) -> Outco
         Changed::Done(_) => Ok(enter(visit, &token, path)),
         Changed::NotFound | Changed::AddOnRequired => Err(Refusal::Login),
     }
+}
+
+/// Ends the session that a request came with, if it came with one.
+pub(super) async fn end_current(visit: &Visit) -> Result<(), Refusal> {
+    if let Some(login) = &visit.login {
+        let store = &visit.api.store;
+        store
+            .end_session(None, login.session.id, visit.actor())
+            .await?;
+    }
+    Ok(())
 }
 
 /// What is known of a session to open.
@@ -242,13 +256,7 @@ pub(super) fn enter(visit: &Visit, token: &str, path: &str) -> Answer {
 
 /// `POST /admin/logout`.
 pub(super) async fn logout(visit: Visit) -> Outcome {
-    if let Some(login) = &visit.login {
-        visit
-            .api
-            .store
-            .end_session(None, login.session.id, visit.actor())
-            .await?;
-    }
+    end_current(&visit).await?;
     let body = html! {
         div .panel .narrow {
             h1 { "Logged out" }
@@ -296,6 +304,22 @@ mod tests {
         assert_eq!(delays.wait(&who, now.plus(LONGEST)), None);
         delays.succeeded(&who);
         assert_eq!(delays.wait(&who, now), None);
+    }
+
+    #[test]
+    fn s10_who_makes_up_many_names_is_not_let_guess_one_freely() {
+        let mut delays = Delays::default();
+        let now = Timestamp::from_millis(1_000_000);
+        let name = |name: &str| [Guessed::Name(name.to_owned())];
+        for number in 0..=REMEMBERED {
+            delays.failed(&name(&number.to_string()), now);
+        }
+        assert_eq!(delays.0.len(), REMEMBERED);
+        let later = now.plus(Duration::from_secs(1));
+        for _ in 0..6 {
+            delays.failed(&name("mary"), later);
+        }
+        assert!(delays.wait(&name("mary"), later).is_some());
     }
 
     #[test]

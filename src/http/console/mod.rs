@@ -1,10 +1,10 @@
 //! The console: pages for administrators, receivers' developers and operators, drawn by the server.
 //!
-//! A request passes, in this order: sizes and framing of its head, its route, its session, its origin and form token if it
-//! changes anything, its form, its handler. What a role may do is asked of the same [`Caller`](super::auth::Caller) as in
+//! A request passes, in this order: sizes and framing of its head, its session, its route, its origin if it changes anything,
+//! its form and the form's token, its handler. What a role may do is asked of the same [`Caller`](super::auth::Caller) as in
 //! the API, what is sent is read by the same readers, and everything else is drawn here.
 //!
-//! Invariants: GET changes nothing; every page works without the script; text from outside goes through `maud`'s escaping
+//! Invariants: GET changes nothing but a session's last use; every page works without the script; text from outside goes through `maud`'s escaping
 //! and nowhere else; no page loads anything from elsewhere.
 //! Deliberately absent: templates in files, a build step, a client-side framework.
 
@@ -37,13 +37,14 @@ mod respelled;
 mod route;
 mod secret;
 mod session;
+mod signature;
 mod signature_check;
 mod snippets;
 mod test_send;
 mod visit;
 
 pub use engine::{EngineLoad, EngineView};
-pub(super) use portal::new_link;
+pub(super) use session::new_token;
 pub use session::{SETUP_FILE, SetupTicket};
 
 use super::Shared;
@@ -52,8 +53,9 @@ use super::reply::{Reply, RequestId};
 use super::{body, head};
 use bytes::Bytes;
 use form::Form;
+use http::header::{HOST, ORIGIN};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use hyper::body::Body;
 use live::Following;
 use login::Delays;
@@ -67,6 +69,8 @@ use visit::Visit;
 
 /// Bytes of a form: a signature check carries a whole body.
 const FORM_BYTES: usize = 1024 * 1024;
+/// The same before a login: a name and a password.
+const OUTSIDE_FORM_BYTES: usize = 16 * 1024;
 /// Passwords hashed at once, so that logins do not starve deliveries.
 const HASHED_AT_ONCE: usize = 2;
 /// Logins that wait for their turn.
@@ -81,6 +85,8 @@ pub struct ConsoleParts {
     pub runtime: Option<Handle>,
     /// How people reach it from outside, without a slash at the end; `None`: as they do.
     pub public_url: Option<String>,
+    /// Whether the server speaks TLS itself.
+    pub tls: bool,
     /// Where `tidings setup-link` leaves its ticket; `None` where links are made in the database.
     pub setup_file: Option<PathBuf>,
     /// How the engine is.
@@ -91,6 +97,7 @@ pub struct ConsoleParts {
 pub(super) struct Console {
     pub runtime: Option<Handle>,
     pub public_url: Option<String>,
+    tls: bool,
     pub setup_file: Option<PathBuf>,
     pub engine: Option<Arc<dyn EngineView>>,
     hashing: Semaphore,
@@ -106,6 +113,7 @@ impl Console {
         Self {
             runtime: parts.runtime,
             public_url: parts.public_url,
+            tls: parts.tls,
             setup_file: parts.setup_file,
             engine: parts.engine,
             hashing: Semaphore::new(HASHED_AT_ONCE),
@@ -114,6 +122,25 @@ impl Console {
             following: Following::default(),
             stopping: watch::Sender::new(false),
             delays: Mutex::new(Delays::default()),
+        }
+    }
+
+    /// How people reach the console: as the setting says, or as this request came.
+    pub fn base(&self, headers: &HeaderMap) -> String {
+        if let Some(url) = &self.public_url {
+            return url.clone();
+        }
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let by_tls = self.tls || text(ORIGIN).is_some_and(|origin| origin.starts_with("https://"));
+        let scheme = if by_tls { "https" } else { "http" };
+        format!("{scheme}://{}", text(HOST).unwrap_or("localhost"))
+    }
+
+    /// Whether it is reached over TLS and nothing else.
+    fn is_over_tls(&self) -> bool {
+        match &self.public_url {
+            Some(url) => url.starts_with("https://"),
+            None => self.tls,
         }
     }
 
@@ -243,11 +270,25 @@ where
         form::check_content(&visit.head.headers)?;
         let api = Arc::clone(&visit.api);
         let headers = &visit.head.headers;
-        let body = body::read(body, headers, FORM_BYTES, api.pace, &api.clock).await?;
+        let most = match visit.login {
+            Some(_) => FORM_BYTES,
+            None => OUTSIDE_FORM_BYTES,
+        };
+        let body = body::read(body, headers, most, api.pace, &api.clock).await?;
         visit.form = Form::parse(&body);
         session::check_token(visit)?;
     }
     Ok(route.handler)
+}
+
+/// Does what takes a processor for a while where no other page waits for it.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(Problem::internal(&error)),
+    }
 }
 
 /// That something is not there, in the API's words.

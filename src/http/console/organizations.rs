@@ -1,11 +1,10 @@
 //! Organizations: choosing one, and for operators making, changing and deleting them.
 
 use super::super::api::organizations::{delete_organization, put_organization};
-use super::super::query::Query;
 use super::form::{Faults, object};
 use super::overview;
 use super::page::{Page, Section};
-use super::pieces::{Field, fault_summary, token};
+use super::pieces::{Field, fault_summary, more, token};
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, Refusal, UNPROCESSABLE};
 use crate::store::directory::Page as ListPage;
@@ -17,19 +16,18 @@ use tidings_core::organization::{AddOn, Organization, WebhookAccess};
 /// Where the page is.
 const PATH: &str = "/admin/organizations";
 /// Organizations on a page: each has its counts.
-const ROWS: &str = "limit=25";
+const ROWS: usize = 25;
 
 /// `GET /admin/organizations`.
 pub(super) async fn list(visit: Visit) -> Outcome {
     let login = visit.login()?;
     let operator = login.is_operator();
     let (page, next) = if operator {
-        let cursor = visit.query.trimmed("cursor");
-        let query = match cursor {
-            "" => String::from(ROWS),
-            cursor => format!("{ROWS}&cursor={cursor}"),
-        };
-        let (request, cursors) = Query::of(PATH, Some(&query), &["limit", "cursor"])?.page()?;
+        if let Some(path) = jump(&visit) {
+            return Ok(Answer::see(path));
+        }
+        let (mut request, cursors) = visit.page(PATH)?;
+        request.limit = ROWS;
         let page = visit.api.store.organizations(&request);
         let next = cursors.write(page.next.as_ref());
         (page, next)
@@ -40,9 +38,6 @@ pub(super) async fn list(visit: Visit) -> Outcome {
             .collect();
         (ListPage { items, next: None }, None)
     };
-    if operator && let Some(path) = jump(&visit) {
-        return Ok(Answer::see(path));
-    }
     let body = html! {
         div .heading {
             h1 { "Organizations" }
@@ -58,9 +53,7 @@ pub(super) async fn list(visit: Visit) -> Outcome {
             }
         } @else {
             (table(&visit, &page.items).await?)
-            @if let Some(next) = next {
-                nav .pages aria-label="Pages" { a .button rel="next" href={ (PATH) "?cursor=" (next) } { "More" } }
-            }
+            @if let Some(next) = next { (more(&format!("{PATH}?cursor={next}"))) }
         }
     };
     Ok(Page::new("Organizations", Section::Organizations, body).into())
@@ -101,7 +94,7 @@ async fn table(visit: &Visit, items: &[Arc<Organization>]) -> Result<Markup, Ref
                 th scope="col" { "Organization" }
                 th scope="col" { "Add-ons" }
                 th scope="col" { "Webhooks" }
-                th scope="col" { "Received, last 24 hours" }
+                th scope="col" { "Arrived, last 24 hours" }
                 @if operator { th scope="col" { span .hidden { "Change" } } }
             } }
             tbody {
@@ -116,7 +109,7 @@ async fn table(visit: &Visit, items: &[Arc<Organization>]) -> Result<Markup, Ref
                             @if organization.add_ons.iter().next().is_none() { span .quiet { "none" } }
                         }
                         td data-label="Webhooks" { (access(organization)) }
-                        td data-label="Received, 24 h" { (rate) }
+                        td data-label="Arrived, 24 h" { (rate) }
                         @if operator { td { a href={ (PATH) "/" (organization.id) "/edit" } { "Change" } } }
                     }
                 }

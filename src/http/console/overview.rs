@@ -3,10 +3,9 @@
 use super::chart::{self, Bar, Latency, duration_ms};
 use super::configuration::{PATH as WEBHOOKS, endpoints_of};
 use super::deliveries::table;
-use super::engine::tile;
 use super::explain::class_words;
 use super::page::{Page, Section, part};
-use super::pieces::{number, percent};
+use super::pieces::{number, percent, tile};
 use super::visit::{Place, Visit};
 use super::{Outcome, Refusal};
 use crate::store::directory::{Endpoint, PageRequest};
@@ -19,15 +18,15 @@ use tidings_core::id::OrganizationId;
 use tidings_core::organization::WebhookAccess;
 use tidings_core::stats::{Counts, Range, Series};
 
-/// How far back, by its name in the query.
+/// How far back is shown when nothing is chosen: its name in the query, words, seconds.
+const USUAL: (&str, &str, u64) = ("24h", "Last 24 hours", 86_400);
+/// What can be chosen.
 const SPANS: [(&str, &str, u64); 4] = [
     ("1h", "Last hour", 3_600),
-    ("24h", "Last 24 hours", 86_400),
+    USUAL,
     ("7d", "Last 7 days", 7 * 86_400),
     ("30d", "Last 30 days", 30 * 86_400),
 ];
-/// The one that is shown when none is chosen.
-const USUAL: (&str, &str, u64) = ("24h", "Last 24 hours", 86_400);
 /// Endpoints whose rates an overview asks for.
 const ENDPOINTS: usize = 20;
 /// Counts are written about so often.

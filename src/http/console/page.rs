@@ -178,18 +178,11 @@ impl Page {
     }
 
     fn navigation(&self, visit: &Visit) -> Markup {
-        let operator = visit
-            .login
-            .as_ref()
-            .is_some_and(|login| login.is_operator());
-        let several = visit
-            .login
-            .as_ref()
-            .is_some_and(|login| operator || login.organizations().len() > 1);
-        let portal = visit
-            .login
-            .as_ref()
-            .is_some_and(|login| matches!(login.session.holder, Holder::Portal { .. }));
+        let operator = visit.is_operator();
+        let login = visit.login.as_ref();
+        let several = operator || login.is_some_and(|login| login.organizations().len() > 1);
+        let portal =
+            login.is_some_and(|login| matches!(login.session.holder, Holder::Portal { .. }));
         let item = |section: Section, path: &str, words: &str| {
             html! {
                 li { a href=(path) aria-current=[current(self.section == section)] { (words) } }
@@ -309,12 +302,7 @@ pub(super) fn guarded(mut reply: Reply, visit: &Visit) -> Reply {
         HeaderName::from_static("permissions-policy"),
         "camera=(), geolocation=(), microphone=()",
     );
-    let over_tls = visit
-        .console()
-        .public_url
-        .as_deref()
-        .is_some_and(|url| url.starts_with("https://"));
-    if over_tls {
+    if visit.console().is_over_tls() {
         set(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
     reply

@@ -5,7 +5,7 @@
 use super::super::code::Code;
 use super::super::problem::Problem;
 use super::visit::Visit;
-use super::{Console, Refusal};
+use super::{Console, Refusal, aside};
 use crate::clock::random_bytes;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -82,15 +82,6 @@ impl Console {
         let place = self.logins.try_acquire().map_err(|_| busy())?;
         let turn = self.hashing.acquire().await.map_err(|_| busy())?;
         Ok((place, turn))
-    }
-}
-
-async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => Err(Problem::internal(&error)),
     }
 }
 

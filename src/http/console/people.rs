@@ -2,41 +2,35 @@
 
 use super::super::code::Code;
 use super::super::problem::Problem;
-use super::super::query::Query;
 use super::page::{Page, Section};
-use super::pieces::{action, copyable, moment, token};
+use super::pieces::{action, copyable, moment, more, token};
 use super::session;
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, Refusal, missing};
 use crate::store::Reach;
 use crate::store::accounts::{
-    Account, Grant, Holder, Link, NewLink, Purpose, Removed, Role, Standing,
+    Account, Grant, Holder, Invited, Link, NewLink, Purpose, Removed, Role, Standing,
 };
-use crate::store::directory::{Changed, PageRequest};
-use http::header::{HOST, ORIGIN};
+use crate::store::directory::Changed;
 use maud::{Markup, html};
-use std::time::Duration;
 use tidings_core::id::{AccountId, LinkId, OrganizationId};
-use tidings_core::limits::{GRANTS_PER_ACCOUNT, INVITATION};
+use tidings_core::limits::{INVITATION, PASSWORD_LINK};
 
-/// How long a link that sets a password anew may be used.
-const PASSWORD_LINK: Duration = Duration::from_secs(86_400);
-
-/// How people reach this server, from the setting or from how this request did.
-fn base(visit: &Visit) -> String {
-    if let Some(url) = &visit.console().public_url {
-        return url.clone();
-    }
-    let scheme = match visit.header(&ORIGIN) {
-        Some(origin) if origin.starts_with("https://") => "https",
-        _ => "http",
+/// Makes a link and the page that shows it, once.
+async fn make_link(visit: &Visit, title: &str, purpose: Purpose) -> Result<Page, Refusal> {
+    let (path, kept) = match purpose {
+        Purpose::Password(_) => ("password", PASSWORD_LINK),
+        _ => ("invitation", INVITATION),
     };
-    format!("{scheme}://{}", visit.header(&HOST).unwrap_or("localhost"))
-}
-
-/// The page that shows a new link, once.
-fn made(visit: &Visit, title: &str, (path, token): (&str, &str), link: &Link) -> Page {
-    let url = format!("{}/admin/{path}/{token}", base(visit));
+    let (token, hash) = session::new_token()?;
+    let new = NewLink {
+        hash,
+        purpose,
+        expires_at: visit.now().plus(kept),
+    };
+    let link = visit.api.store.create_link(new, visit.actor()).await?;
+    let base = visit.console().base(visit.headers());
+    let url = format!("{base}/admin/{path}/{}", *token);
     let body = html! {
         h1 { (title) }
         section .panel .good {
@@ -44,18 +38,7 @@ fn made(visit: &Visit, title: &str, (path, token): (&str, &str), link: &Link) ->
             (copyable("link", &url))
         }
     };
-    Page::new(title, Section::Account, body)
-}
-
-async fn invitation(visit: &Visit, standing: Standing) -> Result<(String, Link), Refusal> {
-    let (token, hash) = session::new_token()?;
-    let new = NewLink {
-        hash,
-        purpose: Purpose::Invitation(standing),
-        expires_at: visit.now().plus(INVITATION),
-    };
-    let link = visit.api.store.create_link(new, visit.actor()).await?;
-    Ok((token.to_string(), link))
+    Ok(Page::new(title, Section::Account, body))
 }
 
 fn links(visit: &Visit, links: &[Link]) -> Markup {
@@ -79,20 +62,18 @@ fn links(visit: &Visit, links: &[Link]) -> Markup {
     }
 }
 
+fn named(visit: &Visit, grant: &Grant) -> String {
+    let name = visit.name_of(grant.organization);
+    format!("{} of {name}", grant.role.name())
+}
+
 fn purpose(visit: &Visit, purpose: &Purpose) -> String {
-    let named = |grant: &Grant| {
-        let organization = visit.api.store.organization(grant.organization);
-        let name = organization.map_or_else(String::new, |found| found.name.clone());
-        format!("{} of {name}", grant.role.name())
-    };
     match purpose {
         Purpose::Setup => String::from("setup"),
-        Purpose::Invitation(Standing::Operator) => String::from("a new operator"),
-        Purpose::Invitation(Standing::Member(grants)) => {
-            grants.iter().map(named).collect::<Vec<_>>().join(", ")
-        }
+        Purpose::Invitation(Invited::Operator) => String::from("a new operator"),
+        Purpose::Invitation(Invited::Member(grant)) => named(visit, grant),
         Purpose::Password(_) => String::from("a new password"),
-        Purpose::Portal { grant, .. } => format!("portal: {}", named(grant)),
+        Purpose::Portal { grant, .. } => format!("portal: {}", named(visit, grant)),
     }
 }
 
@@ -114,17 +95,26 @@ fn person(visit: &Visit) -> Result<(), Refusal> {
     }
 }
 
+/// The accounts within reach that the query asks for, and where to go on.
+async fn page_of(
+    visit: &Visit,
+    reach: Reach,
+    list: &str,
+) -> Result<(Vec<Account>, Option<String>), Refusal> {
+    let (request, cursors) = visit.page(list)?;
+    let page = visit.api.store.accounts(reach, request).await?;
+    let next = cursors.write(page.next.as_ref());
+    Ok((page.items, next))
+}
+
 /// `GET /admin/members`.
 pub(super) async fn members(visit: Visit) -> Outcome {
     person(&visit)?;
     let place = visit.place()?;
     let store = &visit.api.store;
     let reach = Reach::One(place.id());
-    let page = PageRequest {
-        limit: GRANTS_PER_ACCOUNT,
-        after: None,
-    };
-    let accounts = store.accounts(reach, page).await?.items;
+    let (accounts, next) =
+        page_of(&visit, reach, &format!("/admin/members/{}", place.id())).await?;
     let open = store.links(reach, visit.now()).await?;
     let query = place.query();
     let body = html! {
@@ -149,6 +139,7 @@ pub(super) async fn members(visit: Visit) -> Outcome {
                 }
             }
         }
+        @if let Some(next) = next { (more(&format!("/admin/members?{query}&cursor={next}"))) }
         @if place.may_change() {
             (invite_form(&visit, &format!("/admin/members/invite?{query}"), false))
             (links(&visit, &open))
@@ -195,20 +186,22 @@ fn invite_form(visit: &Visit, path: &str, operators: bool) -> Markup {
     }
 }
 
-fn member(place: &Place, role: Role) -> Standing {
-    Standing::Member(vec![Grant {
+/// As what the form invites somebody to an organization.
+fn member(visit: &Visit, place: &Place) -> Result<Invited, Refusal> {
+    let role = visit.form.get("role");
+    let role = Role::named(role).ok_or_else(|| missing("role", role))?;
+    Ok(Invited::Member(Grant {
         organization: place.id(),
         role,
-    }])
+    }))
 }
 
 /// `POST /admin/members/invite`.
 pub(super) async fn invite_member(visit: Visit) -> Outcome {
     person(&visit)?;
     let place = visit.administered()?;
-    let role = Role::named(visit.form.get("role")).unwrap_or(Role::Viewer);
-    let (token, link) = invitation(&visit, member(&place, role)).await?;
-    let page = made(&visit, "Invitation", ("invitation", &token), &link);
+    let invited = Purpose::Invitation(member(&visit, &place)?);
+    let page = make_link(&visit, "Invitation", invited).await?;
     Ok(page.at(&place).into())
 }
 
@@ -248,17 +241,14 @@ pub(super) async fn remove_member(visit: Visit) -> Outcome {
 pub(super) async fn all(visit: Visit) -> Outcome {
     visit.operator()?;
     let store = &visit.api.store;
-    let cursor = visit.query.query(&["done"]);
-    let (request, cursors) = Query::of("/admin/people", Some(&cursor), &["cursor"])?.page()?;
-    let page = store.accounts(Reach::All, request).await?;
-    let next = cursors.write(page.next.as_ref());
+    let (accounts, next) = page_of(&visit, Reach::All, "/admin/people").await?;
     let open = store.links(Reach::All, visit.now()).await?;
     let body = html! {
         h1 { "People" }
         table .list .cards {
             thead { tr { th scope="col" { "Name" } th scope="col" { "Roles" } th scope="col" { "Last login" } th scope="col" { span .hidden { "Change" } } } }
             tbody {
-                @for account in &page.items {
+                @for account in &accounts {
                     tr {
                         td data-label="Name" { strong { (account.name) } }
                         td data-label="Roles" { (roles(&visit, account)) }
@@ -271,9 +261,7 @@ pub(super) async fn all(visit: Visit) -> Outcome {
                 }
             }
         }
-        @if let Some(next) = next {
-            nav .pages aria-label="Pages" { a .button rel="next" href={ "/admin/people?cursor=" (next) } { "More" } }
-        }
+        @if let Some(next) = next { (more(&format!("/admin/people?cursor={next}"))) }
         (invite_form(&visit, "/admin/people/invite", true))
         (links(&visit, &open))
     };
@@ -287,9 +275,7 @@ fn roles(visit: &Visit, account: &Account) -> Markup {
             Standing::Member(grants) => {
                 @for (place, grant) in grants.iter().enumerate() {
                     @if place > 0 { ", " }
-                    (grant.role.name()) " of "
-                    @let organization = visit.api.store.organization(grant.organization);
-                    @if let Some(organization) = organization { (organization.name) } @else { (grant.organization) }
+                    (named(visit, grant))
                 }
             }
         }
@@ -299,15 +285,12 @@ fn roles(visit: &Visit, account: &Account) -> Markup {
 /// `POST /admin/people/invite`.
 pub(super) async fn invite(visit: Visit) -> Outcome {
     visit.operator()?;
-    let standing = match visit.form.get("role") {
-        "operator" => Standing::Operator,
-        role => match Role::named(role) {
-            Some(role) => member(&visit.place()?, role),
-            None => return Err(missing("role", role)),
-        },
+    let invited = match visit.form.get("role") {
+        "operator" => Invited::Operator,
+        _ => member(&visit, &visit.place()?)?,
     };
-    let (token, link) = invitation(&visit, standing).await?;
-    Ok(made(&visit, "Invitation", ("invitation", &token), &link).into())
+    let page = make_link(&visit, "Invitation", Purpose::Invitation(invited)).await?;
+    Ok(page.into())
 }
 
 /// `POST /admin/people/{acc}/remove`.
@@ -326,14 +309,8 @@ pub(super) async fn password_link(visit: Visit) -> Outcome {
     if store.account(id).await?.is_none() {
         return Err(missing("account", visit.param(0)));
     }
-    let (token, hash) = session::new_token()?;
-    let new = NewLink {
-        hash,
-        purpose: Purpose::Password(id),
-        expires_at: visit.now().plus(PASSWORD_LINK),
-    };
-    let link = store.create_link(new, visit.actor()).await?;
-    Ok(made(&visit, "Password link", ("password", &token), &link).into())
+    let page = make_link(&visit, "Password link", Purpose::Password(id)).await?;
+    Ok(page.into())
 }
 
 /// `POST /admin/links/{lnk}/revoke`.

@@ -192,6 +192,24 @@ pub(super) fn action(visit: &Visit, path: &str, words: &str, look: &str) -> Mark
     }
 }
 
+/// The way to the next page of a list.
+pub(super) fn more(href: &str) -> Markup {
+    html! {
+        nav .pages aria-label="Pages" { a .button rel="next" href=(href) { "More" } }
+    }
+}
+
+/// A figure that is looked at from afar.
+pub(super) fn tile(label: &str, value: &str, hint: &str, good: bool) -> Markup {
+    html! {
+        div .tile .bad[!good] {
+            p .label { (label) }
+            p .value { (value) }
+            p .hint { (hint) }
+        }
+    }
+}
+
 /// A text that people copy.
 pub(super) fn copyable(id: &str, text: &str) -> Markup {
     html! {

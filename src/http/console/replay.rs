@@ -4,8 +4,7 @@ use super::super::api::replays::{delete_replay, post_replay};
 use super::super::code::Code;
 use super::super::problem::Problem;
 use super::configuration::PATH;
-use super::endpoint_form::json_of;
-use super::form::{Faults, object};
+use super::form::{Faults, json_of, local_time, object, utc_time};
 use super::page::{Page, Section, part};
 use super::pieces::{action, fault_summary, moment, number, token};
 use super::visit::{Place, Visit};
@@ -39,15 +38,10 @@ const CHOICES: [(&str, &str, bool); 4] = [
     ),
 ];
 
-/// A time as a browser's field takes it, in UTC.
-fn field(at: Timestamp) -> String {
-    at.rfc3339().chars().take(16).collect()
-}
-
 fn draw(visit: &Visit, place: &Place, endpoint: &Endpoint, faults: &Faults) -> Page {
     let now = visit.now();
     let typed = |name: &str, default: Timestamp| match visit.form.trimmed(name) {
-        "" => field(default),
+        "" => local_time(&default.rfc3339()).to_owned(),
         text => text.to_owned(),
     };
     let first = !visit.form.has("from");
@@ -96,23 +90,20 @@ pub(super) async fn get_new(visit: Visit) -> Outcome {
 /// `POST /admin/integrations/webhooks/{ep}/replay`.
 pub(super) async fn post(visit: Visit) -> Outcome {
     let (place, endpoint) = visit.administered_endpoint()?;
-    let time = |name: &str| match visit.form.trimmed(name) {
-        text if text.len() == 16 => Value::from(format!("{text}:00Z")),
-        text => Value::from(format!("{text}Z")),
-    };
+    let time = |name: &str| Value::from(utc_time(visit.form.trimmed(name)));
     let include = visit.form.all("include").map(Value::from).collect();
     let body = object(vec![
         ("from", time("from")),
         ("to", time("to")),
         ("include", Value::Array(include)),
     ]);
-    let (organization, id) = (place.id().to_string(), endpoint.id.to_string());
-    match post_replay(visit.call(place.caller, &[&organization, &id], body)).await {
+    match post_replay(visit.call_of(&place, &endpoint, None, body)).await {
         Ok(reply) => {
             let started = json_of(&reply)?;
             let replay = started.get("id").and_then(Value::as_str);
             Ok(Answer::see(format!(
-                "{PATH}/{id}/replay/{}",
+                "{PATH}/{}/replay/{}",
+                endpoint.id,
                 replay.unwrap_or_default()
             )))
         }
@@ -171,11 +162,10 @@ fn progress(visit: &Visit, place: &Place, endpoint: &Endpoint, replay: &Replay) 
 /// `POST /admin/integrations/webhooks/{ep}/replay/{rpl}/stop`.
 pub(super) async fn stop(visit: Visit) -> Outcome {
     let (place, endpoint) = visit.administered_endpoint()?;
-    let (organization, id) = (place.id().to_string(), endpoint.id.to_string());
-    let replay = visit.param(1).to_owned();
-    let call = visit.call(place.caller, &[&organization, &id, &replay], Vec::new());
-    delete_replay(call).await?;
+    let replay = visit.param(1);
+    delete_replay(visit.call_of(&place, &endpoint, Some(replay), Vec::new())).await?;
     Ok(Answer::see(format!(
-        "{PATH}/{id}/replay/{replay}?done=stopped"
+        "{PATH}/{}/replay/{replay}?done=stopped",
+        endpoint.id
     )))
 }

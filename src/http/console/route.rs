@@ -6,7 +6,7 @@ use super::visit::Visit;
 use super::{
     Outcome, account, assets, catalogue, configuration, deliveries, delivery, endpoint,
     endpoint_form, engine, enter, home, keys, login, organizations, overview, people, portal,
-    replay, secret, signature_check, snippets, test_send,
+    replay, secret, signature, snippets, test_send,
 };
 use http::Method;
 use std::future::Future;
@@ -84,8 +84,8 @@ routes! {
     GET "/admin/event-types" catalogue::list;
     GET "/admin/event-types/{type}" catalogue::get;
     POST "/admin/event-types/{type}/switch" catalogue::switch;
-    GET "/admin/signature" signature_check::get;
-    POST "/admin/signature" signature_check::post;
+    GET "/admin/signature" signature::get;
+    POST "/admin/signature" signature::post;
     GET "/admin/organizations" organizations::list;
     GET "/admin/organizations/new" organizations::get_new;
     POST "/admin/organizations/new" organizations::post_new;

@@ -2,8 +2,7 @@
 
 use super::super::api::secrets::{confirm_secret, get_secret, rotate_secret};
 use super::configuration::PATH;
-use super::endpoint_form::json_of;
-use super::form::object;
+use super::form::{json_of, object};
 use super::page::{Page, Section};
 use super::pieces::{action, copyable, moment, token};
 use super::visit::{Place, Visit};
@@ -54,11 +53,11 @@ pub(super) fn panel(visit: &Visit, endpoint: &Endpoint) -> Markup {
     }
 }
 
-fn shown(secret: &str, label: &str) -> Markup {
+fn shown(id: &str, label: &str, secret: &str) -> Markup {
     html! {
         div .secret {
             p .label { (label) }
-            (copyable(&format!("secret-{}", label.len()), secret))
+            (copyable(id, secret))
         }
     }
 }
@@ -74,7 +73,7 @@ pub(super) fn made(visit: &Visit, place: &Place, id: &str, secret: &str) -> Page
         section .panel .good {
             h2 { "1. Give your receiver the secret" }
             p { "Every request is signed with it. You can look at it again on the endpoint's page." }
-            (shown(secret, "Secret"))
+            (shown("secret-text", "Secret", secret))
             @if let Some(endpoint) = &endpoint {
                 p { a href={ (PATH) "/" (endpoint.id) "/code" } { "Receiver code in six languages" } }
             }
@@ -94,20 +93,15 @@ fn page(place: &Place, endpoint: &Endpoint, inner: &Markup) -> Page {
     Page::new("Secret", Section::Webhooks, body).at(place)
 }
 
-fn ids(place: &Place, endpoint: &Endpoint) -> [String; 2] {
-    [place.id().to_string(), endpoint.id.to_string()]
-}
-
 /// `POST /admin/integrations/webhooks/{ep}/secret`: shown once on this page, and on the audit log.
 pub(super) async fn reveal(visit: Visit) -> Outcome {
     let (place, endpoint) = visit.administered_endpoint()?;
-    let [organization, id] = ids(&place, &endpoint);
-    let call = visit.call(place.caller, &[&organization, &id], Vec::new());
+    let call = visit.call_of(&place, &endpoint, None, Vec::new());
     let secrets = json_of(&get_secret(call).await?)?;
     let text = |name: &str| secrets.get(name).and_then(Value::as_str);
     let inner = html! {
-        (shown(text("secret").unwrap_or_default(), "Secret"))
-        @if let Some(older) = text("older_secret") { (shown(older, "Older secret, until the overlap ends")) }
+        (shown("secret-text", "Secret", text("secret").unwrap_or_default()))
+        @if let Some(older) = text("older_secret") { (shown("older-secret", "Older secret, until the overlap ends", older)) }
         p .quiet { "That you looked at it is on the audit log." }
     };
     Ok(page(&place, &endpoint, &inner).into())
@@ -116,14 +110,13 @@ pub(super) async fn reveal(visit: Visit) -> Outcome {
 /// `POST /admin/integrations/webhooks/{ep}/rotate`.
 pub(super) async fn rotate(visit: Visit) -> Outcome {
     let (place, endpoint) = visit.administered_endpoint()?;
-    let [organization, id] = ids(&place, &endpoint);
     let seconds: u64 = visit.form.get("overlap").parse().unwrap_or(86_400);
     let body = object(vec![("overlap_seconds", Value::from(seconds))]);
-    let call = visit.call(place.caller, &[&organization, &id], body);
+    let call = visit.call_of(&place, &endpoint, None, body);
     let rotated = json_of(&rotate_secret(call).await?)?;
     let secret = rotated.get("secret").and_then(Value::as_str);
     let inner = html! {
-        (shown(secret.unwrap_or_default(), "New secret"))
+        (shown("secret-text", "New secret", secret.unwrap_or_default()))
         @if seconds > 0 {
             ol {
                 li { "Give your receiver the new secret." }
@@ -138,7 +131,9 @@ pub(super) async fn rotate(visit: Visit) -> Outcome {
 /// `POST /admin/integrations/webhooks/{ep}/confirm`.
 pub(super) async fn confirm(visit: Visit) -> Outcome {
     let (place, endpoint) = visit.administered_endpoint()?;
-    let [organization, id] = ids(&place, &endpoint);
-    confirm_secret(visit.call(place.caller, &[&organization, &id], Vec::new())).await?;
-    Ok(Answer::see(format!("{PATH}/{id}?done=confirmed")))
+    confirm_secret(visit.call_of(&place, &endpoint, None, Vec::new())).await?;
+    Ok(Answer::see(format!(
+        "{PATH}/{}?done=confirmed",
+        endpoint.id
+    )))
 }

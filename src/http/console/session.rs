@@ -10,7 +10,7 @@ use super::super::problem::Problem;
 use super::visit::Visit;
 use super::{Console, Refusal};
 use crate::clock::random_bytes;
-use crate::store::accounts::{Session, TokenHash};
+use crate::store::accounts::{Session, TOKEN_CHARS, TokenHash, token_hash, token_of};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderName;
@@ -55,15 +55,8 @@ pub(super) struct Login {
 
 /// A new token: its text, and what the store knows it by.
 pub fn new_token() -> Result<(Zeroizing<String>, TokenHash), Problem> {
-    let random = random_bytes::<32>().map_err(|error| Problem::internal(&error))?;
-    let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(*Zeroizing::new(random)));
-    let hash = hash_of(&text);
-    Ok((text, hash))
-}
-
-/// What the store knows a token by.
-pub fn hash_of(token: &str) -> TokenHash {
-    *blake3::hash(token.as_bytes()).as_bytes()
+    let random = random_bytes().map_err(|error| Problem::internal(&error))?;
+    Ok(token_of(&Zeroizing::new(random)))
 }
 
 fn form_token(token: &str) -> String {
@@ -100,10 +93,14 @@ pub async fn find(visit: &Visit) -> Result<Option<Login>, Refusal> {
 
 /// The same without a note: a page that follows what happens is nobody's work.
 pub async fn look(visit: &Visit) -> Result<Option<Login>, Refusal> {
-    let Some(token) = cookie(visit).filter(|token| token.len() == 43) else {
+    let Some(token) = cookie(visit).filter(|token| token.len() == TOKEN_CHARS) else {
         return Ok(None);
     };
-    let session = visit.api.store.session(hash_of(token), visit.now()).await?;
+    let session = visit
+        .api
+        .store
+        .session(token_hash(token), visit.now())
+        .await?;
     Ok(session.map(|session| Login {
         session,
         form_token: form_token(token),

@@ -1,17 +1,6 @@
-//! The signature check for receivers' developers: does this header fit this body and this secret, and if not, why?
-//!
-//! Pure but for what is read from a delivery to fill the form in. What is typed is used for this answer and nothing else.
+//! Does this header fit this body and this secret, and if not, why? Pure; [`super::signature`] is the page around it.
 
-use super::form::Form;
-use super::page::{Page, Section};
-use super::pieces::token;
-use super::respelled::spellings;
-use super::visit::Visit;
-use super::{Outcome, UNPROCESSABLE};
-use crate::store::Reach;
-use maud::{Markup, html};
-use tidings_core::id::DeliveryId;
-use tidings_core::secret::{Secret, Secrets};
+use super::respelled::{compact, spellings};
 use tidings_core::signature::{Delivered, SigningKey, VerifyError, verify_standard, verify_vomo};
 
 /// Far more than the difference of any two clocks: the check says what a timestamp is, it does not refuse it.
@@ -19,34 +8,20 @@ const ANY_AGE: u32 = u32::MAX;
 
 /// What is to be checked.
 #[derive(Default)]
-struct Asked {
-    body: String,
-    secret: String,
-    vomo: String,
-    id: String,
-    timestamp: String,
-    standard: String,
-}
-
-impl Asked {
-    fn of(form: &Form) -> Self {
-        Self {
-            // Browsers send every line break as CR LF; what is signed has none or LF.
-            body: form.get("body").replace("\r\n", "\n"),
-            secret: form.get("secret").to_owned(),
-            vomo: form.trimmed("vomo").to_owned(),
-            id: form.trimmed("webhook_id").to_owned(),
-            timestamp: form.trimmed("webhook_timestamp").to_owned(),
-            standard: form.trimmed("webhook_signature").to_owned(),
-        }
-    }
+pub(super) struct Asked {
+    pub body: String,
+    pub secret: String,
+    pub vomo: String,
+    pub id: String,
+    pub timestamp: String,
+    pub standard: String,
 }
 
 /// What the check came to.
 #[derive(Debug, PartialEq, Eq)]
-struct Finding {
-    fits: bool,
-    words: String,
+pub(super) struct Finding {
+    pub fits: bool,
+    pub words: String,
 }
 
 impl Finding {
@@ -65,8 +40,8 @@ impl Finding {
     }
 }
 
-/// Another body that a receiver may have signed by mistake, and what happened to it.
-fn body_variants(body: &str) -> Vec<(String, &'static str)> {
+/// Another body that a receiver may have signed by mistake, and what happened to it; the likely ones first.
+fn body_variants(body: &str) -> impl Iterator<Item = (String, &'static str)> {
     let mut variants = vec![
         (
             body.trim_end_matches('\n').to_owned(),
@@ -85,15 +60,13 @@ fn body_variants(body: &str) -> Vec<(String, &'static str)> {
             "Line breaks were changed on the way.",
         ),
     ];
-    let limits = tidings_core::json::Limits::default();
-    let compact = tidings_core::json::compact(body.as_bytes(), limits).ok();
-    if let Some(compact) = compact.and_then(|bytes| String::from_utf8(bytes).ok()) {
+    if let Some(compact) = compact(body) {
         variants.push((compact, "The body was laid out for reading. What is signed has no white space between its tokens."));
     }
     let reprinted = "The JSON was parsed and printed again before the check. Check the bytes of the request as they came, before any parsing.";
-    variants.extend(spellings(body).into_iter().map(|text| (text, reprinted)));
     variants.retain(|(variant, _)| variant != body);
-    variants
+    let spellings = spellings(body).map(move |text| (text, reprinted));
+    variants.into_iter().chain(spellings)
 }
 
 /// Other readings of a secret, and what would be wrong with using them.
@@ -201,10 +174,8 @@ fn check_standard(asked: &Asked, now_seconds: i64) -> Finding {
 }
 
 /// What both signatures would have to be.
-fn expected(asked: &Asked) -> Option<(String, Option<String>)> {
-    let secret = Secret::imported(asked.secret.clone().into_bytes()).ok()?;
-    let secrets = Secrets::first(secret);
-    let key = SigningKey::new(secrets.newest().expose());
+fn fitting(asked: &Asked) -> (String, Option<String>) {
+    let key = SigningKey::new(asked.secret.as_bytes());
     let vomo = key.vomo(asked.body.as_bytes()).as_str().to_owned();
     let timestamp = asked
         .timestamp
@@ -215,120 +186,24 @@ fn expected(asked: &Asked) -> Option<(String, Option<String>)> {
         let signature = key.standard(&asked.id, timestamp, asked.body.as_bytes());
         signature.as_str().to_owned()
     });
-    Some((vomo, standard))
+    (vomo, standard)
 }
 
-/// The form filled in from a delivery that the page was opened from; its secret only for those who may see it.
-async fn prefilled(visit: &Visit) -> Result<Asked, super::Refusal> {
-    let Ok(id) = visit.query.trimmed("delivery").parse::<DeliveryId>() else {
-        return Ok(Asked::default());
-    };
-    let place = visit.place()?;
-    let found = visit.api.store.delivery(Reach::One(place.id()), id).await?;
-    let Some(found) = found else {
-        return Ok(Asked::default());
-    };
-    let number = visit.query.trimmed("number");
-    let attempt = found
-        .attempts
-        .iter()
-        .find(|detail| detail.record.number.to_string() == number)
-        .or(found.attempts.last());
-    let body = found.body.as_deref().unwrap_or_default();
-    Ok(Asked {
-        body: String::from_utf8_lossy(body).into_owned(),
-        secret: String::new(),
-        vomo: attempt.map_or_else(String::new, |detail| detail.record.vomo_signature.clone()),
-        id: id.to_string(),
-        timestamp: attempt.map_or_else(String::new, |detail| detail.record.timestamp.to_string()),
-        standard: attempt.map_or_else(String::new, |detail| {
-            detail.record.webhook_signature.clone()
-        }),
-    })
+/// What the check of a whole form came to.
+pub(super) struct Checked {
+    /// Of each header that was given.
+    pub vomo: Option<Finding>,
+    pub standard: Option<Finding>,
+    /// What both would have to be.
+    pub fitting: (String, Option<String>),
 }
 
-/// `GET /admin/signature`.
-pub(super) async fn get(visit: Visit) -> Outcome {
-    visit.login()?;
-    let asked = prefilled(&visit).await?;
-    Ok(draw(&visit, &asked, &html! {}).into())
-}
-
-/// `POST /admin/signature`.
-pub(super) async fn post(visit: Visit) -> Outcome {
-    visit.login()?;
-    let asked = Asked::of(&visit.form);
-    if asked.secret.is_empty() || (asked.vomo.is_empty() && asked.standard.is_empty()) {
-        let hint = html! {
-            div .notice .bad role="alert" { "The secret and at least one of the two signatures are needed." }
-        };
-        return Ok(draw(&visit, &asked, &hint)
-            .with_status(UNPROCESSABLE)
-            .into());
-    }
-    let header = &visit.api.signature_header;
-    let now = visit.now().as_seconds();
-    let findings = [
-        (!asked.vomo.is_empty()).then(|| (header.as_str(), check_vomo(&asked))),
-        (!asked.standard.is_empty()).then(|| ("webhook-signature", check_standard(&asked, now))),
-    ];
-    let result = html! {
-        section .results role="status" {
-            @for (name, finding) in findings.iter().flatten() {
-                div .notice .good[finding.fits] .bad[!finding.fits] {
-                    h2 { code { (name) } ": " @if finding.fits { "fits" } @else { "does not fit" } }
-                    p { (finding.words) }
-                }
-            }
-            @if let Some((vomo, standard)) = expected(&asked) {
-                details .more {
-                    summary { "What fits this body and this secret" }
-                    p { code { (header) ": " (vomo) } }
-                    @if let Some(standard) = standard { p { code { "webhook-signature: " (standard) } } }
-                }
-            }
-        }
-    };
-    Ok(draw(&visit, &asked, &result).into())
-}
-
-fn draw(visit: &Visit, asked: &Asked, result: &Markup) -> Page {
-    let header = &visit.api.signature_header;
-    let line = |name: &str, label: &str, value: &str| {
-        html! {
-            div .field { label for=(name) { (label) } input id=(name) name=(name) type="text" value=(value) autocomplete="off" spellcheck="false"; }
-        }
-    };
-    let place = visit.place().ok();
-    let body = html! {
-        h1 { "Signature check" }
-        p { "Paste what your receiver got, and the endpoint's secret. The check says which signature fits, and what is probably wrong. Nothing of it is stored." }
-        (result)
-        form .panel method="post" action="/admin/signature" {
-            (token(visit))
-            @if let Some(place) = &place { input type="hidden" name="organization" value=(place.id()); }
-            div .field {
-                label for="body" { "Body, exactly as it came" }
-                textarea id="body" name="body" rows="8" spellcheck="false" required { "\n" (asked.body) }
-            }
-            div .field {
-                label for="secret" { "Secret" }
-                input id="secret" name="secret" type="text" value=(asked.secret) placeholder="whsec_…" autocomplete="off" spellcheck="false" required;
-            }
-            (line("vomo", header, &asked.vomo))
-            details .more open[!asked.standard.is_empty()] {
-                summary { "Headers of Standard Webhooks" }
-                (line("webhook_id", "webhook-id", &asked.id))
-                (line("webhook_timestamp", "webhook-timestamp", &asked.timestamp))
-                (line("webhook_signature", "webhook-signature", &asked.standard))
-            }
-            button .primary type="submit" { "Check" }
-        }
-    };
-    let page = Page::new("Signature check", Section::Signature, body);
-    match place {
-        Some(place) => page.at(&place),
-        None => page,
+/// Checks what was given.
+pub(super) fn check(asked: &Asked, now_seconds: i64) -> Checked {
+    Checked {
+        vomo: (!asked.vomo.is_empty()).then(|| check_vomo(asked)),
+        standard: (!asked.standard.is_empty()).then(|| check_standard(asked, now_seconds)),
+        fitting: fitting(asked),
     }
 }
 

@@ -83,10 +83,7 @@ pub(super) async fn get(visit: Visit) -> Outcome {
     let comment = language.comment;
     let listed = format!("{comment} This endpoint is sent: {}", types.join(", "));
     let text = match code.strip_prefix("<?php") {
-        Some(rest) => format!(
-            "<?php\n{listed}\n//{}",
-            rest.trim_start().trim_start_matches("//")
-        ),
+        Some(rest) => format!("<?php\n{listed}{rest}"),
         None => format!("{listed}\n{code}"),
     };
     let body = html! {

@@ -2,8 +2,7 @@
 
 use super::super::api::test_send::test_endpoint;
 use super::configuration::PATH;
-use super::endpoint_form::json_of;
-use super::form::object;
+use super::form::{json_of, object};
 use super::pieces::token;
 use super::visit::Visit;
 use super::{Answer, Outcome};
@@ -44,8 +43,7 @@ pub(super) fn form(visit: &Visit, endpoint: &Endpoint, number: &str) -> Markup {
 pub(super) async fn post(visit: Visit) -> Outcome {
     let (place, endpoint) = visit.administered_endpoint()?;
     let body = object(vec![("event_type", Value::from(visit.form.get("type")))]);
-    let (organization, id) = (place.id().to_string(), endpoint.id.to_string());
-    let call = visit.call(place.caller, &[&organization, &id], body);
+    let call = visit.call_of(&place, &endpoint, None, body);
     let tested = json_of(&test_endpoint(call).await?)?;
     let delivery = tested.get("delivery_id").and_then(Value::as_str);
     Ok(Answer::see(format!(

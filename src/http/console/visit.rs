@@ -5,6 +5,7 @@ use super::super::auth::{Caller, Who, no_organization};
 use super::super::code::Code;
 use super::super::head::single;
 use super::super::problem::Problem;
+use super::super::query::{CursorText, Query};
 use super::super::reply::RequestId;
 use super::super::route::Call;
 use super::form::Form;
@@ -12,7 +13,7 @@ use super::session::Login;
 use super::{Console, Refusal};
 use crate::store::Actor;
 use crate::store::accounts::{Holder, Role, Standing};
-use crate::store::directory::{Endpoint, Scope};
+use crate::store::directory::{Endpoint, PageRequest, Scope};
 use http::header::{ACCEPT, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
@@ -29,7 +30,8 @@ const AGENT_CHARS: usize = 200;
 #[derive(Clone)]
 pub(super) struct Visit {
     pub api: Arc<Shared>,
-    pub head: Arc<Head>,
+    /// Shared by the ticks of a live page.
+    pub head: Arc<Parts>,
     pub params: Vec<String>,
     /// What was posted.
     pub form: Form,
@@ -39,9 +41,6 @@ pub(super) struct Visit {
     pub peer: IpAddr,
     pub request_id: RequestId,
 }
-
-/// The parts of a request's head that are looked at, shared by the ticks of a live page.
-pub(super) type Head = Parts;
 
 /// Where in the product a visit stands.
 #[derive(Clone)]
@@ -120,6 +119,28 @@ impl Visit {
         self.login.as_ref().ok_or(Refusal::Login)
     }
 
+    /// Whether an operator is logged in.
+    pub fn is_operator(&self) -> bool {
+        self.login.as_ref().is_some_and(Login::is_operator)
+    }
+
+    /// What an organization is called; its number when it is gone.
+    pub fn name_of(&self, id: OrganizationId) -> String {
+        let organization = self.api.store.organization(id);
+        organization.map_or_else(|| id.to_string(), |found| found.name.clone())
+    }
+
+    /// The page of a list that the query's cursor asks for; `list` tells one list's cursors from another's.
+    pub fn page(&self, list: &str) -> Result<(PageRequest, CursorText), Refusal> {
+        let cursor = match self.query.trimmed("cursor") {
+            "" => String::new(),
+            cursor => form_urlencoded::Serializer::new(String::new())
+                .append_pair("cursor", cursor)
+                .finish(),
+        };
+        Ok(Query::of(list, Some(&cursor), &["cursor"])?.page()?)
+    }
+
     /// Who asks, for the audit log.
     pub fn actor(&self) -> Actor {
         let name = match &self.login {
@@ -144,6 +165,22 @@ impl Visit {
             request_id: self.request_id,
             peer: self.peer,
         }
+    }
+
+    /// As [`Visit::call`], about an endpoint; `more` goes on after it in the path.
+    pub fn call_of(
+        &self,
+        place: &Place,
+        endpoint: &Endpoint,
+        more: Option<&str>,
+        body: Vec<u8>,
+    ) -> Call {
+        let (organization, id) = (place.id().to_string(), endpoint.id.to_string());
+        let params: Vec<&str> = [organization.as_str(), &id]
+            .into_iter()
+            .chain(more)
+            .collect();
+        self.call(place.caller, &params, body)
     }
 
     /// Everywhere, for operators only.

@@ -1,5 +1,6 @@
 //! Accounts, sessions and links in the database. They are few and asked by people, so nothing of them is kept in memory:
-//! what one node changes, all nodes see with the next request.
+//! what one node changes, all nodes see with the next request. Changes take the directory's turn, so that two nodes can
+//! neither use one link twice nor remove the last two operators at once.
 
 mod links;
 mod people;
@@ -12,7 +13,7 @@ use super::SqlStore;
 use super::database::{Row, unreadable};
 use crate::store::accounts::{
     Acceptance, Account, Accounts, Link, NewLink, NewSession, Redeemed, Removed, Role, Session,
-    Standing, TokenHash,
+    TokenHash,
 };
 use crate::store::directory::{Changed, Page, PageRequest};
 use crate::store::{Actor, Reach, StoreError};
@@ -22,10 +23,6 @@ use tidings_core::time::Timestamp;
 
 #[async_trait]
 impl Accounts for SqlStore {
-    async fn has_operator(&self) -> Result<bool, StoreError> {
-        self.read(people::has_operator).await
-    }
-
     async fn account_named(&self, name: String) -> Result<Option<(Account, String)>, StoreError> {
         self.read(move |sql| people::named(sql, &name)).await
     }
@@ -36,16 +33,6 @@ impl Accounts for SqlStore {
 
     async fn accounts(&self, reach: Reach, page: PageRequest) -> Result<Page<Account>, StoreError> {
         self.read(move |sql| people::list(sql, reach, &page)).await
-    }
-
-    async fn set_standing(
-        &self,
-        id: AccountId,
-        standing: Standing,
-        actor: Actor,
-    ) -> Result<Removed, StoreError> {
-        self.change(move |step| people::set_standing(step, id, standing, &actor))
-            .await
     }
 
     async fn leave(
@@ -147,7 +134,7 @@ impl Accounts for SqlStore {
         hash: TokenHash,
         by: Acceptance,
         actor: Actor,
-    ) -> Result<Redeemed<Account>, StoreError> {
+    ) -> Result<Redeemed, StoreError> {
         self.change(move |step| links::accept(step, &hash, &by, &actor))
             .await
     }
@@ -157,7 +144,7 @@ impl Accounts for SqlStore {
         hash: TokenHash,
         new: NewSession,
         actor: Actor,
-    ) -> Result<Redeemed<SessionId>, StoreError> {
+    ) -> Result<Option<SessionId>, StoreError> {
         self.change(move |step| links::open_portal(step, &hash, &new, &actor))
             .await
     }

@@ -25,7 +25,8 @@ use tidings_core::time::Timestamp;
 const OFTEN: Duration = Duration::from_secs(5);
 const SELDOM: Duration = Duration::from_secs(60);
 const FEW: usize = 256;
-/// Endpoints (and their buckets) that are counted at once; with more they are written at once.
+/// Endpoints (and their buckets) that are counted at once. So many are written without waiting; what more is sent to before
+/// they are written is not counted.
 const COUNTED: usize = 65_536;
 /// Endpoints written in one step.
 const PART: usize = 64;

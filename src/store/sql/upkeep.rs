@@ -64,7 +64,7 @@ impl Chores {
     /// A transaction was rolled back.
     pub(super) fn doubt(&mut self) {
         self.listing.start_over();
-        self.retiring.doubt();
+        self.retiring.start_over();
     }
 }
 

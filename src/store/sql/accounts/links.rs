@@ -5,7 +5,7 @@ use super::super::directory::Act;
 use super::super::step::Step;
 use super::{moment, people, role, sessions};
 use crate::store::accounts::{
-    Acceptance, Account, Grant, Link, NewLink, NewSession, Purpose, Redeemed, Role, Standing,
+    Acceptance, Grant, Invited, Link, NewLink, NewSession, Purpose, Redeemed, Role, Standing,
     TokenHash,
 };
 use crate::store::directory::Changed;
@@ -18,13 +18,23 @@ use tidings_core::time::Timestamp;
 /// Links that a list shows.
 const SHOWN: i64 = 200;
 
-const BY_HASH: &str =
-    "SELECT id, purpose, account_id, organization_id, role, return_url, created_at, expires_at
-    FROM links WHERE hash = ?1 AND used_at IS NULL AND revoked_at IS NULL AND expires_at > ?2";
-const LISTED: &str =
-    "SELECT id, purpose, account_id, organization_id, role, return_url, created_at, expires_at
-    FROM links WHERE revoked_at IS NULL AND expires_at > ?1 AND (used_at IS NULL AND expires_at > ?2
-        OR purpose = 'portal' AND used_at IS NOT NULL) ORDER BY expires_at DESC, id DESC LIMIT ?3";
+/// Links as [`read`] takes them.
+macro_rules! links_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT id, purpose, account_id, organization_id, role, return_url, created_at, expires_at
+            FROM links WHERE revoked_at IS NULL AND ",
+            $condition
+        )
+    };
+}
+
+const BY_HASH: &str = links_where!("hash = ?1 AND used_at IS NULL AND expires_at > ?2");
+const BY_ID: &str = links_where!("id = ?1");
+const LISTED: &str = links_where!(
+    "expires_at > ?1 AND (used_at IS NULL AND expires_at > ?2 OR purpose = 'portal' AND used_at IS NOT NULL)
+        AND (organization_id = ?4 OR ?4 = 0) ORDER BY expires_at DESC, id DESC LIMIT ?3"
+);
 
 fn read(row: &dyn Row) -> Result<Link, StoreError> {
     let grant = match row.get::<Option<OrganizationId>>(3)? {
@@ -37,8 +47,8 @@ fn read(row: &dyn Row) -> Result<Link, StoreError> {
     let account = row.get::<Option<i64>>(2)?.map(AccountId::from_raw);
     let purpose = match (row.get::<String>(1)?.as_str(), grant, account) {
         ("setup", None, None) => Purpose::Setup,
-        ("invitation", None, None) => Purpose::Invitation(Standing::Operator),
-        ("invitation", Some(grant), None) => Purpose::Invitation(Standing::Member(vec![grant])),
+        ("invitation", None, None) => Purpose::Invitation(Invited::Operator),
+        ("invitation", Some(grant), None) => Purpose::Invitation(Invited::Member(grant)),
         ("password", None, Some(account)) => Purpose::Password(account),
         ("portal", Some(grant), None) => Purpose::Portal {
             grant,
@@ -62,9 +72,11 @@ pub fn find(sql: &dyn Sql, hash: &TokenHash, now: Timestamp) -> Result<Option<Li
 /// Links within reach that may be used or whose sessions may go on, newest first.
 pub fn list(sql: &dyn Sql, reach: Reach, now: Timestamp) -> Result<Vec<Link>, StoreError> {
     let oldest = now.minus(SESSION_KEPT).as_micros();
-    let mut found = sql.all(LISTED, values![oldest, now.as_micros(), SHOWN], read)?;
-    found.retain(|link| within(reach, &link.purpose));
-    Ok(found)
+    let of = match reach {
+        Reach::All => 0,
+        Reach::One(own) => own.get(),
+    };
+    sql.all(LISTED, values![oldest, now.as_micros(), SHOWN, of], read)
 }
 
 fn within(reach: Reach, purpose: &Purpose) -> bool {
@@ -77,11 +89,11 @@ fn within(reach: Reach, purpose: &Purpose) -> bool {
 /// Makes a link.
 pub fn create(step: &mut Step<'_>, new: NewLink, actor: &Actor) -> Result<Link, StoreError> {
     let id = LinkId::from_raw(step.next_id());
-    let (account, grant, return_url) = match &new.purpose {
-        Purpose::Setup | Purpose::Invitation(Standing::Operator) => (None, None, None),
-        Purpose::Invitation(Standing::Member(grants)) => (None, grants.first().copied(), None),
-        Purpose::Password(account) => (Some(*account), None, None),
-        Purpose::Portal { grant, return_url } => (None, Some(*grant), return_url.clone()),
+    let grant = new.purpose.grant();
+    let (account, return_url) = match &new.purpose {
+        Purpose::Setup | Purpose::Invitation(_) => (None, None),
+        Purpose::Password(account) => (Some(*account), None),
+        Purpose::Portal { return_url, .. } => (None, return_url.clone()),
     };
     step.sql().execute(
         "INSERT INTO links (id, hash, purpose, account_id, organization_id, role, return_url, created_at, expires_at)
@@ -121,9 +133,6 @@ pub fn revoke(
     id: LinkId,
     actor: &Actor,
 ) -> Result<Changed<()>, StoreError> {
-    const BY_ID: &str =
-        "SELECT id, purpose, account_id, organization_id, role, return_url, created_at, expires_at
-        FROM links WHERE id = ?1 AND revoked_at IS NULL";
     let sql = step.sql();
     let found = sql.one(BY_ID, values![id.raw()], read)?;
     let Some(link) = found.filter(|link| within(reach, &link.purpose)) else {
@@ -146,19 +155,19 @@ fn used_up(step: &mut Step<'_>, link: &Link, actor: &Actor) -> Result<(), StoreE
     Act::new("link.use", link.purpose.organization(), link.id.to_string()).record(step, actor)
 }
 
-/// Uses a portal link: opens its session.
+/// Uses a portal link: opens its session. `None`: no such link.
 pub fn open_portal(
     step: &mut Step<'_>,
     hash: &TokenHash,
     new: &NewSession,
     actor: &Actor,
-) -> Result<Redeemed<SessionId>, StoreError> {
+) -> Result<Option<SessionId>, StoreError> {
     let found = find(step.sql(), hash, step.now)?;
     let Some(link) = found.filter(|link| matches!(link.purpose, Purpose::Portal { .. })) else {
-        return Ok(Redeemed::NoLink);
+        return Ok(None);
     };
     used_up(step, &link, actor)?;
-    sessions::insert(step, None, Some(link.id), new).map(Redeemed::Done)
+    sessions::insert(step, None, Some(link.id), new).map(Some)
 }
 
 /// Forgets who had a role in an organization, and what leads into it: whoever gets its number next is somebody else.
@@ -179,7 +188,7 @@ pub fn accept(
     hash: &TokenHash,
     by: &Acceptance,
     actor: &Actor,
-) -> Result<Redeemed<Account>, StoreError> {
+) -> Result<Redeemed, StoreError> {
     let Some(link) = find(step.sql(), hash, step.now)? else {
         return Ok(Redeemed::NoLink);
     };
@@ -193,19 +202,21 @@ pub fn accept(
                 Changed::NotFound | Changed::AddOnRequired => return Ok(Redeemed::NoLink),
             }
         }
-        (Purpose::Invitation(standing), Acceptance::Person { name, password }) => {
+        (Purpose::Invitation(invited), Acceptance::Person { name, password }) => {
             if people::named(step.sql(), name)?.is_some() {
                 return Ok(Redeemed::NameTaken);
             }
-            let id = people::create(step, name, password, standing)?;
-            made(step, id, name, standing, actor)?;
-            id
+            make(step, name, password, &invited.standing(), actor)?
         }
-        (Purpose::Invitation(standing), Acceptance::Account(id)) => {
-            match people::find(step.sql(), *id)? {
-                Some(account) => join(step, account, standing, actor)?,
-                None => return Ok(Redeemed::NoLink),
-            }
+        (Purpose::Invitation(invited), Acceptance::Account(id)) => {
+            let Some(account) = people::find(step.sql(), *id)? else {
+                return Ok(Redeemed::NoLink);
+            };
+            let Some(standing) = joined(&account.standing, *invited) else {
+                return Ok(Redeemed::TooManyRoles);
+            };
+            people::raise(step, &account, &standing, actor)?;
+            *id
         }
         (Purpose::Setup | Purpose::Password(_), Acceptance::Account(_))
         | (Purpose::Portal { .. }, _) => return Ok(Redeemed::NoLink),
@@ -217,16 +228,18 @@ pub fn accept(
     }
 }
 
-fn made(
+fn make(
     step: &mut Step<'_>,
-    id: AccountId,
     name: &str,
+    password: &str,
     standing: &Standing,
     actor: &Actor,
-) -> Result<(), StoreError> {
+) -> Result<AccountId, StoreError> {
+    let id = people::create(step, name, password, standing)?;
     Act::new("account.create", None, id.to_string())
         .turning(None, Some(people::shown(name, standing)))
-        .record(step, actor)
+        .record(step, actor)?;
+    Ok(id)
 }
 
 /// A setup link stands for the whole instance: the name's account becomes an operator's, or is made.
@@ -237,39 +250,28 @@ fn take_over(
     actor: &Actor,
 ) -> Result<AccountId, StoreError> {
     let Some((known, _)) = people::named(step.sql(), name)? else {
-        let id = people::create(step, name, password, &Standing::Operator)?;
-        made(step, id, name, &Standing::Operator, actor)?;
-        return Ok(id);
+        return make(step, name, password, &Standing::Operator, actor);
     };
     people::set_password(step, known.id, password, None, actor)?;
-    people::set_standing(step, known.id, Standing::Operator, actor)?;
+    people::raise(step, &known, &Standing::Operator, actor)?;
     Ok(known.id)
 }
 
-/// Adds an invitation's roles to an account; the higher one of two stays.
-fn join(
-    step: &mut Step<'_>,
-    account: Account,
-    standing: &Standing,
-    actor: &Actor,
-) -> Result<AccountId, StoreError> {
-    let joined = match (account.standing, standing) {
-        (Standing::Operator, _) | (_, Standing::Operator) => Standing::Operator,
-        (Standing::Member(mut grants), Standing::Member(more)) => {
-            for grant in more {
-                match grants
-                    .iter_mut()
-                    .find(|known| known.organization == grant.organization)
-                {
-                    Some(known) if grant.role == Role::Administrator => known.role = grant.role,
-                    Some(_) => {}
-                    None => grants.push(*grant),
-                }
-            }
-            grants.truncate(GRANTS_PER_ACCOUNT);
-            Standing::Member(grants)
-        }
+/// What an account may do with an invitation's role added; the higher one of two stays. `None`: it has as many as it may.
+fn joined(standing: &Standing, invited: Invited) -> Option<Standing> {
+    let (Standing::Member(grants), Invited::Member(grant)) = (standing, invited) else {
+        return Some(Standing::Operator);
     };
-    people::set_standing(step, account.id, joined, actor)?;
-    Ok(account.id)
+    let mut grants = grants.clone();
+    let is_full = grants.len() >= GRANTS_PER_ACCOUNT;
+    let known = grants
+        .iter_mut()
+        .find(|known| known.organization == grant.organization);
+    match known {
+        Some(known) if grant.role == Role::Administrator => known.role = grant.role,
+        Some(_) => {}
+        None if is_full => return None,
+        None => grants.push(grant),
+    }
+    Some(Standing::Member(grants))
 }

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tidings_core::id::{AccountId, OrganizationId, SessionId};
 use tidings_core::time::Timestamp;
 
-const COLUMNS: usize = 5;
+/// Where [`BY_NAME`] has the password: after the account's own columns.
+const PASSWORD: usize = 5;
 const BY_NAME: &str =
     "SELECT id, name, operator, created_at, login_at, password FROM accounts WHERE name = ?1";
 const BY_ID: &str = "SELECT id, name, operator, created_at, login_at FROM accounts WHERE id = ?1";
@@ -63,18 +64,10 @@ impl Found {
     }
 }
 
-/// Whether any operator's account exists.
-pub fn has_operator(sql: &dyn Sql) -> Result<bool, StoreError> {
-    sql.exists(
-        "SELECT 1 FROM accounts WHERE operator = 1 LIMIT 1",
-        values![],
-    )
-}
-
 /// An account by its name, with its password's hash.
 pub fn named(sql: &dyn Sql, name: &str) -> Result<Option<(Account, String)>, StoreError> {
     let found = sql.one(BY_NAME, values![name], |row| {
-        Ok((Found::of(row)?, row.get(COLUMNS)?))
+        Ok((Found::of(row)?, row.get(PASSWORD)?))
     })?;
     match found {
         Some((found, password)) => Ok(Some((found.with_roles(sql)?, password))),
@@ -143,7 +136,7 @@ pub fn create(
 }
 
 /// What an account may do from now on, without a record.
-pub fn write_standing(
+fn write_standing(
     step: &mut Step<'_>,
     id: AccountId,
     standing: &Standing,
@@ -181,28 +174,20 @@ fn others_operate(sql: &dyn Sql, id: AccountId) -> Result<bool, StoreError> {
     )
 }
 
-/// Changes what an account may do.
-pub fn set_standing(
+/// Gives an account more than it had; an operator stays one.
+pub fn raise(
     step: &mut Step<'_>,
-    id: AccountId,
-    standing: Standing,
+    before: &Account,
+    standing: &Standing,
     actor: &Actor,
-) -> Result<Removed, StoreError> {
-    let Some(before) = find(step.sql(), id)? else {
-        return Ok(Removed::NotFound);
-    };
-    let steps_down = before.standing == Standing::Operator && standing != Standing::Operator;
-    if steps_down && !others_operate(step.sql(), id)? {
-        return Ok(Removed::LastOperator);
-    }
-    write_standing(step, id, &standing)?;
-    Act::new("account.change", None, id.to_string())
+) -> Result<(), StoreError> {
+    write_standing(step, before.id, standing)?;
+    Act::new("account.change", None, before.id.to_string())
         .turning(
             Some(shown(&before.name, &before.standing)),
-            Some(shown(&before.name, &standing)),
+            Some(shown(&before.name, standing)),
         )
-        .record(step, actor)?;
-    Ok(Removed::Done)
+        .record(step, actor)
 }
 
 /// Takes a role in one organization away; an account without any role is removed.

@@ -53,8 +53,8 @@ impl Default for Retiring {
 }
 
 impl Retiring {
-    /// A transaction was rolled back: what it removed is there again.
-    pub(super) fn doubt(&mut self) {
+    /// From the beginning again: a round is over, or what was removed is there again because its transaction was undone.
+    pub(super) fn start_over(&mut self) {
         self.deliveries_to = (0, 0);
         self.events_to = 0;
     }
@@ -83,7 +83,7 @@ pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreE
     };
     if done == Upkeep::Idle {
         let retiring = &mut step.memory.chores.retiring;
-        retiring.doubt();
+        retiring.start_over();
         retiring.next_look = now.plus(LOOK);
     }
     Ok(done)

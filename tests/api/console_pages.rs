@@ -1,0 +1,97 @@
+//! Pages of the console, without a browser: what they show of what is long, and what forms take.
+
+use crate::console::{Login, get, login, post};
+use crate::world::{LARKSPUR, World};
+use serde_json::json;
+use std::time::Duration;
+use tidings::store::Actor;
+use tidings::store::accounts::{
+    Acceptance, Accounts as _, Grant, Invited, NewLink, Purpose, Redeemed, Role,
+};
+
+/// Bytes of a body that a page shows.
+const SHOWN: usize = 16 * 1024;
+
+#[tokio::test]
+async fn s12_a_long_body_is_cut_on_its_page_and_whole_in_its_file() {
+    let world = World::with_organizations().await;
+    let Login { cookie, .. } = login(&world).await;
+    world.endpoint(LARKSPUR, &["project.updated"]).await;
+    let data = json!({"id": 1, "text": "é".repeat(SHOWN)});
+    let event = json!({"type": "project.updated", "organization_id": LARKSPUR, "data": data});
+    let posted = world.send("POST", "/v1/events", &event.to_string()).await;
+    let event = posted.expect(202)["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/organizations/{LARKSPUR}/deliveries?event={event}");
+    let list = world
+        .until(&path, |list| list["data"][0]["state"] == "delivered")
+        .await;
+    let id = list["data"][0]["id"].as_str().unwrap();
+    let path = format!("/admin/deliveries/{id}");
+    let page = get(&world, &path, &cookie).await.text;
+    assert!(page.len() < 3 * SHOWN, "{}", page.len());
+    assert!(page.contains("Here are the first 163"));
+    assert!(page.contains(&format!("--data-binary @{id}.json.txt")));
+    assert!(!page.contains("Laid out for reading"));
+    let file = get(&world, &format!("{path}/body"), &cookie).await;
+    assert!(file.text.contains(&"é".repeat(SHOWN)));
+    let name = file.headers["content-disposition"].to_str().unwrap();
+    assert_eq!(name, format!("attachment; filename=\"{id}.json.txt\""));
+}
+
+#[tokio::test]
+async fn a_form_is_small_before_a_login_and_of_a_known_role_after() {
+    let world = World::with_organizations().await;
+    let Login { cookie, token } = login(&world).await;
+    let long = format!("name=operator&password={}", "x".repeat(SHOWN));
+    let refused = post(&world, "/admin/login", &long, &[]).await;
+    assert_eq!(refused.status, 413, "{}", refused.text);
+    let session = ("cookie", cookie.as_str());
+    let path = format!("/admin/members/invite?organization={LARKSPUR}");
+    for (role, status) in [
+        ("owner", 404),
+        ("operator", 404),
+        ("", 404),
+        ("viewer", 200),
+    ] {
+        let form = format!("form_token={token}&role={role}");
+        let answer = post(&world, &path, &form, &[session]).await;
+        assert_eq!(answer.status, status, "{role}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn members_are_shown_in_pages_and_none_is_left_out() {
+    let world = World::with_organizations().await;
+    let Login { cookie, .. } = login(&world).await;
+    let grant = Grant {
+        organization: crate::world::organization(LARKSPUR),
+        role: Role::Viewer,
+    };
+    for number in 0..51_u8 {
+        let mut hash = [1; 32];
+        hash[0] = number;
+        let link = NewLink {
+            hash,
+            purpose: Purpose::Invitation(Invited::Member(grant)),
+            expires_at: world.clock.now().plus(Duration::from_secs(60)),
+        };
+        world
+            .store
+            .create_link(link, Actor::server())
+            .await
+            .unwrap();
+        let person = Acceptance::Person {
+            name: format!("member-{number}."),
+            password: String::from("a hash"),
+        };
+        let accepted = world.store.accept_link(hash, person, Actor::server()).await;
+        assert!(matches!(accepted, Ok(Redeemed::Done(_))));
+    }
+    let path = format!("/admin/members?organization={LARKSPUR}");
+    let first = get(&world, &path, &cookie).await.text;
+    assert!(first.contains("member-49.") && !first.contains("member-50."));
+    let next = first.split("rel=\"next\" href=\"").nth(1).unwrap();
+    let next = next.split('"').next().unwrap().replace("&amp;", "&");
+    let second = get(&world, &next, &cookie).await.text;
+    assert!(second.contains("member-50.") && !second.contains("member-49."));
+}
