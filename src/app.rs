@@ -3,36 +3,38 @@
 //! Start: store, recovery, engine, keys, listener. Stop: the listener first, so that nothing new is
 //! accepted; then the engine drains; then the store writes out what is left and closes.
 
+mod keys;
 pub mod setup;
 
-use crate::clock::{self, Clock};
-use crate::config::{DatabaseSettings, KeySource, Settings};
+pub use keys::master_key_of;
+
+use crate::clock::Clock;
+use crate::config::{DatabaseSettings, Settings};
 use crate::engine::resolver::{LookupError, Resolver};
 use crate::engine::sender::{Sender, SenderError, SenderParts};
 use crate::engine::{Drained, Engine, EngineParts, Gauge};
 use crate::http::{
     self, Api, ApiParts, BodyPace, CertificateError, Certificates, ConnectionLimits, ConsoleParts,
-    EngineLoad, EngineView,
+    EngineLoad, EngineView, EventRates,
 };
 use crate::runtime::Beside;
-use crate::store::directory::{Directory, NewKey, PageRequest, Scope};
+use crate::store::directory::{Directory, PageRequest};
 use crate::store::postgres::{self, Address, AddressError};
 use crate::store::queue::Queue as _;
 use crate::store::retention::Retention;
 use crate::store::room::Room;
-use crate::store::seal::{MASTER_KEY_FILE, MasterKey, MasterKeyError};
+use crate::store::seal::MasterKeyError;
 use crate::store::sql::SqlStore;
 use crate::store::sqlite::{self, Options};
-use crate::store::{Actor, Reach, Store, StoreError, handover};
+use crate::store::{Reach, Store, StoreError, handover};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tidings_core::api_key::{KeyKind, KeyText};
+use tidings_core::api_key::KeyText;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use zeroize::Zeroizing;
 
 /// Connections to receivers that are kept open for the next delivery.
 const IDLE_CONNECTIONS: usize = 1_000;
@@ -162,7 +164,7 @@ impl App {
             true => Some(setup::link(&*store, &base, clock.now()).await?),
             false => None,
         };
-        let first_key = operator_key(&settings, &store).await?;
+        let first_key = keys::operator_key(&settings, &store).await?;
         let sender = sender(&settings, &clock, &store)?;
         let delivering = Beside::delivering().map_err(AppError::Runtime)?;
         let drawing = Beside::console().map_err(AppError::Runtime)?;
@@ -183,6 +185,7 @@ impl App {
             signature_header: settings.signature_header.clone(),
             proxies: settings.trusted_proxies.clone(),
             pace: BodyPace::default(),
+            rates: event_rates(&settings),
             version: env!("CARGO_PKG_VERSION"),
             console: console(&settings, &engine, &drawing),
         })?;
@@ -257,6 +260,14 @@ fn certificates(settings: &Settings, clock: &Clock) -> Result<Option<Certificate
     match settings.tls.clone() {
         Some((cert, key)) => Ok(Some(Certificates::read(cert, key, clock.clone())?)),
         None => Ok(None),
+    }
+}
+
+fn event_rates(settings: &Settings) -> EventRates {
+    let [total, per_organization] = settings.events_per_second;
+    EventRates {
+        total,
+        per_organization,
     }
 }
 
@@ -359,7 +370,7 @@ pub(crate) fn open_store(
             node: database.node.clone(),
             clock: clock.clone(),
             handover,
-            key: shared_master_key(settings)?,
+            key: keys::shared_master_key(settings)?,
             unsafe_durability: database.unsafe_durability,
         })?);
     }
@@ -376,18 +387,6 @@ pub(crate) fn open_store(
     })?)
 }
 
-/// The key of the embedded store: the one that is set, or the one beside the data.
-///
-/// # Errors
-/// It cannot be had.
-pub fn master_key_of(settings: &Settings) -> Result<MasterKey, AppError> {
-    match &settings.master_key {
-        KeySource::Text(text) => Ok(MasterKey::parse(text)?),
-        KeySource::File(path) => Ok(MasterKey::read(path)?),
-        KeySource::Absent => own_master_key(&settings.data),
-    }
-}
-
 /// Root certificates for the database's TLS beside the system's.
 ///
 /// # Errors
@@ -398,80 +397,6 @@ pub fn database_authorities(
     match database.and_then(|database| database.authorities.as_deref()) {
         Some(path) => read_certificates("database_ca", path),
         None => Ok(Vec::new()),
-    }
-}
-
-/// The key of several nodes, which none of them may make for itself.
-fn shared_master_key(settings: &Settings) -> Result<MasterKey, AppError> {
-    match &settings.master_key {
-        KeySource::Text(text) => Ok(MasterKey::parse(text)?),
-        KeySource::File(path) => Ok(MasterKey::read(path)?),
-        KeySource::Absent => Err(AppError::MasterKeyUnset),
-    }
-}
-
-/// The key beside the data; made when there is no data yet, never for data that another key has sealed.
-fn own_master_key(data: &Path) -> Result<MasterKey, AppError> {
-    let path = data.join(MASTER_KEY_FILE);
-    let database = data.join(sqlite::DATABASE_FILE);
-    if path.exists() {
-        Ok(MasterKey::read(&path)?)
-    } else if database.exists() {
-        Err(AppError::MasterKeyMissing {
-            database,
-            key: path,
-        })
-    } else {
-        Ok(MasterKey::make(&path)?)
-    }
-}
-
-/// Makes sure that there is a way in: the preset key, or on an empty store a new one, answered to be shown once.
-async fn operator_key(settings: &Settings, store: &SqlStore) -> Result<Option<KeyText>, AppError> {
-    let preset = match &settings.operator_key {
-        KeySource::Text(text) => Some(Zeroizing::new(text.trim().to_owned())),
-        KeySource::File(path) => Some(read_text("operator_key_file", path)?),
-        KeySource::Absent => None,
-    };
-    let (key, description, show) = match preset {
-        Some(text) => (
-            KeyText::parse(&text).map_err(|_| AppError::OperatorKey)?,
-            "preset by the operator_key setting",
-            false,
-        ),
-        None if is_new(store) => (
-            KeyText::generated(KeyKind::Operator, &clock::random_bytes()?),
-            "made at the first start",
-            true,
-        ),
-        None => return Ok(None),
-    };
-    if key.kind() != KeyKind::Operator {
-        return Err(AppError::OperatorKey);
-    }
-    if store.key(&key.hash()).is_none() {
-        let new = NewKey {
-            hash: key.hash(),
-            scope: Scope::Operator,
-            description: description.to_owned(),
-            expires_at: None,
-        };
-        store.create_key(new, Actor::server()).await?;
-    }
-    Ok(show.then_some(key))
-}
-
-fn read_text(setting: &'static str, path: &Path) -> Result<Zeroizing<String>, AppError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            let text = Zeroizing::new(text);
-            Ok(Zeroizing::new(text.trim().to_owned()))
-        }
-        Err(problem) => Err(AppError::File {
-            setting,
-            path: path.to_owned(),
-            problem,
-        }),
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::SendRequest;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
@@ -134,6 +134,8 @@ pub struct Loaded {
     pub accepted_set: SeqSet,
     /// Answered something else.
     pub refused: u64,
+    /// Of those, answered 429 or 503 with `Retry-After`: come again later.
+    pub put_off: u64,
     /// Not answered: the connection failed.
     pub failed: u64,
     /// When the first event was due: nanoseconds since 1970.
@@ -157,6 +159,7 @@ impl Loaded {
             self.accept_ns.push(accept_ns);
         }
         self.refused += other.refused * per_post;
+        self.put_off += other.put_off * per_post;
         self.failed += other.failed * per_post;
         self.last_accept_ns = self.last_accept_ns.max(other.last_accept_ns);
         self.refusal = self.refusal.take().or(other.refusal);
@@ -270,6 +273,14 @@ fn open(connections: Vec<Connection>, first_seq: u64, rate: u32, lasting: Durati
     (begin, connections.into_iter().map(spawn).collect())
 }
 
+/// An answer that is no 2xx.
+struct Refused {
+    /// Its status and the start of its body.
+    text: String,
+    /// Whether it is a 429 or 503 with `Retry-After`.
+    put_off: bool,
+}
+
 /// One keep-alive connection and what happened on it.
 struct Connection {
     target: Target,
@@ -279,6 +290,7 @@ struct Connection {
     failures_in_a_row: u32,
     accepted: Vec<(u64, u64)>,
     refused: u64,
+    put_off: u64,
     failed: u64,
     last_accept_ns: u64,
     refusal: Option<String>,
@@ -295,6 +307,7 @@ impl Connection {
             failures_in_a_row: 0,
             accepted: Vec::with_capacity(4096),
             refused: 0,
+            put_off: 0,
             failed: 0,
             last_accept_ns: 0,
             refusal: None,
@@ -314,8 +327,12 @@ impl Connection {
                 self.last_accept_ns = now;
                 self.failures_in_a_row = 0;
             }
-            Ok(Some(answer)) => {
+            Ok(Some(Refused {
+                text: answer,
+                put_off,
+            })) => {
                 self.refused += 1;
+                self.put_off += u64::from(put_off);
                 self.failures_in_a_row = 0;
                 self.refusal.get_or_insert(answer);
             }
@@ -329,8 +346,8 @@ impl Connection {
         }
     }
 
-    /// `None` for a 2xx, else the status and the start of the answer.
-    async fn exchange(&mut self, seq: u64, due_ns: u64) -> Result<Option<String>, BenchError> {
+    /// `None` for a 2xx.
+    async fn exchange(&mut self, seq: u64, due_ns: u64) -> Result<Option<Refused>, BenchError> {
         let sender = match &mut self.sender {
             Some(sender) if !sender.is_closed() => sender,
             lost => lost.insert(connect(self.target.address).await?),
@@ -346,6 +363,8 @@ impl Connection {
             .await
             .map_err(BenchError::http("post"))?;
         let status = answer.status();
+        let put_off =
+            matches!(status.as_u16(), 429 | 503) && answer.headers().contains_key(RETRY_AFTER);
         let body = answer
             .into_body()
             .collect()
@@ -358,7 +377,10 @@ impl Connection {
             .chars()
             .take(300)
             .collect();
-        Ok(Some(format!("{status} {text}")))
+        Ok(Some(Refused {
+            text: format!("{status} {text}"),
+            put_off,
+        }))
     }
 }
 

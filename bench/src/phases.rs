@@ -26,6 +26,8 @@ pub struct Round {
     pub accepted: u64,
     /// Answered something else.
     pub refused: u64,
+    /// Of those, answered 429 or 503 with `Retry-After`.
+    pub put_off: u64,
     /// Not answered.
     pub failed: u64,
     /// Different deliveries that arrived.
@@ -218,6 +220,7 @@ impl Round {
             posted: loaded.posted,
             accepted: loaded.accepted,
             refused: loaded.refused,
+            put_off: loaded.put_off,
             failed: loaded.failed,
             arrived: arrivals.unique,
             lost: loaded.accepted_set.missing_in(&arrivals.seen),

@@ -298,6 +298,7 @@ fn round(arrived_per_second: f64, arrival: Latency) -> Round {
         posted: 100,
         accepted: 100,
         refused: 0,
+        put_off: 0,
         failed: 0,
         arrived: 100,
         lost: 0,

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod organization;
 pub mod outage;
 pub mod outcome;
+pub mod rate;
 pub mod request;
 pub mod retry;
 pub mod secret;

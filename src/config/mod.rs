@@ -9,6 +9,7 @@
 
 mod resolve;
 mod sources;
+mod values;
 
 pub use resolve::{DatabaseSettings, KeySource, Settings, Telemetry};
 pub use sources::{Layers, Origin, Resolved, load};
@@ -258,6 +259,22 @@ settings![
         "256",
         "1 to 65536",
         "Connections to the API at once from one address; this machine's own are not counted"
+    ),
+    (
+        "limits.events_per_second",
+        "TIDINGS_LIMITS_EVENTS_PER_SECOND",
+        Single,
+        "0",
+        "0 (no limit) to 1000000",
+        "Events a second that this node takes; more are refused with 503 and Retry-After"
+    ),
+    (
+        "limits.events_per_second_per_organization",
+        "TIDINGS_LIMITS_EVENTS_PER_SECOND_PER_ORGANIZATION",
+        Single,
+        "0",
+        "0 (no limit) to 1000000",
+        "Events a second of one organization that this node takes; more are refused with 429 and Retry-After"
     ),
     (
         "telemetry.log",

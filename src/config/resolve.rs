@@ -1,10 +1,11 @@
 //! Text becomes meaning: one typed [`Settings`], or one error that names the setting.
 
-use super::{ConfigError, Form, Resolved, SETTINGS, Setting};
+use super::values::Values;
+use super::{ConfigError, Form, Resolved, SETTINGS};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::str::FromStr;
 use tidings_core::address::{Cidr, EgressRules};
 use zeroize::Zeroizing;
 
@@ -45,6 +46,8 @@ pub struct Settings {
     pub connections: usize,
     /// Connections to the API from one address.
     pub connections_per_address: usize,
+    /// Events a second that are taken in all, and of one organization; none is no limit.
+    pub events_per_second: [Option<NonZeroU32>; 2],
     /// What is logged, and how.
     pub telemetry: Telemetry,
 }
@@ -96,94 +99,8 @@ pub struct Telemetry {
     pub json: Option<bool>,
 }
 
-/// Stands in for a name that the table does not hold; the test that resolves the defaults finds such a name.
-static UNLISTED: Setting = Setting {
-    name: "(unlisted)",
-    env: "",
-    form: Form::Single,
-    default: "",
-    allowed: "nothing",
-    help: "",
-};
-
 /// Bytes of a node's name.
 const NODE_NAME: usize = 64;
-
-struct Values<'a>(&'a BTreeMap<&'static str, Resolved>);
-
-impl Values<'_> {
-    fn get(&self, name: &str) -> (&'static Setting, Resolved) {
-        let setting = SETTINGS
-            .iter()
-            .find(|setting| setting.name == name)
-            .unwrap_or(&UNLISTED);
-        let resolved = self.0.get(name).cloned().unwrap_or_else(|| Resolved {
-            items: vec![setting.default.to_owned()],
-            origin: super::Origin::Default,
-        });
-        (setting, resolved)
-    }
-
-    fn invalid(&self, name: &str, problem: impl ToString) -> ConfigError {
-        let (setting, resolved) = self.get(name);
-        ConfigError::Invalid {
-            name: setting.name,
-            value: resolved.shown(setting.form),
-            origin: resolved.origin,
-            problem: problem.to_string(),
-            allowed: setting.allowed,
-        }
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.get(name).1.single().to_owned()
-    }
-
-    fn path(&self, name: &str) -> Option<PathBuf> {
-        Some(self.text(name))
-            .filter(|text| !text.is_empty())
-            .map(PathBuf::from)
-    }
-
-    fn parsed<T: FromStr<Err: ToString>>(&self, name: &str) -> Result<T, ConfigError> {
-        self.text(name)
-            .parse()
-            .map_err(|error: T::Err| self.invalid(name, error.to_string()))
-    }
-
-    fn list<T: FromStr<Err: ToString>>(&self, name: &str) -> Result<Vec<T>, ConfigError> {
-        self.get(name)
-            .1
-            .items
-            .iter()
-            .map(|item| {
-                item.parse()
-                    .map_err(|error: T::Err| self.invalid(name, error.to_string()))
-            })
-            .collect()
-    }
-
-    fn number(&self, name: &str, low: usize, high: usize) -> Result<usize, ConfigError> {
-        let value: usize = self.parsed(name)?;
-        if (low..=high).contains(&value) {
-            Ok(value)
-        } else {
-            Err(self.invalid(name, "out of range"))
-        }
-    }
-
-    fn key(&self, value: &'static str, file: &'static str) -> Result<KeySource, ConfigError> {
-        match (Zeroizing::new(self.text(value)), self.path(file)) {
-            (text, None) if text.is_empty() => Ok(KeySource::Absent),
-            (text, None) => Ok(KeySource::Text(text)),
-            (text, Some(path)) if text.is_empty() => Ok(KeySource::File(path)),
-            (_, Some(_)) => Err(ConfigError::Both {
-                first: value,
-                second: file,
-            }),
-        }
-    }
-}
 
 impl Settings {
     /// Gives the text of every setting its meaning.
@@ -212,6 +129,10 @@ impl Settings {
             memory_bytes: values.number("limits.memory_bytes", 1 << 20, 1 << 34)?,
             connections: values.number("limits.connections", 1, 65_536)?,
             connections_per_address: values.number("limits.connections_per_address", 1, 65_536)?,
+            events_per_second: [
+                values.rate("limits.events_per_second")?,
+                values.rate("limits.events_per_second_per_organization")?,
+            ],
             telemetry: telemetry(&values)?,
         })
     }
@@ -352,94 +273,4 @@ fn telemetry(values: &Values<'_>) -> Result<Telemetry, ConfigError> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-    use super::super::{Layers, load};
-    use super::*;
-
-    fn with(flags: &[(&'static str, &str)]) -> Result<Settings, ConfigError> {
-        let flags = flags
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned()))
-            .collect();
-        let values = load(&Layers {
-            flags,
-            environment: &|_| None,
-            file: None,
-        })
-        .unwrap();
-        Settings::parse(&values)
-    }
-
-    #[test]
-    fn a_certificate_and_its_key_come_together() {
-        let both = with(&[("tls.cert", "c.pem"), ("tls.key", "k.pem")]).unwrap();
-        assert!(both.tls.is_some());
-        for (given, missing) in [("tls.cert", "tls.key"), ("tls.key", "tls.cert")] {
-            let error = with(&[(given, "x.pem")]).unwrap_err().to_string();
-            assert!(error.contains(missing), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_defaults_are_allowed() {
-        let settings = with(&[]).unwrap();
-        assert_eq!(settings.listen.to_string(), "127.0.0.1:8420");
-        assert!(settings.egress.allow.is_empty());
-        assert!(settings.egress.allow_http);
-    }
-
-    #[test]
-    fn a_wrong_value_names_the_setting_its_value_its_origin_and_what_is_allowed() {
-        for (name, value) in [
-            ("listen", "8420"),
-            ("egress.allow", "10.1.2.0/33"),
-            ("egress.allow", "10.1.2.3/24"),
-            ("egress.allow_http", "yes"),
-            ("egress.closed_ports", "70000"),
-            ("limits.attempts", "0"),
-            ("limits.memory_bytes", "64MiB"),
-            ("signature_header", "webhook-id"),
-            ("signature_header", "a b"),
-            ("retention.bodies_days", "0"),
-            ("retention.attempts_days", "29"),
-            ("trusted_proxies", "proxy.example"),
-            ("public_url", "example.com"),
-            ("public_url", "ftp://example.com"),
-            ("public_url", "https://example.com/path"),
-            ("telemetry.format", "xml"),
-        ] {
-            let error = with(&[(name, value)]).unwrap_err();
-            let text = error.to_string();
-            let ConfigError::Invalid { name: named, .. } = error else {
-                panic!("{text}")
-            };
-            assert_eq!(named, name);
-            assert!(
-                text.contains(value) && text.contains("(flag)") && text.contains("allowed: "),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_secret_is_never_printed_and_excludes_its_file() {
-        let flags = || {
-            [("master_key", String::from("canary-canary"))]
-                .into_iter()
-                .collect()
-        };
-        let values = load(&Layers {
-            flags: flags(),
-            environment: &|_| None,
-            file: None,
-        })
-        .unwrap();
-        assert!(!Settings::print(&values).contains("canary"));
-        assert!(!format!("{:?}", Settings::parse(&values).unwrap()).contains("canary"));
-        assert!(matches!(
-            with(&[("master_key", "x"), ("master_key_file", "y")]),
-            Err(ConfigError::Both { .. })
-        ));
-    }
-}
+mod tests;

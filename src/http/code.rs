@@ -133,6 +133,7 @@ codes! {
     InvalidHeaderValue = 422 "invalid_header_value" "A header's value is not valid",
     ReservedHeader = 422 "reserved_header" "A header is reserved",
     InvalidSecret = 422 "invalid_secret" "A secret is not valid",
+    RateLimited = 429 "rate_limited" "Too many events",
     TooManyLogins = 429 "too_many_logins" "Too many logins",
     TooManyHeaders = 431 "too_many_headers" "Too many headers",
     HeaderTooLarge = 431 "header_too_large" "A header is too large",

@@ -18,6 +18,7 @@ mod head;
 mod problem;
 mod proxies;
 mod query;
+mod rates;
 mod reply;
 mod route;
 mod schema;
@@ -30,6 +31,7 @@ pub use certificates::{CertificateError, Certificates};
 pub use code::Code;
 pub use connection::PhaseLimits;
 pub use console::{ConsoleParts, EngineLoad, EngineView, SETUP_FILE, SetupTicket};
+pub use rates::EventRates;
 pub use server::{ConnectionLimits, serve};
 
 use crate::clock::{Clock, RandomBits};
@@ -41,6 +43,7 @@ use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Body;
 use problem::Problem;
+use rates::Rates;
 use reply::{Reply, RequestId};
 use route::{Access, Call};
 use schema::Schemas;
@@ -63,6 +66,8 @@ pub struct ApiParts {
     pub proxies: Vec<Cidr>,
     /// How fast requests must come.
     pub pace: BodyPace,
+    /// How many events may come.
+    pub rates: EventRates,
     /// This program's version, as in `User-Agent`.
     pub version: &'static str,
     /// What the console needs besides.
@@ -81,6 +86,7 @@ struct Shared {
     signature_header: String,
     proxies: Vec<Cidr>,
     pace: BodyPace,
+    rates: Rates,
     version: &'static str,
     random: RandomBits,
     schemas: Schemas,
@@ -95,6 +101,7 @@ impl Api {
     pub fn new(parts: ApiParts) -> Result<Self, getrandom::Error> {
         Ok(Self(Arc::new(Shared {
             store: parts.store,
+            rates: Rates::new(parts.rates, parts.clock.clone()),
             clock: parts.clock,
             rules: parts.rules,
             signature_header: parts.signature_header,

@@ -36,8 +36,8 @@ pub(super) struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RetryAfter {
     Never,
-    /// One to five seconds, so that clients do not come back all at once.
-    Jittered,
+    /// So many seconds, and none to four more, so that clients do not come back all at once.
+    Seconds(u32),
 }
 
 /// Why a request is refused.
@@ -149,12 +149,11 @@ impl Problem {
     }
 
     pub fn busy() -> Self {
-        let mut problem = Self::new(
+        Self::new(
             Code::Overloaded,
             "The server is busy: nothing was stored. Try again.",
-        );
-        problem.retry = RetryAfter::Jittered;
-        problem
+        )
+        .retrying_after(1)
     }
 
     /// A fault of ours; `what` goes to the log only.
@@ -168,6 +167,12 @@ impl Problem {
 
     pub fn allowing(mut self, methods: String) -> Self {
         self.allow = Some(methods);
+        self
+    }
+
+    /// The client should try again after so many seconds, or a little later.
+    pub const fn retrying_after(mut self, seconds: u32) -> Self {
+        self.retry = RetryAfter::Seconds(seconds);
         self
     }
 
@@ -222,8 +227,9 @@ impl Problem {
     pub fn reply(self, request_id: RequestId, random: u32) -> Reply {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if self.retry == RetryAfter::Jittered {
-            headers.insert(RETRY_AFTER, HeaderValue::from(1 + random % 5));
+        if let RetryAfter::Seconds(least) = self.retry {
+            let seconds = least.saturating_add(random % 5);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Some(Ok(methods)) = self.allow.as_deref().map(HeaderValue::from_str) {
             headers.insert(ALLOW, methods);
@@ -248,11 +254,7 @@ impl Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let retried = |code, detail: &'static str| {
-            let mut problem = Self::new(code, detail);
-            problem.retry = RetryAfter::Jittered;
-            problem
-        };
+        let retried = |code, detail: &'static str| Self::new(code, detail).retrying_after(1);
         match error {
             StoreError::Full => retried(
                 Code::StorageFull,

@@ -19,6 +19,7 @@ mod framing;
 mod https;
 mod keys;
 mod organizations;
+mod rates;
 mod refusals;
 mod refusals_of_endpoints;
 mod slow;

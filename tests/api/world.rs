@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tidings::clock::Clock;
-use tidings::http::{Api, ApiParts, BodyPace, Certificates, ConnectionLimits, ConsoleParts, serve};
+use tidings::http::{
+    Api, ApiParts, BodyPace, Certificates, ConnectionLimits, ConsoleParts, EventRates, serve,
+};
 use tidings::store::directory::{Directory as _, NewKey, Scope};
 use tidings::store::handover::{self, Receiver};
 use tidings::store::queue::{AttemptRecord, Change, Job, Queue as _, Settlement, Timing};
@@ -45,6 +47,14 @@ pub struct World {
     stop: Option<oneshot::Sender<()>>,
     pub server: JoinHandle<()>,
     _folder: TempDir,
+}
+
+/// What it lets in.
+#[derive(Default)]
+struct Door {
+    pace: BodyPace,
+    limits: ConnectionLimits,
+    rates: EventRates,
 }
 
 /// What a server answered.
@@ -115,20 +125,29 @@ impl World {
     }
 
     pub async fn with(clock: Clock, pace: BodyPace, limits: ConnectionLimits) -> Self {
-        Self::serving(clock, (pace, limits), None).await
+        let door = Door {
+            pace,
+            limits,
+            ..Door::default()
+        };
+        Self::serving(clock, door, None).await
+    }
+
+    /// A world that takes so many events.
+    pub async fn taking(clock: Clock, rates: EventRates) -> Self {
+        let door = Door {
+            rates,
+            ..Door::default()
+        };
+        Self::serving(clock, door, None).await
     }
 
     /// A world that speaks TLS.
     pub async fn secure(clock: Clock, certificates: Certificates) -> Self {
-        let limits = (BodyPace::default(), ConnectionLimits::default());
-        Self::serving(clock, limits, Some(certificates)).await
+        Self::serving(clock, Door::default(), Some(certificates)).await
     }
 
-    async fn serving(
-        clock: Clock,
-        (pace, limits): (BodyPace, ConnectionLimits),
-        certificates: Option<Certificates>,
-    ) -> Self {
+    async fn serving(clock: Clock, door: Door, certificates: Option<Certificates>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (handover, engine) = handover::channel(Room::new(1_000, 64 << 20));
         let store = sqlite::open(Options {
@@ -152,7 +171,8 @@ impl World {
             rules: Arc::new(EgressRules::default()),
             signature_header: String::from("vomo-signature"),
             proxies: vec!["127.0.0.1/32".parse().unwrap()],
-            pace,
+            pace: door.pace,
+            rates: door.rates,
             version: "0.0.0",
             console: ConsoleParts {
                 runtime: None,
@@ -166,7 +186,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(serve(listener, api, limits, certificates, async {
+        let server = tokio::spawn(serve(listener, api, door.limits, certificates, async {
             let _gone = stopped.await;
         }));
         let mut world = Self {

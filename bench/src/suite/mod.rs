@@ -1,9 +1,10 @@
 //! `tidings-bench suite`: everything that is promised about speed, in one command and one report: single posts, batches,
-//! fan-out, latency against offered rate, isolation, backlog, growth, many endpoints, TLS and HTTP/2, people at the console.
+//! fan-out, latency against offered rate, isolation, overload, backlog, growth, many endpoints, TLS and HTTP/2, people at the console.
 //! Each part has a server and a data directory of its own, and the floor measured right before it.
 
 mod console;
 mod model;
+mod overload;
 mod page;
 mod parts;
 mod stores;
@@ -78,19 +79,22 @@ enum Part {
     Endpoints,
     /// Receivers with TLS, HTTP/1.1 and HTTP/2.
     Secure,
+    /// Ten times as many events come as are taken.
+    Overload,
     /// People look at the console while events run.
     Console,
 }
 
 type Run = fn(&mut Suite) -> Result<Section, BenchError>;
 
-const PARTS: [(Part, Run); 10] = [
+const PARTS: [(Part, Run); 11] = [
     (Part::Single, parts::single),
     (Part::Batch, parts::batch),
     (Part::FanOut, parts::fan_out),
     (Part::Latency, parts::latency),
     (Part::Isolation, parts::isolation),
     (Part::Secure, parts::secure),
+    (Part::Overload, overload::overload),
     (Part::Backlog, stores::backlog),
     (Part::Growth, stores::growth),
     (Part::Console, console::console),

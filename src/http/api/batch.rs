@@ -62,6 +62,7 @@ pub(in crate::http) async fn post_events(call: Call) -> Result<Reply, Problem> {
         ));
     }
     let items = items(&call.body)?;
+    call.api.rates.admit(items.len())?;
     let mut read: Vec<Result<(), Problem>> = Vec::with_capacity(items.len());
     let mut events: Vec<Accept> = Vec::with_capacity(items.len());
     for span in items {

@@ -67,6 +67,7 @@ fn accepted(id: EventId) -> Reply {
 pub(in crate::http) async fn post_event(call: Call) -> Result<Reply, Problem> {
     call.caller()?.may_post()?;
     call.no_query()?;
+    call.api.rates.admit(1)?;
     let key = key_of(&call.head.headers)?;
     let text = Bytes::from(call.json()?);
     let event = accept(&text, KeyPlace::Header(key), &call.api)?;

@@ -148,6 +148,7 @@ pub(super) fn accept(text: &Bytes, key: KeyPlace, api: &Shared) -> Result<Accept
     if api.store.organization(input.organization_id).is_none() {
         return Err(unknown_organization());
     }
+    api.rates.admit_of(input.organization_id)?;
     let key = match key {
         KeyPlace::Header(key) => key,
         KeyPlace::Field => input.idempotency_key,

@@ -1,0 +1,105 @@
+//! The keys that a server starts with: the master key of its data, and the operator's API key.
+//!
+//! Invariants: a master key is made only where there is no data yet; an operator key is made and shown only once, at the
+//! very first start, and a preset one is never shown.
+
+use super::{AppError, is_new};
+use crate::clock;
+use crate::config::{KeySource, Settings};
+use crate::store::Actor;
+use crate::store::directory::{Directory as _, NewKey, Scope};
+use crate::store::seal::{MASTER_KEY_FILE, MasterKey};
+use crate::store::sql::SqlStore;
+use crate::store::sqlite;
+use std::path::Path;
+use tidings_core::api_key::{KeyKind, KeyText};
+use zeroize::Zeroizing;
+
+/// The key of the embedded store: the one that is set, or the one beside the data.
+///
+/// # Errors
+/// It cannot be had.
+pub fn master_key_of(settings: &Settings) -> Result<MasterKey, AppError> {
+    match &settings.master_key {
+        KeySource::Text(text) => Ok(MasterKey::parse(text)?),
+        KeySource::File(path) => Ok(MasterKey::read(path)?),
+        KeySource::Absent => own_master_key(&settings.data),
+    }
+}
+
+/// The key of several nodes, which none of them may make for itself.
+pub(super) fn shared_master_key(settings: &Settings) -> Result<MasterKey, AppError> {
+    match &settings.master_key {
+        KeySource::Text(text) => Ok(MasterKey::parse(text)?),
+        KeySource::File(path) => Ok(MasterKey::read(path)?),
+        KeySource::Absent => Err(AppError::MasterKeyUnset),
+    }
+}
+
+/// The key beside the data; made when there is no data yet, never for data that another key has sealed.
+fn own_master_key(data: &Path) -> Result<MasterKey, AppError> {
+    let path = data.join(MASTER_KEY_FILE);
+    let database = data.join(sqlite::DATABASE_FILE);
+    if path.exists() {
+        Ok(MasterKey::read(&path)?)
+    } else if database.exists() {
+        Err(AppError::MasterKeyMissing {
+            database,
+            key: path,
+        })
+    } else {
+        Ok(MasterKey::make(&path)?)
+    }
+}
+
+/// Makes sure that there is a way in: the preset key, or on an empty store a new one, answered to be shown once.
+pub(super) async fn operator_key(
+    settings: &Settings,
+    store: &SqlStore,
+) -> Result<Option<KeyText>, AppError> {
+    let preset = match &settings.operator_key {
+        KeySource::Text(text) => Some(Zeroizing::new(text.trim().to_owned())),
+        KeySource::File(path) => Some(read_text("operator_key_file", path)?),
+        KeySource::Absent => None,
+    };
+    let (key, description, show) = match preset {
+        Some(text) => (
+            KeyText::parse(&text).map_err(|_| AppError::OperatorKey)?,
+            "preset by the operator_key setting",
+            false,
+        ),
+        None if is_new(store) => (
+            KeyText::generated(KeyKind::Operator, &clock::random_bytes()?),
+            "made at the first start",
+            true,
+        ),
+        None => return Ok(None),
+    };
+    if key.kind() != KeyKind::Operator {
+        return Err(AppError::OperatorKey);
+    }
+    if store.key(&key.hash()).is_none() {
+        let new = NewKey {
+            hash: key.hash(),
+            scope: Scope::Operator,
+            description: description.to_owned(),
+            expires_at: None,
+        };
+        store.create_key(new, Actor::server()).await?;
+    }
+    Ok(show.then_some(key))
+}
+
+fn read_text(setting: &'static str, path: &Path) -> Result<Zeroizing<String>, AppError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let text = Zeroizing::new(text);
+            Ok(Zeroizing::new(text.trim().to_owned()))
+        }
+        Err(problem) => Err(AppError::File {
+            setting,
+            path: path.to_owned(),
+            problem,
+        }),
+    }
+}

@@ -1,0 +1,91 @@
+//! What settings mean, and what is said of wrong ones.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use super::super::{Layers, load};
+use super::*;
+
+fn with(flags: &[(&'static str, &str)]) -> Result<Settings, ConfigError> {
+    let flags = flags
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()))
+        .collect();
+    let values = load(&Layers {
+        flags,
+        environment: &|_| None,
+        file: None,
+    })
+    .unwrap();
+    Settings::parse(&values)
+}
+
+#[test]
+fn a_certificate_and_its_key_come_together() {
+    let both = with(&[("tls.cert", "c.pem"), ("tls.key", "k.pem")]).unwrap();
+    assert!(both.tls.is_some());
+    for (given, missing) in [("tls.cert", "tls.key"), ("tls.key", "tls.cert")] {
+        let error = with(&[(given, "x.pem")]).unwrap_err().to_string();
+        assert!(error.contains(missing), "{error}");
+    }
+}
+
+#[test]
+fn the_defaults_are_allowed() {
+    let settings = with(&[]).unwrap();
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:8420");
+    assert!(settings.egress.allow.is_empty());
+    assert!(settings.egress.allow_http);
+}
+
+#[test]
+fn a_wrong_value_names_the_setting_its_value_its_origin_and_what_is_allowed() {
+    for (name, value) in [
+        ("listen", "8420"),
+        ("egress.allow", "10.1.2.0/33"),
+        ("egress.allow", "10.1.2.3/24"),
+        ("egress.allow_http", "yes"),
+        ("egress.closed_ports", "70000"),
+        ("limits.attempts", "0"),
+        ("limits.memory_bytes", "64MiB"),
+        ("signature_header", "webhook-id"),
+        ("signature_header", "a b"),
+        ("retention.bodies_days", "0"),
+        ("retention.attempts_days", "29"),
+        ("trusted_proxies", "proxy.example"),
+        ("public_url", "example.com"),
+        ("public_url", "ftp://example.com"),
+        ("public_url", "https://example.com/path"),
+        ("telemetry.format", "xml"),
+    ] {
+        let error = with(&[(name, value)]).unwrap_err();
+        let text = error.to_string();
+        let ConfigError::Invalid { name: named, .. } = error else {
+            panic!("{text}")
+        };
+        assert_eq!(named, name);
+        assert!(
+            text.contains(value) && text.contains("(flag)") && text.contains("allowed: "),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_is_never_printed_and_excludes_its_file() {
+    let flags = || {
+        [("master_key", String::from("canary-canary"))]
+            .into_iter()
+            .collect()
+    };
+    let values = load(&Layers {
+        flags: flags(),
+        environment: &|_| None,
+        file: None,
+    })
+    .unwrap();
+    assert!(!Settings::print(&values).contains("canary"));
+    assert!(!format!("{:?}", Settings::parse(&values).unwrap()).contains("canary"));
+    assert!(matches!(
+        with(&[("master_key", "x"), ("master_key_file", "y")]),
+        Err(ConfigError::Both { .. })
+    ));
+}

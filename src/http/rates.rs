@@ -1,0 +1,90 @@
+//! How many events are taken in a second: in all, and of one organization (P2). Off until an operator sets a limit.
+//!
+//! Invariants: an event over a limit is refused before anything of it is stored, with the seconds after which one fits
+//! again; without limits nothing is counted. What is over the limit of all is refused before its body is parsed. Each
+//! node counts for itself. Deliberately absent: limits on sending (W22 has none).
+
+use super::code::Code;
+use super::problem::Problem;
+use crate::clock::Clock;
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
+use tidings_core::id::OrganizationId;
+use tidings_core::rate::{Bucket, TooMany};
+
+/// Organizations whose buckets are kept; full ones are forgotten then.
+const KEPT: usize = 4_096;
+
+/// Events a second; `None` is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EventRates {
+    /// All together.
+    pub total: Option<NonZeroU32>,
+    /// Each organization's.
+    pub per_organization: Option<NonZeroU32>,
+}
+
+/// Counts what comes.
+#[derive(Debug)]
+pub(super) struct Rates {
+    clock: Clock,
+    total: Option<Mutex<Bucket>>,
+    per_organization: Option<(NonZeroU32, Mutex<HashMap<OrganizationId, Bucket>>)>,
+}
+
+impl Rates {
+    pub fn new(rates: EventRates, clock: Clock) -> Self {
+        let now = clock.monotonic().0;
+        Self {
+            total: rates.total.map(|rate| Mutex::new(Bucket::full(rate, now))),
+            per_organization: rates.per_organization.map(|rate| (rate, Mutex::default())),
+            clock,
+        }
+    }
+
+    /// Whether so many events may come in now, whosever they are.
+    pub fn admit(&self, events: usize) -> Result<(), Problem> {
+        let Some(bucket) = &self.total else {
+            return Ok(());
+        };
+        let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket
+            .take(count(events), self.clock.monotonic().0)
+            .map_err(|TooMany { retry_after }| {
+                Problem::new(
+                    Code::Overloaded,
+                    "More events come than this server is set to take (limits.events_per_second): nothing was stored. Try again.",
+                )
+                .retrying_after(retry_after)
+            })
+    }
+
+    /// Whether one more event of this organization may come in now.
+    pub fn admit_of(&self, organization: OrganizationId) -> Result<(), Problem> {
+        let Some((rate, buckets)) = &self.per_organization else {
+            return Ok(());
+        };
+        let now = self.clock.monotonic().0;
+        let mut buckets = buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() >= KEPT && !buckets.contains_key(&organization) {
+            buckets.retain(|_, bucket| !bucket.is_full(now));
+        }
+        let bucket = buckets
+            .entry(organization)
+            .or_insert_with(|| Bucket::full(*rate, now));
+        bucket.take(1, now).map_err(|TooMany { retry_after }| {
+            Problem::new(
+                Code::RateLimited,
+                format!(
+                    "{rate} events a second for one organization: this one was not stored. Try again in {retry_after} s."
+                ),
+            )
+            .retrying_after(retry_after)
+        })
+    }
+}
+
+fn count(events: usize) -> u32 {
+    u32::try_from(events).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,96 @@
+//! P2: what comes above the limits is refused early and clearly, and nothing of it is stored.
+
+use super::world::{LARKSPUR, RIVERSIDE, World};
+use std::num::NonZeroU32;
+use tidings::clock::Clock;
+use tidings::http::EventRates;
+use tidings_core::time::Timestamp;
+
+async fn taking(total: u32, per_organization: u32) -> World {
+    let noon = Timestamp::parse_rfc3339("2026-03-01T12:00:00Z").unwrap();
+    let rates = EventRates {
+        total: NonZeroU32::new(total),
+        per_organization: NonZeroU32::new(per_organization),
+    };
+    let world = World::taking(Clock::manual(noon), rates).await;
+    for id in [LARKSPUR, RIVERSIDE] {
+        let body = r#"{"name":"Organization","add_ons":["api_access"]}"#;
+        let path = format!("/v1/organizations/{id}");
+        world.send("PUT", &path, body).await.expect(201);
+    }
+    world
+}
+
+fn event(organization: i64) -> String {
+    format!(r#"{{"type":"project.updated","organization_id":{organization},"data":{{}}}}"#)
+}
+
+async fn post(world: &World, organization: i64) -> super::world::Answer {
+    world.send("POST", "/v1/events", &event(organization)).await
+}
+
+/// The seconds of `Retry-After`: at least those until one fits, at most four more.
+fn check_retry_after(answer: &super::world::Answer, least: u32) {
+    let given = answer.headers["retry-after"].to_str().unwrap();
+    let seconds: u32 = given.parse().unwrap();
+    assert!((least..=least + 4).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test]
+async fn p2_above_the_limit_of_all_503_with_retry_after_and_nothing_stored() {
+    let world = taking(3, 0).await;
+    for organization in [LARKSPUR, RIVERSIDE, LARKSPUR] {
+        post(&world, organization).await.expect(202);
+    }
+    for body in [event(LARKSPUR), String::from("not even JSON")] {
+        let refused = world.send("POST", "/v1/events", &body).await;
+        check_retry_after(&refused, 1);
+        refused.refused(503, "overloaded");
+    }
+    assert_eq!(world.events(LARKSPUR).await, 2);
+    world
+        .clock
+        .set(world.clock.now().plus(std::time::Duration::from_secs(1)));
+    post(&world, RIVERSIDE).await.expect(202);
+}
+
+#[tokio::test]
+async fn p2_one_organizations_limit_is_its_own() {
+    let world = taking(0, 2).await;
+    for _ in 0..2 {
+        post(&world, LARKSPUR).await.expect(202);
+    }
+    let refused = post(&world, LARKSPUR).await;
+    check_retry_after(&refused, 1);
+    refused.refused(429, "rate_limited");
+    post(&world, RIVERSIDE).await.expect(202);
+    assert_eq!(world.events(LARKSPUR).await, 2);
+}
+
+#[tokio::test]
+async fn p2_a_batch_counts_each_of_its_events() {
+    let world = taking(4, 2).await;
+    let batch = |count: usize| {
+        let events = vec![event(LARKSPUR); count].join(",");
+        format!(r#"{{"events":[{events}]}}"#)
+    };
+    let answer = world
+        .send("POST", "/v1/events/batch", &batch(3))
+        .await
+        .expect(202);
+    let codes: Vec<_> = answer["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| result["error"]["code"].as_str().unwrap_or("stored"))
+        .collect();
+    assert_eq!(codes, ["stored", "stored", "rate_limited"]);
+    // One is left of the four: a batch may overdraw once, the next waits until that is made up for.
+    world
+        .send("POST", "/v1/events/batch", &batch(5))
+        .await
+        .expect(202);
+    let refused = world.send("POST", "/v1/events/batch", &batch(1)).await;
+    check_retry_after(&refused, 2);
+    refused.refused(503, "overloaded");
+}
