@@ -4,9 +4,10 @@
 //! accepted; then the engine drains; then the store writes out what is left and closes.
 
 mod keys;
+mod sealing;
 pub mod setup;
 
-pub use keys::master_key_of;
+pub use keys::{master_key_of, master_key_path};
 
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, Settings};
@@ -133,6 +134,7 @@ pub struct App {
     /// Where the engine and the console run; they end with this.
     _beside: [Beside; 2],
     server: JoinHandle<()>,
+    sealing: JoinHandle<()>,
     stop: oneshot::Sender<()>,
 }
 
@@ -178,17 +180,7 @@ impl App {
                 slots: settings.attempts,
             })
         };
-        let api = Api::new(ApiParts {
-            store: Arc::clone(&store) as Arc<dyn Store>,
-            clock,
-            rules: Arc::new(settings.egress.clone()),
-            signature_header: settings.signature_header.clone(),
-            proxies: settings.trusted_proxies.clone(),
-            pace: BodyPace::default(),
-            rates: event_rates(&settings),
-            version: env!("CARGO_PKG_VERSION"),
-            console: console(&settings, &engine, &drawing),
-        })?;
+        let api = api(&settings, clock, &store, (&engine, &drawing))?;
         let (stop, stopped) = oneshot::channel::<()>();
         let limits = ConnectionLimits {
             total: settings.connections,
@@ -199,6 +191,10 @@ impl App {
         let server = tokio::spawn(http::serve(listener, api, limits, certificates, async {
             let _app_gone = stopped.await;
         }));
+        let sealing = tokio::spawn(sealing::keep(
+            Arc::clone(&store),
+            keys::master_key_path(&settings),
+        ));
         Ok(Self {
             address,
             scheme,
@@ -208,6 +204,7 @@ impl App {
             engine,
             _beside: [delivering, drawing],
             server,
+            sealing,
             stop,
         })
     }
@@ -252,8 +249,28 @@ impl App {
                 "attempts were cut off; they are made again at the next start"
             );
         }
+        self.sealing.abort();
         self.store.close().await;
     }
+}
+
+fn api(
+    settings: &Settings,
+    clock: Clock,
+    store: &Arc<SqlStore>,
+    (engine, drawing): (&Engine, &Beside),
+) -> Result<Api, getrandom::Error> {
+    Api::new(ApiParts {
+        store: Arc::clone(store) as Arc<dyn Store>,
+        clock,
+        rules: Arc::new(settings.egress.clone()),
+        signature_header: settings.signature_header.clone(),
+        proxies: settings.trusted_proxies.clone(),
+        pace: BodyPace::default(),
+        rates: event_rates(settings),
+        version: env!("CARGO_PKG_VERSION"),
+        console: console(settings, engine, drawing),
+    })
 }
 
 fn certificates(settings: &Settings, clock: &Clock) -> Result<Option<Certificates>, AppError> {

@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tidings::clock::Clock;
 use tidings::store::room::Room;
-use tidings::store::seal::MasterKey;
+use tidings::store::seal::file;
 use tidings::store::sqlite::{self, Options};
 use witness::Witness;
 
@@ -143,7 +143,7 @@ fn open(data: &Path) -> Result<(), String> {
         clock: Clock::system(),
         handover,
         // Written by the server, too: without it the events could not be sent.
-        key: MasterKey::read(&data.join("master.key")).map_err(|error| error.to_string())?,
+        key: file::read(&data.join("master.key")).map_err(|error| error.to_string())?,
     })
     .map_err(|error| error.to_string())?;
     drop((store, engine));

@@ -8,10 +8,11 @@ use crate::clock;
 use crate::config::{KeySource, Settings};
 use crate::store::Actor;
 use crate::store::directory::{Directory as _, NewKey, Scope};
-use crate::store::seal::{MASTER_KEY_FILE, MasterKey};
+use crate::store::seal::MasterKey;
+use crate::store::seal::file::{self, MASTER_KEY_FILE};
 use crate::store::sql::SqlStore;
 use crate::store::sqlite;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tidings_core::api_key::{KeyKind, KeyText};
 use zeroize::Zeroizing;
 
@@ -22,8 +23,18 @@ use zeroize::Zeroizing;
 pub fn master_key_of(settings: &Settings) -> Result<MasterKey, AppError> {
     match &settings.master_key {
         KeySource::Text(text) => Ok(MasterKey::parse(text)?),
-        KeySource::File(path) => Ok(MasterKey::read(path)?),
+        KeySource::File(path) => Ok(file::read(path)?),
         KeySource::Absent => own_master_key(&settings.data),
+    }
+}
+
+/// The file that the key comes from, if it comes from one.
+pub fn master_key_path(settings: &Settings) -> Option<PathBuf> {
+    match &settings.master_key {
+        KeySource::Text(_) => None,
+        KeySource::File(path) => Some(path.clone()),
+        KeySource::Absent if settings.database.is_some() => None,
+        KeySource::Absent => Some(settings.data.join(MASTER_KEY_FILE)),
     }
 }
 
@@ -31,7 +42,7 @@ pub fn master_key_of(settings: &Settings) -> Result<MasterKey, AppError> {
 pub(super) fn shared_master_key(settings: &Settings) -> Result<MasterKey, AppError> {
     match &settings.master_key {
         KeySource::Text(text) => Ok(MasterKey::parse(text)?),
-        KeySource::File(path) => Ok(MasterKey::read(path)?),
+        KeySource::File(path) => Ok(file::read(path)?),
         KeySource::Absent => Err(AppError::MasterKeyUnset),
     }
 }
@@ -41,14 +52,14 @@ fn own_master_key(data: &Path) -> Result<MasterKey, AppError> {
     let path = data.join(MASTER_KEY_FILE);
     let database = data.join(sqlite::DATABASE_FILE);
     if path.exists() {
-        Ok(MasterKey::read(&path)?)
+        Ok(file::read(&path)?)
     } else if database.exists() {
         Err(AppError::MasterKeyMissing {
             database,
             key: path,
         })
     } else {
-        Ok(MasterKey::make(&path)?)
+        Ok(file::make(&path)?)
     }
 }
 

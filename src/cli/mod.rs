@@ -9,6 +9,7 @@ mod doctor;
 mod events;
 mod keys;
 mod listen;
+mod master_key;
 mod migrate;
 mod output;
 mod receiver;
@@ -56,6 +57,9 @@ enum Action {
     /// API keys
     #[command(subcommand, after_help = keys::EXAMPLES)]
     Key(keys::KeyAction),
+    /// The key that seals signing secrets
+    #[command(subcommand, after_help = master_key::EXAMPLES)]
+    MasterKey(master_key::MasterKeyAction),
     /// Check settings, disk, clock, database, name resolution and egress, and say what to do
     #[command(after_help = "Example: tidings doctor --data /var/lib/tidings")]
     Doctor(doctor::DoctorArgs),
@@ -148,6 +152,7 @@ pub fn run() -> ExitCode {
         Action::Listen(args) => listen::run(args),
         Action::Verify(args) => verify::run(args),
         Action::Key(action) => keys::run(action),
+        Action::MasterKey(action) => master_key::run(action),
         Action::Doctor(args) => doctor::run(args),
         Action::SetupLink(args) => setup_link::run(args),
         Action::Migrate(args) => migrate::run(args),

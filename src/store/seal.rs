@@ -4,7 +4,8 @@
 //! organization, endpoint): copied into another row or column it does not open. Layout: one byte of
 //! version, 4 bytes that name the master key, 24 bytes of nonce, the ciphertext with its tag.
 //!
-//! Deliberately absent: changing the master key of existing data, and keys held by an outside service.
+//! A master key may have predecessors: the newest seals, all of them open, until what the older ones sealed is sealed
+//! anew. Deliberately absent: keys held by an outside service.
 
 use crate::clock;
 use crate::store::StoreError;
@@ -12,34 +13,40 @@ use base64::Engine as _;
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use tidings_core::id::{EndpointId, OrganizationId};
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// The name of the key file beside the data when no other is set.
-pub const MASTER_KEY_FILE: &str = "master.key";
+pub mod file;
 
 const KEY_BYTES: usize = 32;
 const KEY_ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 24;
 const LAYOUT: u8 = 1;
-/// No key's text is longer; a larger file is something else.
-const KEY_FILE_BYTES: u64 = 1_024;
+/// A key and its predecessors at most.
+pub const KEYS_MAX: usize = 16;
 
-/// The key that seals secrets. It is wiped when dropped and its bytes cannot be printed.
+/// The key that seals secrets, and those before it, which still open what they sealed. They are wiped when dropped and
+/// their bytes cannot be printed.
 pub struct MasterKey {
-    key: Zeroizing<[u8; KEY_BYTES]>,
+    newest: Key,
+    older: Vec<Key>,
+}
+
+/// One key.
+struct Key {
+    bytes: Zeroizing<[u8; KEY_BYTES]>,
     id: [u8; KEY_ID_BYTES],
 }
 
 /// Why there is no master key.
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
-    /// Neither 64 hex digits nor base64 of 32 bytes.
-    #[error("a master key is 32 bytes, written as 64 hex digits or 44 characters of base64")]
+    /// Neither 64 hex digits nor base64 of 32 bytes, none, or too many.
+    #[error(
+        "a master key is 32 bytes, written as 64 hex digits or 44 characters of base64; at most {KEYS_MAX}, the newest first"
+    )]
     Malformed,
     /// Others may read the file.
     #[error(
@@ -55,6 +62,15 @@ pub enum MasterKeyError {
     /// The file does not hold a key.
     #[error("{path} does not hold a master key: {why}", path = path.display(), why = Self::Malformed)]
     FileMalformed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds as many keys as it may.
+    #[error(
+        "{path} holds {KEYS_MAX} master keys already: take out the last line, the oldest key; backups that it sealed need it then",
+        path = path.display()
+    )]
+    FileFull {
         /// The file.
         path: PathBuf,
     },
@@ -103,132 +119,134 @@ impl fmt::Debug for MasterKey {
 }
 
 impl MasterKey {
-    /// The key of these bytes.
+    /// The key of these bytes, without predecessors.
     pub fn from_bytes(mut bytes: [u8; KEY_BYTES]) -> Self {
-        let key = Zeroizing::new(bytes);
+        let newest = Key::of(Zeroizing::new(bytes));
         bytes.zeroize();
-        let mut id = [0; KEY_ID_BYTES];
-        let hash = blake3::derive_key("tidings 2026 master key id", key.as_slice());
-        id.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        Self { key, id }
+        Self {
+            newest,
+            older: Vec::new(),
+        }
     }
 
-    /// Reads 64 hex digits or base64 of 32 bytes; white space around it is ignored.
+    /// Reads 64 hex digits or base64 of 32 bytes, and after white space or a comma the keys before it, newest first.
     ///
     /// # Errors
     /// [`MasterKeyError::Malformed`].
     pub fn parse(text: &str) -> Result<Self, MasterKeyError> {
-        let text = text.trim();
-        let bytes = if text.len() == 2 * KEY_BYTES {
-            hex(text)
-        } else {
-            base64::engine::general_purpose::STANDARD
-                .decode(text)
-                .ok()
-                .map(Zeroizing::new)
-        };
-        bytes
-            .and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes.as_slice()).ok())
-            .map(Self::from_bytes)
+        let words = text.split(|c: char| c.is_whitespace() || c == ',');
+        let mut keys = Vec::new();
+        for word in words.filter(|word| !word.is_empty()) {
+            keys.push(Key::parse(word).ok_or(MasterKeyError::Malformed)?);
+        }
+        if keys.is_empty() || keys.len() > KEYS_MAX {
+            return Err(MasterKeyError::Malformed);
+        }
+        let older = keys.split_off(1);
+        keys.pop()
+            .map(|newest| Self { newest, older })
             .ok_or(MasterKeyError::Malformed)
     }
 
-    /// Reads a key file that only its owner may read.
-    ///
-    /// # Errors
-    /// The file is missing or unreadable, others may read it, or it holds no key.
-    pub fn read(path: &Path) -> Result<Self, MasterKeyError> {
-        let failed = |source| MasterKeyError::File {
-            path: path.to_owned(),
-            source,
-        };
-        let file = fs::File::open(path).map_err(failed)?;
-        let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(MasterKeyError::Open {
-                path: path.to_owned(),
-                mode,
-            });
-        }
-        let mut text = Zeroizing::new(String::with_capacity(2 * KEY_BYTES + 2));
-        file.take(KEY_FILE_BYTES)
-            .read_to_string(&mut text)
-            .map_err(failed)?;
-        Self::parse(&text).map_err(|_| MasterKeyError::FileMalformed {
-            path: path.to_owned(),
-        })
+    /// What names the newest key; says nothing about its bytes.
+    pub fn id(&self) -> String {
+        self.newest
+            .id
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
-    /// Makes a random key and writes it to a new file (mode 0600), on disk before this returns. For an empty
-    /// data directory only: data that was sealed with another key stays closed to this one.
-    ///
-    /// # Errors
-    /// The file exists or cannot be written, or there is no randomness.
-    pub fn make(path: &Path) -> Result<Self, MasterKeyError> {
-        let key: Zeroizing<[u8; KEY_BYTES]> =
-            Zeroizing::new(clock::random_bytes().map_err(|_| MasterKeyError::NoRandomness)?);
-        write_new(path, &key).map_err(|source| MasterKeyError::File {
-            path: path.to_owned(),
-            source,
-        })?;
-        Ok(Self::from_bytes(*key))
+    /// Whether there are keys before the newest.
+    pub fn has_older(&self) -> bool {
+        !self.older.is_empty()
     }
 
-    /// Seals `plain` for `place`.
+    /// Whether one of the keys sealed this.
+    pub fn knows(&self, sealed: &[u8]) -> bool {
+        let mut keys = std::iter::once(&self.newest).chain(&self.older);
+        key_id(sealed).is_some_and(|id| keys.any(|key| key.id == id))
+    }
+
+    /// Whether the newest key sealed this.
+    pub fn is_newest_of(&self, sealed: &[u8]) -> bool {
+        key_id(sealed) == Some(self.newest.id)
+    }
+
+    /// Seals `plain` for `place` with the newest key.
     ///
     /// # Errors
     /// [`SealError::NoRandomness`].
     pub fn seal(&self, place: Place, plain: &[u8]) -> Result<Box<[u8]>, SealError> {
         let nonce: [u8; NONCE_BYTES] =
             clock::random_bytes().map_err(|_| SealError::NoRandomness)?;
-        let associated = self.associated(place);
+        let key = &self.newest;
+        let associated = key.associated(place);
         let payload = Payload {
             msg: plain,
             aad: &associated,
         };
-        let sealed = self
+        let sealed = key
             .cipher()
             .encrypt(&XNonce::from(nonce), payload)
             .map_err(|_| SealError::DoesNotOpen)?;
         let mut out = Vec::with_capacity(1 + KEY_ID_BYTES + NONCE_BYTES + sealed.len());
         out.push(LAYOUT);
-        out.extend_from_slice(&self.id);
+        out.extend_from_slice(&key.id);
         out.extend_from_slice(&nonce);
         out.extend_from_slice(&sealed);
         Ok(out.into_boxed_slice())
     }
 
-    /// Opens what was sealed for `place`.
+    /// Opens what was sealed for `place` with whichever of the keys.
     ///
     /// # Errors
     /// [`SealError::OtherKey`], [`SealError::DoesNotOpen`].
     pub fn open(&self, place: Place, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        let rest = match sealed.split_first() {
-            Some((&LAYOUT, rest)) => rest,
-            _ => return Err(SealError::DoesNotOpen),
-        };
-        let (id, rest) = rest
-            .split_first_chunk::<KEY_ID_BYTES>()
+        let id = key_id(sealed).ok_or(SealError::DoesNotOpen)?;
+        let key = std::iter::once(&self.newest)
+            .chain(&self.older)
+            .find(|key| key.id == id)
+            .ok_or(SealError::OtherKey)?;
+        let (nonce, msg) = sealed
+            .get(1 + KEY_ID_BYTES..)
+            .and_then(|rest| rest.split_first_chunk::<NONCE_BYTES>())
             .ok_or(SealError::DoesNotOpen)?;
-        if *id != self.id {
-            return Err(SealError::OtherKey);
-        }
-        let (nonce, msg) = rest
-            .split_first_chunk::<NONCE_BYTES>()
-            .ok_or(SealError::DoesNotOpen)?;
-        let associated = self.associated(place);
+        let associated = key.associated(place);
         let payload = Payload {
             msg,
             aad: &associated,
         };
-        self.cipher()
+        key.cipher()
             .decrypt(&XNonce::from(*nonce), payload)
             .map(Zeroizing::new)
             .map_err(|_| SealError::DoesNotOpen)
     }
+}
+
+impl Key {
+    fn of(bytes: Zeroizing<[u8; KEY_BYTES]>) -> Self {
+        let mut id = [0; KEY_ID_BYTES];
+        let hash = blake3::derive_key("tidings 2026 master key id", bytes.as_slice());
+        id.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        Self { bytes, id }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        let bytes = if word.len() == 2 * KEY_BYTES {
+            hex(word)
+        } else {
+            base64::engine::general_purpose::STANDARD
+                .decode(word)
+                .ok()
+                .map(Zeroizing::new)
+        };
+        let bytes = <[u8; KEY_BYTES]>::try_from(bytes?.as_slice()).ok()?;
+        Some(Self::of(Zeroizing::new(bytes)))
+    }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&(*self.key).into())
+        XChaCha20Poly1305::new(&(*self.bytes).into())
     }
 
     /// Purpose, organization, endpoint, key: each of fixed length, so that no two places share their bytes.
@@ -248,8 +266,16 @@ impl MasterKey {
     }
 }
 
-/// Refuses a master key that the data was not sealed with. `sealed` is what the database keeps to tell; where it keeps
-/// nothing yet, this is the first key, and what to keep is answered.
+/// The key that sealed this.
+fn key_id(sealed: &[u8]) -> Option<[u8; KEY_ID_BYTES]> {
+    match sealed.split_first() {
+        Some((&LAYOUT, rest)) => rest.first_chunk().copied(),
+        _ => None,
+    }
+}
+
+/// Refuses a master key that the data was not sealed with. `sealed` is what the database keeps to tell. Where it keeps
+/// nothing yet, or an older key sealed it, what to keep from now on is answered.
 ///
 /// # Errors
 /// [`StoreError::WrongMasterKey`], or nothing could be sealed.
@@ -258,20 +284,22 @@ pub fn check(
     sealed: Option<&[u8]>,
     location: &Path,
 ) -> Result<Option<Box<[u8]>>, StoreError> {
-    match sealed {
-        Some(sealed) => match key.open(Place::Canary, sealed) {
-            Ok(_) => Ok(None),
-            Err(_) => Err(StoreError::WrongMasterKey {
-                path: location.to_owned(),
-            }),
-        },
-        None => key
-            .seal(Place::Canary, b"tidings")
-            .map(Some)
-            .map_err(|error| StoreError::Internal {
-                what: error.to_string(),
-            }),
+    if let Some(sealed) = sealed {
+        match key.open(Place::Canary, sealed) {
+            Ok(_) if key.is_newest_of(sealed) => return Ok(None),
+            Ok(_) => {}
+            Err(_) => {
+                return Err(StoreError::WrongMasterKey {
+                    path: location.to_owned(),
+                });
+            }
+        }
     }
+    key.seal(Place::Canary, b"tidings")
+        .map(Some)
+        .map_err(|error| StoreError::Internal {
+            what: error.to_string(),
+        })
 }
 
 fn hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
@@ -283,34 +311,6 @@ fn hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
         bytes.push(u8::try_from(value).ok()?);
     }
     Some(bytes)
-}
-
-/// Complete or absent: written under another name, synced, then named, and the name synced.
-fn write_new(path: &Path, key: &[u8; KEY_BYTES]) -> io::Result<()> {
-    if path.try_exists()? {
-        return Err(io::ErrorKind::AlreadyExists.into());
-    }
-    let unfinished = path.with_extension("key.unfinished");
-    let mut text = Zeroizing::new(String::with_capacity(2 * KEY_BYTES + 1));
-    for byte in key {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
-        }
-    }
-    text.push('\n');
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]

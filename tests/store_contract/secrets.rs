@@ -1,6 +1,6 @@
 //! Secrets at rest and their rotation (W4, W21).
 
-use crate::world::{LARKSPUR, World, actor, new_endpoint, organization, secret};
+use crate::world::{LARKSPUR, RIVERSIDE, World, actor, new_endpoint, organization, secret};
 use base64::Engine as _;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -238,5 +238,92 @@ async fn another_master_key_is_refused_at_open() {
     };
     assert!(matches!(open(8), Err(StoreError::WrongMasterKey { .. })));
     let (store, _engine) = open(7).unwrap();
+    assert!(store.secrets(made.id).unwrap().is_some());
+}
+
+/// The key of every world, and one with others before and after it.
+fn keys(bytes: &[u8]) -> MasterKey {
+    let hex: Vec<String> = bytes
+        .iter()
+        .map(|byte| format!("{byte:02x}").repeat(32))
+        .collect();
+    MasterKey::parse(&hex.join("\n")).unwrap()
+}
+
+#[tokio::test]
+async fn s6_a_new_master_key_is_taken_while_open_and_everything_is_sealed_anew() {
+    let world = World::with_organizations().await;
+    let made = world.endpoint(LARKSPUR, &[]).await;
+    rotate(&world, made.id, "whsec_second", 3_600).await;
+    let version = world.store.endpoint(made.id).unwrap().version;
+    world.store.take_master_key(keys(&[9, 7])).await.unwrap();
+    let between = world.endpoint(RIVERSIDE, &[]).await;
+    assert_eq!(world.store.seal_anew().await, Ok(1));
+    assert_eq!(world.store.seal_anew().await, Ok(0));
+    assert_eq!(
+        in_force(&world, made.id),
+        pair("whsec_second", "whsec_first")
+    );
+    assert_eq!(world.store.endpoint(made.id).unwrap().version, version);
+    // Nothing needs the old key any more.
+    world.store.take_master_key(keys(&[9])).await.unwrap();
+    assert_eq!(
+        in_force(&world, made.id),
+        pair("whsec_second", "whsec_first")
+    );
+    assert_eq!(
+        in_force(&world, between.id),
+        pair("whsec_first", "whsec_first")
+    );
+    let acts =
+        "SELECT count(*) FROM audit WHERE act IN ('master_key.take', 'master_key.seal_anew')";
+    assert_eq!(world.count(acts), 2);
+}
+
+#[tokio::test]
+async fn s6_a_master_key_without_one_that_is_still_needed_is_not_taken() {
+    let world = World::with_organizations().await;
+    let made = world.endpoint(LARKSPUR, &[]).await;
+    for bytes in [&[9][..], &[9, 8]] {
+        let refused = world.store.take_master_key(keys(bytes)).await;
+        assert!(matches!(refused, Err(StoreError::WrongMasterKey { .. })));
+    }
+    world.store.take_master_key(keys(&[9, 7])).await.unwrap();
+    // The newest names the data now, and one secret is still sealed with the other.
+    let refused = world.store.take_master_key(keys(&[9])).await;
+    assert!(matches!(refused, Err(StoreError::WrongMasterKey { .. })));
+    assert_eq!(
+        in_force(&world, made.id),
+        pair("whsec_first", "whsec_first")
+    );
+}
+
+#[tokio::test]
+async fn s6_a_start_with_a_new_key_before_the_old_one_goes_on_where_the_last_stopped() {
+    let world = World::with_organizations().await;
+    let made = world.endpoint(LARKSPUR, &[]).await;
+    let World {
+        store,
+        engine,
+        clock,
+        place,
+        ..
+    } = world;
+    drop((store, engine));
+    let open = |key| {
+        let (handover, engine) = handover::channel(Room::new(10, 1_000));
+        place
+            .open(&clock, handover, key)
+            .map(|store| (store, engine))
+    };
+    drop(open(keys(&[9, 7])).unwrap());
+    assert!(matches!(
+        open(keys(&[9])),
+        Err(StoreError::WrongMasterKey { .. })
+    ));
+    let (store, engine) = open(keys(&[9, 7])).unwrap();
+    assert_eq!(store.seal_anew().await, Ok(1));
+    drop((store, engine));
+    let (store, _engine) = open(keys(&[9])).unwrap();
     assert!(store.secrets(made.id).unwrap().is_some());
 }

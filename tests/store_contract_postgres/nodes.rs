@@ -363,3 +363,23 @@ async fn r1_a_database_that_forgets_what_it_confirmed_is_refused() {
         other => panic!("{other:?}"),
     }
 }
+
+#[tokio::test]
+async fn s6_a_node_that_still_has_the_old_master_key_first_seals_nothing_back() {
+    let world = World::with_organizations().await;
+    let endpoint = world.endpoint(LARKSPUR, &[UPDATED]).await;
+    let key = |bytes: [u8; 2]| {
+        let hex = bytes.map(|byte| format!("{byte:02x}").repeat(32));
+        MasterKey::parse(&hex.join(",")).unwrap()
+    };
+    let two = Node::beside(&world, "two", 100);
+    two.store.take_master_key(key([7, 9])).await.unwrap();
+    world.store.take_master_key(key([9, 7])).await.unwrap();
+    assert_eq!(world.store.seal_anew().await, Ok(1));
+    two.store.look_around().await.unwrap();
+    assert_eq!(two.store.seal_anew().await, Ok(0));
+    assert_eq!(world.store.seal_anew().await, Ok(0));
+    for store in [&world.store, &two.store] {
+        assert!(store.secrets(endpoint.id).unwrap().is_some());
+    }
+}

@@ -23,6 +23,10 @@ impl Database for Pg {
         self
     }
 
+    fn canary(&self) -> [&'static str; 2] {
+        ["SELECT sealed FROM canary", "UPDATE canary SET sealed = ?1"]
+    }
+
     fn begin(&self, purpose: Purpose, now: Timestamp) -> Result<Begun, StoreError> {
         self.ready(now)?;
         let found = match self.opened(purpose) {

@@ -7,7 +7,10 @@
     reason = "tests"
 )]
 
+use super::file::MASTER_KEY_FILE;
 use super::*;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 fn key(byte: u8) -> MasterKey {
     MasterKey::from_bytes([byte; KEY_BYTES])
@@ -96,7 +99,7 @@ fn a_key_is_hex_or_base64_of_32_bytes() {
         MasterKey::parse(&format!(" {hex}\n")).unwrap(),
         MasterKey::parse(base64).unwrap(),
     );
-    assert_eq!(*one.key, *two.key);
+    assert_eq!(one.id(), two.id());
     for bad in [
         "",
         "00",
@@ -116,11 +119,11 @@ fn a_key_is_hex_or_base64_of_32_bytes() {
 fn a_made_key_file_is_its_owners_alone_and_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(MASTER_KEY_FILE);
-    let made = MasterKey::make(&path).unwrap();
+    let made = file::make(&path).unwrap();
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(*MasterKey::read(&path).unwrap().key, *made.key);
-    assert!(MasterKey::make(&path).is_err(), "a key is never replaced");
+    assert_eq!(file::read(&path).unwrap().id(), made.id());
+    assert!(file::make(&path).is_err(), "a key is never replaced");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
@@ -128,10 +131,10 @@ fn a_made_key_file_is_its_owners_alone_and_is_read_again() {
 fn a_key_file_that_others_may_read_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(MASTER_KEY_FILE);
-    drop(MasterKey::make(&path).unwrap());
+    drop(file::make(&path).unwrap());
     for mode in [0o640, 0o604, 0o620, 0o601] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let Err(error) = MasterKey::read(&path) else {
+        let Err(error) = file::read(&path) else {
             panic!("mode {mode:o} was accepted");
         };
         assert!(error.to_string().contains("chmod 600"), "{error}");
@@ -143,13 +146,52 @@ fn a_file_without_a_key_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(MASTER_KEY_FILE);
     assert!(matches!(
-        MasterKey::read(&path),
+        file::read(&path),
         Err(MasterKeyError::File { .. })
     ));
-    drop(MasterKey::make(&path).unwrap());
+    drop(file::make(&path).unwrap());
     fs::write(&path, "no key\n").unwrap();
     assert!(matches!(
-        MasterKey::read(&path),
+        file::read(&path),
         Err(MasterKeyError::FileMalformed { .. })
     ));
+}
+
+#[test]
+fn s6_a_new_key_seals_and_the_older_ones_still_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(MASTER_KEY_FILE);
+    let first = file::make(&path).unwrap();
+    let old = first.seal(newest(1, 1), b"first").unwrap();
+    let both = file::add(&path).unwrap();
+    let new = both.seal(newest(1, 1), b"second").unwrap();
+    assert_ne!(both.id(), first.id());
+    assert!(both.has_older() && both.is_newest_of(&new) && !both.is_newest_of(&old));
+    assert_eq!(*both.open(newest(1, 1), &old).unwrap(), b"first");
+    assert_eq!(*both.open(newest(1, 1), &new).unwrap(), b"second");
+    assert_eq!(
+        first.open(newest(1, 1), &new).unwrap_err(),
+        SealError::OtherKey
+    );
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_file_takes_sixteen_keys_and_then_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(MASTER_KEY_FILE);
+    drop(file::make(&path).unwrap());
+    for _ in 1..KEYS_MAX {
+        drop(file::add(&path).unwrap());
+    }
+    let before = fs::read(&path).unwrap();
+    let Err(error) = file::add(&path) else {
+        panic!("a seventeenth key was added");
+    };
+    assert!(error.to_string().contains("take out"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    let text = String::from_utf8(before).unwrap();
+    assert!(MasterKey::parse(&text.replace('\n', ",")).is_ok());
+    assert!(MasterKey::parse(&format!("{text}{}", "00".repeat(32))).is_err());
 }

@@ -213,6 +213,9 @@ pub trait Database: Sql {
     /// The connection for everything else.
     fn sql(&self) -> &dyn Sql;
 
+    /// Reads and writes what tells whether a master key fits: a question without values, a statement with one.
+    fn canary(&self) -> [&'static str; 2];
+
     /// Opens a transaction that may write.
     ///
     /// # Errors

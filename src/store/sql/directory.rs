@@ -5,10 +5,10 @@
 
 pub(super) mod audit;
 mod catalogue;
-mod endpoints;
+pub(super) mod endpoints;
 mod keys;
 mod organizations;
-mod secrets;
+pub(super) mod secrets;
 mod sweep;
 
 pub use audit::Act;
@@ -71,7 +71,7 @@ impl Directory for SqlStore {
         };
         match found {
             None => Ok(None),
-            Some((endpoint, sealed)) => secrets::open(&self.key, &endpoint, &sealed)
+            Some((endpoint, sealed)) => secrets::open(&self.master_key(), &endpoint, &sealed)
                 .map(Some)
                 .map_err(|error| StoreError::Damaged {
                     path: self.file.clone(),
@@ -136,7 +136,7 @@ impl Directory for SqlStore {
         new: NewEndpoint,
         actor: Actor,
     ) -> Result<CreateEndpoint, StoreError> {
-        let key = Arc::clone(&self.key);
+        let key = self.master_key();
         self.change(move |step| endpoints::create(step, &key, organization, new, &actor))
             .await
     }
@@ -169,7 +169,7 @@ impl Directory for SqlStore {
         rotation: Rotation,
         actor: Actor,
     ) -> Result<Rotated, StoreError> {
-        let key = Arc::clone(&self.key);
+        let key = self.master_key();
         self.change(move |step| secrets::rotate(step, &key, (organization, id), rotation, &actor))
             .await
     }
@@ -180,7 +180,7 @@ impl Directory for SqlStore {
         id: EndpointId,
         actor: Actor,
     ) -> Result<Changed<Arc<Endpoint>>, StoreError> {
-        let key = Arc::clone(&self.key);
+        let key = self.master_key();
         self.change(move |step| secrets::confirm(step, &key, (organization, id), &actor))
             .await
     }
@@ -191,7 +191,7 @@ impl Directory for SqlStore {
         id: EndpointId,
         actor: Actor,
     ) -> Result<Changed<Secrets>, StoreError> {
-        let key = Arc::clone(&self.key);
+        let key = self.master_key();
         self.change(move |step| secrets::reveal(step, &key, (organization, id), &actor))
             .await
     }

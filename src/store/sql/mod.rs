@@ -15,6 +15,7 @@ mod log;
 mod queue;
 pub mod readers;
 mod recover;
+mod sealing;
 mod stats;
 mod step;
 pub mod tables;
@@ -38,7 +39,7 @@ use readers::{Readers, Snapshots};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use step::{Memory, Step};
 use tables::{Shared, Tables};
@@ -74,7 +75,7 @@ pub trait Tenure: Send + Sync {
 /// The store.
 pub struct SqlStore {
     file: PathBuf,
-    key: Arc<MasterKey>,
+    key: RwLock<Arc<MasterKey>>,
     tables: Arc<Shared>,
     readers: Readers,
     /// `None` only while it is dropped.
@@ -139,8 +140,8 @@ impl SqlStore {
             Ok(opened) => opened.map_err(|error: StoreError| error.located(&parts.location))?,
             Err(_) => return Err(StoreError::Closed),
         };
-        Ok(Arc::new(Self {
-            key: Arc::new(parts.key),
+        let store = Arc::new(Self {
+            key: RwLock::new(Arc::new(parts.key)),
             tables: opened.tables,
             readers: Readers::new(parts.snapshots),
             file: parts.location,
@@ -153,7 +154,9 @@ impl SqlStore {
             tenure: parts.tenure,
             retention: OnceLock::new(),
             kept: OnceLock::new(),
-        }))
+        });
+        store.opens_everything(&store.master_key())?;
+        Ok(store)
     }
 
     /// Waits for the failure after which nothing is written any more; the process is to end then. A store that

@@ -130,6 +130,13 @@ impl Tables {
             .map(|entry| (&entry.record, &entry.secrets))
     }
 
+    /// All sealed secrets, in no order.
+    pub fn sealed(&self) -> impl Iterator<Item = (EndpointId, &SealedSecrets)> {
+        self.endpoints
+            .iter()
+            .map(|(id, entry)| (*id, &entry.secrets))
+    }
+
     /// The ids of an organization's endpoints, ascending.
     pub fn endpoint_ids(&self, organization: OrganizationId) -> &[EndpointId] {
         self.organizations

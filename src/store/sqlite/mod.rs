@@ -75,6 +75,11 @@ pub fn open(options: Options) -> Result<Arc<SqlStore>, StoreError> {
     Ok(store)
 }
 
+/// What tells whether a master key fits.
+const READ_CANARY: &str = "SELECT value FROM meta WHERE key = 'canary'";
+const WRITE_CANARY: &str = "INSERT INTO meta (key, value) VALUES ('canary', ?1)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+
 /// The data as the source of a migration: locked, and brought to the newest format.
 pub(super) struct Source {
     /// To read from.
@@ -98,10 +103,7 @@ pub(super) fn open_source(directory: &Path, key: &MasterKey) -> Result<Source, S
     let lock = lock::take(directory)?;
     let opened = schema::open_writer(&file).and_then(|connection| {
         check_key(&connection, key, &file)?;
-        let identity =
-            connection.query_row("SELECT value FROM meta WHERE key = 'canary'", [], |row| {
-                row.get(0)
-            })?;
+        let identity = connection.query_row(READ_CANARY, [], |row| row.get(0))?;
         Ok((connection, identity))
     });
     let (connection, identity) = opened.map_err(|error| error.located(&file))?;
@@ -115,15 +117,10 @@ pub(super) fn open_source(directory: &Path, key: &MasterKey) -> Result<Source, S
 /// Refuses a master key that the data was not sealed with.
 fn check_key(connection: &Connection, key: &MasterKey, file: &Path) -> Result<(), StoreError> {
     let sealed: Option<Vec<u8>> = connection
-        .query_row("SELECT value FROM meta WHERE key = 'canary'", [], |row| {
-            row.get(0)
-        })
+        .query_row(READ_CANARY, [], |row| row.get(0))
         .optional()?;
     if let Some(canary) = seal::check(key, sealed.as_deref(), file)? {
-        connection.execute(
-            "INSERT INTO meta (key, value) VALUES ('canary', ?1)",
-            [&*canary],
-        )?;
+        connection.execute(WRITE_CANARY, [&*canary])?;
     }
     Ok(())
 }

@@ -131,6 +131,10 @@ impl Database for Statements<'_> {
         self.connection
     }
 
+    fn canary(&self) -> [&'static str; 2] {
+        [super::READ_CANARY, super::WRITE_CANARY]
+    }
+
     fn begin(&self, _: Purpose, _: Timestamp) -> Result<Begun, StoreError> {
         self.hot.borrow_mut().begin.execute([])?;
         Ok(Begun {

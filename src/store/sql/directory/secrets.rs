@@ -97,7 +97,31 @@ fn store(
     before: &Endpoint,
     pair: &Secrets,
 ) -> Result<Arc<Endpoint>, StoreError> {
-    let (owner, id) = (before.organization, before.id);
+    let record = Endpoint {
+        version: before.version.saturating_add(1),
+        updated_at: step.now,
+        ..before.clone()
+    };
+    write(step, key, record, pair)
+}
+
+/// Seals a pair anew: nothing else of the endpoint changes, so prepared keys stay as they are.
+pub fn seal_anew(step: &mut Step<'_>, key: &MasterKey, id: EndpointId) -> Result<(), StoreError> {
+    let Some((endpoint, sealed)) = step.tables.secrets(id) else {
+        return Ok(());
+    };
+    let pair = open(key, endpoint, sealed).map_err(sealing_failed)?;
+    let record = Endpoint::clone(endpoint);
+    write(step, key, record, &pair).map(drop)
+}
+
+fn write(
+    step: &mut Step<'_>,
+    key: &MasterKey,
+    record: Endpoint,
+    pair: &Secrets,
+) -> Result<Arc<Endpoint>, StoreError> {
+    let (owner, id) = (record.organization, record.id);
     let seal = |place, secret: &Secret| key.seal(place, secret.expose()).map_err(sealing_failed);
     let sealed = SealedSecrets {
         newest: seal(Place::NewestSecret(owner, id), pair.newest())?,
@@ -111,11 +135,6 @@ fn store(
             }
             None => None,
         },
-    };
-    let record = Endpoint {
-        version: before.version.saturating_add(1),
-        updated_at: step.now,
-        ..before.clone()
     };
     step.sql().execute("UPDATE endpoints SET newest_secret = ?2, older_secret = ?3, older_until = ?4, version = ?5, updated_at = ?6
              WHERE id = ?1", values![id.raw(),

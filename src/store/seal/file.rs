@@ -1,0 +1,118 @@
+//! The file with the master key: a line for the newest key and one for each before it.
+//!
+//! Invariants: only its owner may read it; a new content is complete or absent, on disk before this returns; a key is
+//! never taken out here, since backups may still need it.
+
+use super::{KEY_BYTES, KEYS_MAX, MasterKey, MasterKeyError};
+use crate::clock;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// The name of the key file beside the data when no other is set.
+pub const MASTER_KEY_FILE: &str = "master.key";
+
+/// No file with as many keys as there may be is larger; a larger one is something else.
+const FILE_BYTES: u64 = 4_096;
+
+/// Reads a key file that only its owner may read.
+///
+/// # Errors
+/// The file is missing or unreadable, others may read it, or it holds no key.
+pub fn read(path: &Path) -> Result<MasterKey, MasterKeyError> {
+    let text = read_text(path)?;
+    MasterKey::parse(&text).map_err(|_| MasterKeyError::FileMalformed {
+        path: path.to_owned(),
+    })
+}
+
+/// Makes a random key and writes it to a new file (mode 0600). For an empty data directory only: data that was sealed with
+/// another key stays closed to this one.
+///
+/// # Errors
+/// The file exists or cannot be written, or there is no randomness.
+pub fn make(path: &Path) -> Result<MasterKey, MasterKeyError> {
+    let failed = |source| failed(path, source);
+    if path.try_exists().map_err(failed)? {
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+    }
+    write(path, &random_line()?).map_err(failed)?;
+    read(path)
+}
+
+/// Puts a new random key before those in the file; answers the key with them.
+///
+/// # Errors
+/// As [`read`]; or the file holds as many as it may.
+pub fn add(path: &Path) -> Result<MasterKey, MasterKeyError> {
+    let known = read_text(path)?;
+    let keys = MasterKey::parse(&known).map_err(|_| MasterKeyError::FileMalformed {
+        path: path.to_owned(),
+    })?;
+    if keys.older.len() + 1 >= KEYS_MAX {
+        return Err(MasterKeyError::FileFull {
+            path: path.to_owned(),
+        });
+    }
+    let mut text = random_line()?;
+    text.push_str(&known);
+    write(path, &text).map_err(|source| failed(path, source))?;
+    read(path)
+}
+
+fn failed(path: &Path, source: io::Error) -> MasterKeyError {
+    MasterKeyError::File {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn read_text(path: &Path) -> Result<Zeroizing<String>, MasterKeyError> {
+    let failed = |source| failed(path, source);
+    let file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(MasterKeyError::Open {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    let mut text = Zeroizing::new(String::with_capacity(FILE_BYTES as usize));
+    file.take(FILE_BYTES)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    Ok(text)
+}
+
+fn random_line() -> Result<Zeroizing<String>, MasterKeyError> {
+    let key: Zeroizing<[u8; KEY_BYTES]> =
+        Zeroizing::new(clock::random_bytes().map_err(|_| MasterKeyError::NoRandomness)?);
+    let mut text = Zeroizing::new(String::with_capacity(FILE_BYTES as usize));
+    for byte in *key {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+/// Written under another name, synced, then named, and the name synced.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let unfinished = path.with_extension("key.unfinished");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
