@@ -289,11 +289,12 @@ fn event_rates(settings: &Settings) -> EventRates {
 }
 
 fn retention(settings: &Settings) -> Retention {
-    let (bodies, records) = settings.kept_days;
+    let [bodies, records, audit] = settings.kept_days;
     let days = |days: usize| Duration::from_secs(days as u64 * 86_400);
     Retention {
         bodies: days(bodies),
         records: days(records),
+        audit: days(audit),
     }
 }
 

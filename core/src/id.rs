@@ -323,6 +323,11 @@ impl Stripe {
         }
     }
 
+    /// The node's number; `None` for the only node.
+    pub const fn number(self) -> Option<u8> {
+        self.0
+    }
+
     /// The smallest id of the stripe that is not below `id`.
     fn at_or_above(self, id: i64) -> i64 {
         let Some(number) = self.0 else { return id };
@@ -352,6 +357,11 @@ impl IdSource {
     /// From now on gives the ids of this stripe.
     pub const fn restripe(&mut self, stripe: Stripe) {
         self.stripe = stripe;
+    }
+
+    /// Which ids it gives.
+    pub const fn stripe(&self) -> Stripe {
+        self.stripe
     }
 
     /// From now on gives ids above `id`, which another node gave.

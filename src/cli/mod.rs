@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 it did not work (the message says why); 2 the command line is wrong; 74 the disk
 //! failed; 78 a setting or the data directory is wrong.
 
+mod audit;
 mod client;
 mod demo;
 mod doctor;
@@ -60,6 +61,9 @@ enum Action {
     /// The key that seals signing secrets
     #[command(subcommand, after_help = master_key::EXAMPLES)]
     MasterKey(master_key::MasterKeyAction),
+    /// Show the audit log of a server, or check that it is whole
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::AuditArgs),
     /// Check settings, disk, clock, database, name resolution and egress, and say what to do
     #[command(after_help = "Example: tidings doctor --data /var/lib/tidings")]
     Doctor(doctor::DoctorArgs),
@@ -152,6 +156,7 @@ pub fn run() -> ExitCode {
         Action::Listen(args) => listen::run(args),
         Action::Verify(args) => verify::run(args),
         Action::Key(action) => keys::run(action),
+        Action::Audit(args) => audit::run(args),
         Action::MasterKey(action) => master_key::run(action),
         Action::Doctor(args) => doctor::run(args),
         Action::SetupLink(args) => setup_link::run(args),

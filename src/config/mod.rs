@@ -221,6 +221,14 @@ settings![
         "Days that events, deliveries, attempts and statistics are kept"
     ),
     (
+        "retention.audit_days",
+        "TIDINGS_RETENTION_AUDIT_DAYS",
+        Single,
+        "365",
+        "1 to 36500",
+        "Days that the audit log is kept"
+    ),
+    (
         "limits.attempts",
         "TIDINGS_LIMITS_ATTEMPTS",
         Single,

@@ -34,8 +34,8 @@ pub struct Settings {
     pub master_key: KeySource,
     /// Where a preset operator key comes from.
     pub operator_key: KeySource,
-    /// Days that bodies are kept, and records.
-    pub kept_days: (usize, usize),
+    /// Days that bodies are kept, records, and the audit log.
+    pub kept_days: [usize; 3],
     /// Attempts in flight at once.
     pub attempts: usize,
     /// Deliveries in memory at once.
@@ -194,11 +194,12 @@ fn tls(values: &Values<'_>) -> Result<Option<(PathBuf, PathBuf)>, ConfigError> {
     }
 }
 
-fn kept_days(values: &Values<'_>) -> Result<(usize, usize), ConfigError> {
+fn kept_days(values: &Values<'_>) -> Result<[usize; 3], ConfigError> {
     let bodies = values.number("retention.bodies_days", 1, 36_500)?;
     let records = values.number("retention.attempts_days", 1, 36_500)?;
+    let audit = values.number("retention.audit_days", 1, 36_500)?;
     match bodies <= records {
-        true => Ok((bodies, records)),
+        true => Ok([bodies, records, audit]),
         false => Err(values.invalid(
             "retention.attempts_days",
             format!("less than retention.bodies_days, which is {bodies}"),

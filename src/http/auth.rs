@@ -7,10 +7,12 @@
 use super::code::Code;
 use super::head::single;
 use super::problem::Problem;
-use crate::store::Reach;
+use super::reply::RequestId;
 use crate::store::directory::{Directory, Scope};
+use crate::store::{Actor, Reach};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use std::net::IpAddr;
 use tidings_core::api_key::KeyText;
 use tidings_core::id::{AccountId, KeyId, LinkId, OrganizationId};
 use tidings_core::time::Timestamp;
@@ -43,6 +45,18 @@ pub(super) struct Caller {
     pub who: Who,
     /// What it may do.
     pub scope: Scope,
+}
+
+/// Who asks, for the audit log.
+pub(super) fn actor(caller: Option<&Caller>, peer: IpAddr, request_id: RequestId) -> Actor {
+    Actor {
+        name: match caller {
+            Some(caller) => caller.who.to_string(),
+            None => String::from("anyone"),
+        },
+        address: Some(peer),
+        request_id: Some(request_id.to_string()),
+    }
 }
 
 /// Finds the caller of a request.

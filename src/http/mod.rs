@@ -19,6 +19,7 @@ mod problem;
 mod proxies;
 mod query;
 mod rates;
+mod refusals;
 mod reply;
 mod route;
 mod schema;
@@ -36,6 +37,7 @@ pub use server::{ConnectionLimits, serve};
 
 use crate::clock::{Clock, RandomBits};
 use crate::store::Store;
+use auth::Caller;
 use body::BodyRule;
 use bytes::Bytes;
 use console::Console;
@@ -44,13 +46,15 @@ use http::{Request, Response};
 use hyper::body::Body;
 use problem::Problem;
 use rates::Rates;
+use refusals::Refusals;
 use reply::{Reply, RequestId};
-use route::{Access, Call};
+use route::{Access, Call, Route};
 use schema::Schemas;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tidings_core::address::{Cidr, EgressRules};
+use tidings_core::id::OrganizationId;
 
 /// What the API is made of.
 pub struct ApiParts {
@@ -87,6 +91,7 @@ struct Shared {
     proxies: Vec<Cidr>,
     pace: BodyPace,
     rates: Rates,
+    refusals: Refusals,
     version: &'static str,
     random: RandomBits,
     schemas: Schemas,
@@ -102,6 +107,7 @@ impl Api {
         Ok(Self(Arc::new(Shared {
             store: parts.store,
             rates: Rates::new(parts.rates, parts.clock.clone()),
+            refusals: Refusals::new(parts.clock.clone()),
             clock: parts.clock,
             rules: parts.rules,
             signature_header: parts.signature_header,
@@ -153,39 +159,81 @@ impl Api {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let shared = &self.0;
         head::check(&head)?;
         query::refuse_keys(head.uri.query())?;
         let (route, params) = route::find(&head.method, head.uri.path())?;
-        let caller = match route.access {
-            Access::Anyone => None,
-            Access::Key => Some(auth::authenticate(
-                &head.headers,
-                &*shared.store,
-                shared.clock.now(),
-            )?),
-        };
-        head::check_accept(&head.headers)?;
-        let body = match route.body {
-            BodyRule::None => Bytes::new(),
-            BodyRule::Json(limit) | BodyRule::Optional(limit) => {
-                let needed = matches!(route.body, BodyRule::Json(_));
-                if needed || !body.is_end_stream() {
-                    head::check_content(&head.headers)?;
+        let caller = match self.caller(route, &head) {
+            Ok(caller) => caller,
+            Err(problem) => {
+                if matches!(problem.code(), Code::UnknownKey | Code::ExpiredKey) {
+                    let subject = format!("{} {}", head.method, head.uri.path());
+                    let anyone = (None, peer, request_id);
+                    self.note((subject, None), &problem, anyone).await;
                 }
-                body::read(body, &head.headers, limit, shared.pace, &shared.clock).await?
+                return Err(problem);
             }
         };
+        let change = refusals::subject(&head)
+            .map(|subject| (subject, caller.and_then(|caller| route.of(&params, caller))));
         let call = Call {
-            api: Arc::clone(shared),
+            api: Arc::clone(&self.0),
             caller,
             params,
             head,
-            body,
+            body: Bytes::new(),
             request_id,
             peer,
         };
+        let answer = self.run(route, call, body).await;
+        if let (Some(change), Err(problem)) = (change, &answer) {
+            self.note(change, problem, (caller, peer, request_id)).await;
+        }
+        answer
+    }
+
+    /// Reads the body and has the route's handler answer.
+    async fn run<B>(&self, route: &Route, mut call: Call, body: B) -> Result<Reply, Problem>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let (shared, headers) = (&self.0, &call.head.headers);
+        head::check_accept(headers)?;
+        if let BodyRule::Json(limit) | BodyRule::Optional(limit) = route.body {
+            let needed = matches!(route.body, BodyRule::Json(_));
+            if needed || !body.is_end_stream() {
+                head::check_content(headers)?;
+            }
+            call.body = body::read(body, headers, limit, shared.pace, &shared.clock).await?;
+        }
         (route.handler)(call).await
+    }
+
+    /// Who asks, where a key is asked for.
+    fn caller(&self, route: &Route, head: &Parts) -> Result<Option<Caller>, Problem> {
+        let shared = &self.0;
+        match route.access {
+            Access::Anyone => Ok(None),
+            Access::Key => {
+                auth::authenticate(&head.headers, &*shared.store, shared.clock.now()).map(Some)
+            }
+        }
+    }
+
+    /// Puts a refusal on the audit log.
+    async fn note(
+        &self,
+        asked: (String, Option<OrganizationId>),
+        problem: &Problem,
+        (caller, peer, request_id): (Option<Caller>, IpAddr, RequestId),
+    ) {
+        if let Some(why) = refusals::why(problem) {
+            let actor = auth::actor(caller.as_ref(), peer, request_id);
+            let shared = &self.0;
+            shared
+                .refusals
+                .note(&*shared.store, asked, why, actor)
+                .await;
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::Shared;
 use super::api::{
-    batch, deliveries, endpoints, event_types, events, health, keys, openapi, organizations,
+    audit, batch, deliveries, endpoints, event_types, events, health, keys, openapi, organizations,
     portal_links, replays, secrets, stats, test_send,
 };
-use super::auth::{Caller, no_organization};
+use super::auth::{Caller, actor, no_organization};
 use super::body::BodyRule;
 use super::code::Code;
 use super::problem::{Problem, cut};
@@ -96,12 +96,30 @@ routes! {
     PUT "/v1/event-types/{type}" Key SETTINGS => event_types::put_event_type;
     GET "/v1/deliveries/{dlv}" Key NONE => deliveries::get_delivery;
     POST "/v1/deliveries/{dlv}/retry" Key MAYBE => deliveries::retry_delivery;
+    GET "/v1/organizations/{org}/audit" Key NONE => audit::list_organization_audit;
+    GET "/v1/audit" Key NONE => audit::list_audit;
     GET "/v1/keys" Key NONE => keys::list_keys;
     POST "/v1/keys" Key SETTINGS => keys::post_key;
     DELETE "/v1/keys/{key}" Key NONE => keys::delete_key;
     GET "/healthz" Anyone NONE => health::get_healthz;
     GET "/readyz" Anyone NONE => health::get_readyz;
     GET "/openapi.json" Anyone NONE => openapi::get_openapi;
+}
+
+/// An organization's number as it stands in a path.
+fn organization(text: &str) -> Option<OrganizationId> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    let number = text.parse().ok().filter(|_| plain)?;
+    OrganizationId::new(number)
+}
+
+impl Route {
+    /// The organization that a path of this route names, if the caller may know of it.
+    pub fn of(&self, params: &[String], caller: Caller) -> Option<OrganizationId> {
+        let named = self.path.starts_with("/v1/organizations/{org}");
+        let id = organization(params.first().filter(|_| named)?)?;
+        caller.sees(id).ok().map(|()| id)
+    }
 }
 
 /// What stands in a path in place of `{…}`, in order; at most three.
@@ -186,14 +204,7 @@ impl Call {
 
     /// Who asks, for the audit log.
     pub fn actor(&self) -> Actor {
-        Actor {
-            name: match &self.caller {
-                Some(caller) => caller.who.to_string(),
-                None => String::from("anyone"),
-            },
-            address: Some(self.peer),
-            request_id: Some(self.request_id.to_string()),
-        }
+        actor(self.caller.as_ref(), self.peer, self.request_id)
     }
 
     /// The parameter at that place of the path.
@@ -204,12 +215,7 @@ impl Call {
     /// The organization in the path, whoever may see it.
     pub fn organization(&self) -> Result<OrganizationId, Problem> {
         let text = self.param(0);
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-        text.parse()
-            .ok()
-            .filter(|_| plain)
-            .and_then(OrganizationId::new)
-            .ok_or_else(|| no_organization(text))
+        organization(text).ok_or_else(|| no_organization(text))
     }
 
     /// The organization in the path, which exists and which the caller may look at.

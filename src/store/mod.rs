@@ -8,6 +8,7 @@
 //! Deliberately absent: SQL above this module, and any transaction that outlives one call.
 
 pub mod accounts;
+pub mod audit;
 pub mod directory;
 pub mod handover;
 pub mod health;
@@ -27,7 +28,13 @@ use tidings_core::id::OrganizationId;
 
 /// Everything a store does.
 pub trait Store:
-    queue::Queue + directory::Directory + log::Log + accounts::Accounts + stats::Stats + health::Healthy
+    queue::Queue
+    + directory::Directory
+    + log::Log
+    + accounts::Accounts
+    + audit::AuditLog
+    + stats::Stats
+    + health::Healthy
 {
 }
 
@@ -36,6 +43,7 @@ impl<T> Store for T where
         + directory::Directory
         + log::Log
         + accounts::Accounts
+        + audit::AuditLog
         + stats::Stats
         + health::Healthy
 {

@@ -9,4 +9,6 @@ pub struct Retention {
     pub bodies: Duration,
     /// Events, deliveries, attempts, and statistics; at least as long as bodies.
     pub records: Duration,
+    /// Entries of the audit log.
+    pub audit: Duration,
 }

@@ -9,6 +9,7 @@
 )]
 #![allow(clippy::too_many_lines, reason = "a table of cases stands in its test")]
 
+mod audit;
 mod batch;
 mod console;
 mod console_pages;

@@ -95,6 +95,7 @@ fn s12_hostile_text_in_every_field_runs_nothing() {
         String::from("/admin/event-types/hostile.done"),
         String::from("/admin/keys"),
         String::from("/admin/people"),
+        String::from("/admin/audit"),
     ];
     for delivery in deliveries["data"].as_array().unwrap() {
         let id = delivery["id"].as_str().unwrap();
@@ -124,6 +125,8 @@ fn s12_what_a_visitor_brings_runs_nothing() {
             format!("/admin/organizations?q={text}&done={text}"),
             format!("/admin/deliveries/{text}"),
             format!("/admin/event-types/{text}"),
+            format!("/admin/audit?actor={text}"),
+            format!("/admin/audit?act={text}"),
             format!("/admin/{text}"),
             format!("/admin/login?next={text}"),
         ] {

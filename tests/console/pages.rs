@@ -86,6 +86,8 @@ fn pages(world: &World) -> Vec<(&'static str, String)> {
         ("engine", String::from("/admin/engine")),
         ("people", String::from("/admin/people")),
         ("keys", String::from("/admin/keys")),
+        ("audit", String::from("/admin/audit")),
+        ("audit-own", format!("/admin/audit?{query}&act=endpoint.")),
         ("account", String::from("/admin/account")),
         ("no-such-page", String::from("/admin/nowhere")),
     ]

@@ -15,6 +15,7 @@ mod accounts;
 mod again;
 mod alone;
 mod aside;
+mod audit;
 mod backend;
 mod claim;
 mod directory;

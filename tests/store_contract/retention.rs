@@ -22,6 +22,7 @@ async fn keeping() -> World {
     world.store.keep_events(Retention {
         bodies: 30 * DAY,
         records: 90 * DAY,
+        audit: Duration::from_secs(365 * 86_400),
     });
     world
 }

@@ -13,6 +13,8 @@ mod accept;
 mod accounts;
 #[path = "../store_contract/again.rs"]
 mod again;
+#[path = "../store_contract/audit.rs"]
+mod audit;
 mod backend;
 #[path = "../store_contract/claim.rs"]
 mod claim;

@@ -318,6 +318,7 @@ async fn partitions_are_dropped_when_all_of_their_week_was_kept_long_enough() {
     world.store.keep_events(Retention {
         bodies: days(30),
         records: days(90),
+        audit: Duration::from_secs(365 * 86_400),
     });
     world.endpoint(LARKSPUR, &[UPDATED]).await;
     world.post(event(LARKSPUR)).await;

@@ -1,5 +1,6 @@
 //! The handlers, one file for one kind of thing. Each reads what was sent, asks the store, and shows what is.
 
+pub(super) mod audit;
 pub(super) mod batch;
 pub(super) mod deliveries;
 mod endpoint_input;

@@ -5,8 +5,8 @@ use super::super::problem::{PROBLEM_JSON, Problem, ProblemShown};
 use super::super::reply::Reply;
 use super::super::route::Call;
 use super::{
-    batch, deliveries, endpoints, event_types, events, health, keys, organizations, portal_links,
-    replays, secrets, stats, test_send,
+    audit, batch, deliveries, endpoints, event_types, events, health, keys, organizations,
+    portal_links, replays, secrets, stats, test_send,
 };
 use http::StatusCode;
 use std::sync::LazyLock;
@@ -31,6 +31,7 @@ use utoipa::{Modify, OpenApi};
         stats::organization_stats, stats::endpoint_stats,
         portal_links::post_portal_link, portal_links::delete_portal_link,
         deliveries::list_deliveries, deliveries::get_delivery, deliveries::retry_delivery,
+        audit::list_audit, audit::list_organization_audit,
         keys::list_keys, keys::post_key, keys::delete_key,
         health::get_healthz, health::get_readyz, get_openapi,
     ),

@@ -3,7 +3,7 @@
 use super::super::api::deliveries::{FILTERS, read_filter};
 use super::super::query::Query;
 use super::configuration::{PATH as WEBHOOKS, endpoints_of};
-use super::form::{Faults, Form, local_time, utc_time};
+use super::form::{Faults, local_time};
 use super::page::{Page, Section, part};
 use super::pieces::{fault_summary, moment, state};
 use super::visit::{Place, Visit};
@@ -36,29 +36,13 @@ fn found(text: &str, place: &Place) -> Option<String> {
     Some(format!("{PATH}?{query}"))
 }
 
-/// The query as the API's reader takes it: empty fields are none, a browser's times are UTC.
-fn cleaned(query: &Form) -> String {
-    let mut text = form_urlencoded::Serializer::new(String::new());
-    for name in FILTERS.into_iter().chain(["cursor"]) {
-        let value = query.trimmed(name);
-        if value.is_empty() {
-            continue;
-        }
-        match name {
-            "from" | "to" => text.append_pair(name, &utc_time(value)),
-            _ => text.append_pair(name, value),
-        };
-    }
-    text.finish()
-}
-
 /// `GET /admin/deliveries`.
 pub(super) async fn get(visit: Visit) -> Outcome {
     let place = visit.place()?;
     if let Some(path) = found(visit.query.trimmed("q"), &place) {
         return Ok(Answer::see(path));
     }
-    let text = cleaned(&visit.query);
+    let text = visit.query.for_api(&FILTERS);
     let mut known = FILTERS.to_vec();
     known.push("cursor");
     let path = format!("{PATH}/{}", place.id());
@@ -269,6 +253,7 @@ fn then(item: &DeliverySummary) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use super::super::form::Form;
     use super::*;
 
     #[test]
@@ -277,7 +262,7 @@ mod tests {
             b"organization=1&state=&type=a.b&from=2026-03-01T09:30&to=2026-03-01T09:30:15Z&q=",
         );
         assert_eq!(
-            cleaned(&query),
+            query.for_api(&FILTERS),
             "type=a.b&from=2026-03-01T09%3A30%3A00Z&to=2026-03-01T09%3A30%3A15Z"
         );
     }

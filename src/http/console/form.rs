@@ -20,6 +20,19 @@ const FIELDS: usize = 2_000;
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
+    /// The filters of a list and its cursor as the API would have them: without what is empty, times with their zone.
+    pub fn for_api(&self, filters: &[&str]) -> String {
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        for name in filters.iter().copied().chain(["cursor"]) {
+            match (name, self.trimmed(name)) {
+                (_, "") => {}
+                ("from" | "to", value) => drop(text.append_pair(name, &utc_time(value))),
+                (_, value) => drop(text.append_pair(name, value)),
+            }
+        }
+        text.finish()
+    }
+
     /// Reads `application/x-www-form-urlencoded`; what is beyond the limit is left out.
     pub fn parse(text: &[u8]) -> Self {
         Self(

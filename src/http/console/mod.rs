@@ -10,6 +10,7 @@
 
 mod account;
 mod assets;
+mod audit;
 mod catalogue;
 mod chart;
 mod configuration;
@@ -50,7 +51,7 @@ pub use session::{SETUP_FILE, SetupTicket};
 use super::Shared;
 use super::problem::Problem;
 use super::reply::{Reply, RequestId};
-use super::{body, head};
+use super::{body, head, refusals};
 use bytes::Bytes;
 use form::Form;
 use http::header::{HOST, ORIGIN};
@@ -60,6 +61,7 @@ use hyper::body::Body;
 use live::Following;
 use login::Delays;
 use page::Page;
+use serde_json::json;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -241,6 +243,7 @@ where
         Ok(handler) => handler(visit.clone()).await,
         Err(refusal) => Err(refusal),
     };
+    note_refused(&visit, &outcome).await;
     let reply = match outcome {
         Ok(Answer::Page(page)) => page.reply(&visit),
         Ok(Answer::See(path)) => page::see(&path),
@@ -249,6 +252,28 @@ where
         Err(Refusal::Problem(problem)) => page::problem(&problem, &visit),
     };
     page::guarded(reply, &visit)
+}
+
+/// Puts a change that was refused on the audit log; refused logins have acts of their own.
+async fn note_refused(visit: &Visit, outcome: &Outcome) {
+    if visit.login.is_none() {
+        return;
+    }
+    let why = match outcome {
+        Err(Refusal::Problem(problem)) => refusals::why(problem),
+        Ok(Answer::Page(page)) if page.status.is_client_error() => {
+            Some(json!({ "status": page.status.as_u16() }))
+        }
+        Err(Refusal::Login) | Ok(_) => None,
+    };
+    if let Some((subject, why)) = refusals::subject(&visit.head).zip(why) {
+        let api = &visit.api;
+        let place = visit.place().ok().map(|place| place.id());
+        let asked = (subject, place);
+        api.refusals
+            .note(&*api.store, asked, why, visit.actor())
+            .await;
+    }
 }
 
 /// Checks a request up to its handler.

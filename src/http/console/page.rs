@@ -34,6 +34,7 @@ pub(super) enum Section {
     Engine,
     People,
     Keys,
+    Audit,
     Account,
     /// Pages before a login.
     Outside,
@@ -199,6 +200,9 @@ impl Page {
                         @if !portal {
                             (item(Section::Members, &format!("/admin/members?{query}"), "Members"))
                         }
+                        @if place.may_change() {
+                            (item(Section::Audit, &format!("/admin/audit?{query}"), "Audit log"))
+                        }
                     }
                 }
                 @let tools = self.place.as_ref().map(|place| format!("?{}", place.query())).unwrap_or_default();
@@ -215,6 +219,8 @@ impl Page {
                             (item(Section::Engine, "/admin/engine", "Engine"))
                             (item(Section::People, "/admin/people", "People"))
                             (item(Section::Keys, "/admin/keys", "API keys"))
+                            @let whole = self.section == Section::Audit && self.place.is_none();
+                            li { a href="/admin/audit" aria-current=[current(whole)] { "Audit log" } }
                         }
                     }
                 }

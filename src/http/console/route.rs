@@ -4,7 +4,7 @@ use super::super::code::Code;
 use super::super::problem::Problem;
 use super::visit::Visit;
 use super::{
-    Outcome, account, assets, catalogue, configuration, deliveries, delivery, endpoint,
+    Outcome, account, assets, audit, catalogue, configuration, deliveries, delivery, endpoint,
     endpoint_form, engine, enter, home, keys, login, organizations, overview, people, portal,
     replay, secret, signature, snippets, test_send,
 };
@@ -96,6 +96,7 @@ routes! {
     GET "/admin/keys" keys::get;
     POST "/admin/keys" keys::post;
     POST "/admin/keys/{key}/revoke" keys::revoke;
+    GET "/admin/audit" audit::get;
     GET "/admin/account" account::get;
     POST "/admin/account/password" account::password;
     POST "/admin/account/sessions/{ses}/end" account::end_session;

@@ -81,7 +81,7 @@ pub(super) const TABLES: [Table; 22] = [
     table!("account_grants", 2, [Int "account_id", Int "organization_id", Text "role"]),
     table!("audit", 1, [
         Int "id", Int "at", Text "actor", Text "address", Text "request_id", Int "organization_id", Text "act",
-        Text "subject", Text "before", Text "after",
+        Text "subject", Text "before", Text "after", Text "outcome", Int "chain", Blob "previous", Blob "digest",
     ]),
     table!("events", 1, [
         Int "id", Int "organization_id", Int "name_id", Int "public", Int "test", Int "accepted_at", Text "reference",

@@ -11,7 +11,6 @@ mod organizations;
 pub(super) mod secrets;
 mod sweep;
 
-pub use audit::Act;
 pub use catalogue::seed;
 
 use super::SqlStore;

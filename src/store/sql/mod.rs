@@ -6,6 +6,7 @@
 
 mod accounts;
 mod aside;
+pub mod audit;
 pub mod database;
 mod directory;
 mod due;

@@ -5,7 +5,8 @@
 //! something would not open is not taken. With several nodes only one whose newest key the data names seals anew.
 
 use super::SqlStore;
-use super::directory::{Act, secrets};
+use super::audit::Act;
+use super::directory::secrets;
 use super::step::Step;
 use super::tables::SealedSecrets;
 use crate::store::seal::{self, MasterKey};

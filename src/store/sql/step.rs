@@ -138,6 +138,12 @@ impl<'a> Step<'a> {
         self.ids.next(self.now, self.random.next())
     }
 
+    /// The chain of the audit log that this node adds to: its own among several, 0 alone.
+    pub(super) fn chain(&self) -> u8 {
+        let number = self.ids.stripe().number();
+        number.map_or(0, |number| number + 1)
+    }
+
     /// Says how the directory in memory changes with this commit; for lone work, at most once.
     pub(in crate::store) fn apply(
         &mut self,

@@ -1,7 +1,7 @@
 //! One-time links: made, looked at without being used, used once, revoked.
 
+use super::super::audit::Act;
 use super::super::database::{Row, Sql, unreadable, values};
-use super::super::directory::Act;
 use super::super::step::Step;
 use super::{moment, people, role, sessions};
 use crate::store::accounts::{

@@ -1,7 +1,8 @@
 //! Accounts and their roles. There is always an operator, once there was one.
 
+use super::super::audit::Act;
 use super::super::database::{Row, Sql, values};
-use super::super::directory::{Act, place};
+use super::super::directory::place;
 use super::super::step::Step;
 use super::{moment, role};
 use crate::store::accounts::{Account, Grant, Removed, Standing};

@@ -1,7 +1,7 @@
 //! Sessions: opened by a login or a portal link, found by their token's hash, forgotten when they are over.
 
+use super::super::audit::Act;
 use super::super::database::{Row, Sql, values};
-use super::super::directory::Act;
 use super::super::step::Step;
 use super::{moment, people, role};
 use crate::store::accounts::{Grant, Holder, NewSession, Session, TokenHash};

@@ -1,75 +1,11 @@
-//! The audit log: who changed what, in the same commit as the change.
-//!
-//! Rows show what people may see: secrets never, custom header values as `***`.
+//! How things stand on the audit log: as people may see them. Secrets never, custom header values as `***`.
 
-use super::super::step::Step;
+pub use crate::store::sql::audit::Act;
+
 use crate::store::directory::{ApiKey, Endpoint};
-use crate::store::sql::database::values;
-use crate::store::{Actor, StoreError};
 use serde_json::{Value, json};
 use tidings_core::event_type::{EventType, SchemaUse, TypeStatus};
-use tidings_core::id::OrganizationId;
 use tidings_core::organization::Organization;
-
-/// One act on the record.
-#[derive(Debug)]
-pub struct Act {
-    /// What was done: `endpoint.create`, `secret.rotate`, …
-    pub name: &'static str,
-    /// Whose it is, if it is anyone's.
-    pub organization: Option<OrganizationId>,
-    /// The id it was done to.
-    pub subject: String,
-    /// How it was.
-    pub before: Option<Value>,
-    /// How it is now.
-    pub after: Option<Value>,
-}
-
-impl Act {
-    /// Something done to `subject` that left nothing behind to compare.
-    pub const fn new(
-        name: &'static str,
-        organization: Option<OrganizationId>,
-        subject: String,
-    ) -> Self {
-        Self {
-            name,
-            organization,
-            subject,
-            before: None,
-            after: None,
-        }
-    }
-
-    /// With how it was and how it is.
-    #[must_use]
-    pub fn turning(mut self, before: Option<Value>, after: Option<Value>) -> Self {
-        self.before = before;
-        self.after = after;
-        self
-    }
-
-    /// Writes it down.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub fn record(self, step: &mut Step<'_>, actor: &Actor) -> Result<(), StoreError> {
-        let id = step.next_id();
-        step.sql().execute("INSERT INTO audit (id, at, actor, address, request_id, organization_id, act, subject, before, after)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", values![id,
-                step.now.as_micros(),
-                actor.name,
-                actor.address.map(|address| address.to_string()),
-                actor.request_id,
-                self.organization.map(OrganizationId::get),
-                self.name,
-                self.subject,
-                self.before.map(|shown| shown.to_string()),
-                self.after.map(|shown| shown.to_string()),])?;
-        Ok(())
-    }
-}
 
 /// An organization as the record shows it.
 pub fn organization(record: &Organization) -> Value {

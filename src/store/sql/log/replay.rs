@@ -3,7 +3,7 @@
 //! A replay goes over the events from `next_event` up to, not including, `end_event`. What is accepted after it
 //! was asked for is not part of it.
 
-use super::super::directory::Act;
+use super::super::audit::Act;
 use super::super::step::Step;
 use super::sql;
 use crate::store::directory::Sending;

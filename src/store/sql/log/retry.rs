@@ -1,6 +1,6 @@
 //! One more try by hand, with the same id, to the current URL with the current secrets.
 
-use super::super::directory::Act;
+use super::super::audit::Act;
 use super::super::step::Step;
 use super::{rows, sql};
 use crate::store::directory::Sending;

@@ -1,7 +1,7 @@
 //! Test sends: an event of its own with one delivery, and someone who waits for its attempt.
 
+use super::super::audit::Act;
 use super::super::database::EventRow;
-use super::super::directory::audit::Act;
 use super::super::step::Step;
 use super::super::upkeep::note_event;
 use super::place::{self, Posted, Recipient, Start};

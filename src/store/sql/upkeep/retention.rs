@@ -4,6 +4,7 @@
 //! body is cancelled (`expired`) when it is claimed. Small steps, oldest first, whole hours at a time, by one node at a
 //! time. A database with partitions drops them whole instead of removing rows; only their lists go row by row.
 
+use super::super::audit;
 use super::super::database::values;
 use super::super::step::Step;
 use crate::store::StoreError;
@@ -96,6 +97,9 @@ fn remove(
     rule: Retention,
 ) -> Result<Upkeep, StoreError> {
     let database = step.database;
+    if audit::retire(step, rule.audit)? == Upkeep::More {
+        return Ok(Upkeep::More);
+    }
     if database.remove_bodies(bodies, CHUNK)? == Upkeep::More {
         return Ok(Upkeep::More);
     }

@@ -1,0 +1,204 @@
+//! The audit log: who did what, when, from where, and what came of it (S23).
+//!
+//! Invariants: an act is on the log in the commit that makes it true; nothing changes or removes an entry but its
+//! retention; each entry holds the digest of the one before it in its chain, so that a changed or missing one shows. A node
+//! has a chain of its own, since nodes write beside each other. Secrets never stand in an entry.
+//! Deliberately absent: proof against whoever can write the whole database anew, the newest entries included; for
+//! that, keep copies of the newest digests elsewhere.
+
+use super::directory::{Page, PageRequest};
+use super::{Actor, StoreError};
+use async_trait::async_trait;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
+use tidings_core::id::{AuditId, OrganizationId};
+use tidings_core::time::Timestamp;
+
+/// What an entry is known by to the one after it.
+pub type EntryDigest = [u8; 32];
+
+/// What came of an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActOutcome {
+    /// It was done.
+    Done,
+    /// It was asked for and refused.
+    Refused,
+}
+
+impl ActOutcome {
+    /// Its name, in the API and in the store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// The outcome of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Done, Self::Refused]
+            .into_iter()
+            .find(|outcome| outcome.name() == name)
+    }
+}
+
+/// An entry's place in its chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Which chain: 0 for a node on its own, else one of several nodes'.
+    pub chain: u8,
+    /// The digest of the entry before; zeros for the first.
+    pub previous: EntryDigest,
+    /// This entry's digest, as it was when it was written.
+    pub digest: EntryDigest,
+}
+
+/// One act on the record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its id.
+    pub id: AuditId,
+    /// When.
+    pub at: Timestamp,
+    /// Who: `key key_…`, `account acc_…`, `portal link lnk_…`, `server`, `anyone`.
+    pub actor: String,
+    /// From where, if it came over the network.
+    pub address: Option<String>,
+    /// The request, if it came over the network.
+    pub request_id: Option<String>,
+    /// Whose it is, if it is anyone's.
+    pub organization: Option<OrganizationId>,
+    /// What: `endpoint.create`, `secret.reveal`, …
+    pub act: String,
+    /// To what: an id, a type, or the path that was asked for.
+    pub subject: String,
+    /// What came of it.
+    pub outcome: ActOutcome,
+    /// How it was; secrets masked.
+    pub before: Option<Value>,
+    /// How it is now; secrets masked. Of a refused act, why.
+    pub after: Option<Value>,
+    /// Its place in its chain; entries of versions before there were chains have none.
+    pub link: Option<Link>,
+}
+
+impl Entry {
+    /// The digest of this entry after `previous`: SHA-256 over its 32 bytes and the compact JSON array of the entry's id,
+    /// time, actor, address, request id, organization, act, subject, outcome, before and after, as the API shows them.
+    /// Keys of objects are sorted.
+    pub fn digest_after(&self, previous: &EntryDigest) -> EntryDigest {
+        let shown = serde_json::json!([
+            self.id.to_string(),
+            self.at.rfc3339(),
+            self.actor,
+            self.address,
+            self.request_id,
+            self.organization.map(OrganizationId::get),
+            self.act,
+            self.subject,
+            self.outcome.name(),
+            self.before,
+            self.after,
+        ]);
+        let mut hash = Sha256::new();
+        hash.update(previous);
+        hash.update(shown.to_string());
+        hash.finalize().into()
+    }
+
+    /// Whether its content is what its digest was made of; `None` where there is no digest.
+    pub fn is_whole(&self) -> Option<bool> {
+        let link = self.link?;
+        Some(self.digest_after(&link.previous) == link.digest)
+    }
+}
+
+/// What is wrong with the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Tampering {
+    /// The entry is not what was written.
+    #[error("{0} is not what was written")]
+    Changed(AuditId),
+    /// Between two entries of a chain one or more are missing, or the older one is not what was written.
+    #[error("between {older} and {newer} something is missing or changed")]
+    Missing {
+        /// The one before the place.
+        older: AuditId,
+        /// The one after it.
+        newer: AuditId,
+    },
+}
+
+/// Looks at entries, newest first, as lists give them.
+#[derive(Debug, Default)]
+pub struct Inspection {
+    /// Of each chain the entry seen last, and what it says of the one before it.
+    expected: HashMap<u8, (AuditId, EntryDigest)>,
+    /// Entries with a digest.
+    pub seen: usize,
+    /// Entries without one: older than the chains.
+    pub unlinked: usize,
+}
+
+impl Inspection {
+    /// The next older entry; what is wrong with it, or between it and the one after.
+    pub fn meet(&mut self, entry: &Entry) -> Option<Tampering> {
+        let Some(link) = entry.link else {
+            self.unlinked += 1;
+            return None;
+        };
+        self.seen += 1;
+        let newer = self.expected.insert(link.chain, (entry.id, link.previous));
+        if entry.is_whole() == Some(false) {
+            return Some(Tampering::Changed(entry.id));
+        }
+        newer
+            .filter(|(_, expected)| *expected != link.digest)
+            .map(|(newer, _)| Tampering::Missing {
+                older: entry.id,
+                newer,
+            })
+    }
+}
+
+/// Which entries are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Only those of this organization; `None`: all there are.
+    pub organization: Option<OrganizationId>,
+    /// Only this act, or with a dot at the end all that begin so.
+    pub act: Option<String>,
+    /// Only this actor.
+    pub actor: Option<String>,
+    /// From this moment on.
+    pub from: Option<Timestamp>,
+    /// Before this moment.
+    pub to: Option<Timestamp>,
+}
+
+/// An act that was asked for and refused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RefusedAct {
+    /// Whose it would have been, if the caller may know it.
+    pub organization: Option<OrganizationId>,
+    /// What was asked for: a method and a path.
+    pub subject: String,
+    /// Why not.
+    pub why: Value,
+}
+
+/// The audit log.
+#[async_trait]
+pub trait AuditLog: Send + Sync {
+    /// Entries, newest first.
+    async fn audit(
+        &self,
+        filter: AuditFilter,
+        page: PageRequest,
+    ) -> Result<Page<Entry>, StoreError>;
+
+    /// Puts an act that was refused on the log.
+    async fn note_refused(&self, refused: RefusedAct, actor: Actor) -> Result<(), StoreError>;
+}

@@ -1,0 +1,260 @@
+//! The audit log in the database: written in the commit of what it tells, read for people.
+
+use super::SqlStore;
+use super::database::{Row, Sql, unreadable, values};
+use super::directory::place;
+use super::step::Step;
+use crate::store::audit::{
+    ActOutcome, AuditFilter, AuditLog, Entry, EntryDigest, Link, RefusedAct,
+};
+use crate::store::directory::{Cursor, Page, PageRequest};
+use crate::store::queue::Upkeep;
+use crate::store::{Actor, StoreError};
+use async_trait::async_trait;
+use serde_json::Value;
+use std::time::Duration;
+use tidings_core::id::{AuditId, OrganizationId};
+use tidings_core::time::Timestamp;
+
+/// Before the first entry of a chain.
+const BEGINNING: EntryDigest = [0; 32];
+/// Entries removed in one step.
+const REMOVED_AT_ONCE: i64 = 500;
+
+macro_rules! columns {
+    () => {
+        "id, at, actor, address, request_id, organization_id, act, subject, outcome, before, after, chain, previous, digest"
+    };
+}
+
+macro_rules! filtered {
+    ($scope:literal) => {
+        concat!(
+            "SELECT ", columns!(), " FROM audit WHERE ", $scope, " AND id < ?2
+             AND at >= ?3 AND at < ?4 AND (act = ?5 OR ?5 = '' OR act LIKE ?6) AND (actor = ?7 OR ?7 = '')
+             ORDER BY id DESC LIMIT ?8"
+        )
+    };
+}
+
+const ALL: &str = filtered!("?1 = 0");
+const OF_ONE: &str = filtered!("organization_id = ?1");
+
+/// One act to be put on the log.
+#[derive(Debug)]
+pub struct Act {
+    name: &'static str,
+    organization: Option<OrganizationId>,
+    subject: String,
+    outcome: ActOutcome,
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+impl Act {
+    /// Something done to `subject` that left nothing behind to compare.
+    pub const fn new(
+        name: &'static str,
+        organization: Option<OrganizationId>,
+        subject: String,
+    ) -> Self {
+        Self {
+            name,
+            organization,
+            subject,
+            outcome: ActOutcome::Done,
+            before: None,
+            after: None,
+        }
+    }
+
+    /// With how it was and how it is.
+    #[must_use]
+    pub fn turning(mut self, before: Option<Value>, after: Option<Value>) -> Self {
+        self.before = before;
+        self.after = after;
+        self
+    }
+
+    /// That it was refused.
+    #[must_use]
+    pub fn refused(mut self, why: Value) -> Self {
+        self.outcome = ActOutcome::Refused;
+        self.after = Some(why);
+        self
+    }
+
+    /// Writes it down.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(in crate::store) fn record(
+        self,
+        step: &mut Step<'_>,
+        actor: &Actor,
+    ) -> Result<(), StoreError> {
+        let entry = Entry {
+            id: AuditId::from_raw(step.next_id()),
+            at: step.now,
+            actor: actor.name.clone(),
+            address: actor.address.map(|address| address.to_string()),
+            request_id: actor.request_id.clone(),
+            organization: self.organization,
+            act: self.name.to_owned(),
+            subject: self.subject,
+            outcome: self.outcome,
+            before: self.before,
+            after: self.after,
+            link: None,
+        };
+        let chain = step.chain();
+        let previous = last_of(step.sql(), chain)?;
+        let link = Link {
+            chain,
+            previous,
+            digest: entry.digest_after(&previous),
+        };
+        insert(step.sql(), &entry, &link)
+    }
+}
+
+fn last_of(sql: &dyn Sql, chain: u8) -> Result<EntryDigest, StoreError> {
+    let last = sql.one(
+        "SELECT digest FROM audit INDEXED BY audit_chain WHERE chain = ?1 ORDER BY id DESC LIMIT 1",
+        values![chain],
+        |row| row.get(0),
+    )?;
+    Ok(last.unwrap_or(BEGINNING))
+}
+
+fn insert(sql: &dyn Sql, entry: &Entry, link: &Link) -> Result<(), StoreError> {
+    let shown = |value: &Option<Value>| value.as_ref().map(Value::to_string);
+    sql.execute(
+        concat!(
+            "INSERT INTO audit (",
+            columns!(),
+            ")
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+        ),
+        values![
+            entry.id.raw(),
+            entry.at.as_micros(),
+            entry.actor,
+            entry.address,
+            entry.request_id,
+            entry.organization.map(OrganizationId::get),
+            entry.act,
+            entry.subject,
+            entry.outcome.name(),
+            shown(&entry.before),
+            shown(&entry.after),
+            link.chain,
+            link.previous,
+            link.digest,
+        ],
+    )?;
+    Ok(())
+}
+
+fn read(row: &dyn Row) -> Result<Entry, StoreError> {
+    let shown = |column| -> Result<Option<Value>, StoreError> {
+        let text = row.text_or_null(column)?;
+        let value = text.map(serde_json::from_str).transpose();
+        value.map_err(|error| unreadable(column, error))
+    };
+    let link = row.get::<Option<u8>>(11)?.map(|chain| {
+        Ok::<_, StoreError>(Link {
+            chain,
+            previous: row.get(12)?,
+            digest: row.get(13)?,
+        })
+    });
+    Ok(Entry {
+        id: AuditId::from_raw(row.get(0)?),
+        at: Timestamp::from_micros(row.get(1)?),
+        actor: row.get(2)?,
+        address: row.get(3)?,
+        request_id: row.get(4)?,
+        organization: row.get(5)?,
+        act: row.get(6)?,
+        subject: row.get(7)?,
+        outcome: ActOutcome::named(row.text(8)?).ok_or_else(|| unreadable(8, "an outcome"))?,
+        before: shown(9)?,
+        after: shown(10)?,
+        link: link.transpose()?,
+    })
+}
+
+fn list(
+    sql: &dyn Sql,
+    filter: &AuditFilter,
+    page: &PageRequest,
+) -> Result<Page<Entry>, StoreError> {
+    let limit = page.limit.max(1);
+    let act = filter.act.as_deref().unwrap_or_default();
+    let kind = match act.strip_suffix('.') {
+        Some(kind) => format!("{kind}.%"),
+        None => String::new(),
+    };
+    let moment = |at: Option<Timestamp>, otherwise| at.map_or(otherwise, Timestamp::as_micros);
+    let statement = match filter.organization {
+        Some(_) => OF_ONE,
+        None => ALL,
+    };
+    let mut items = sql.all(
+        statement,
+        values![
+            filter.organization.map_or(0, OrganizationId::get),
+            place(page).unwrap_or(i64::MAX),
+            moment(filter.from, 0),
+            moment(filter.to, i64::MAX),
+            act,
+            kind,
+            filter.actor.as_deref().unwrap_or_default(),
+            limit + 1,
+        ],
+        read,
+    )?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let last = items.last().filter(|_| more);
+    Ok(Page {
+        next: last.map(|last| Cursor(vec![last.id.raw()])),
+        items,
+    })
+}
+
+#[async_trait]
+impl AuditLog for SqlStore {
+    async fn audit(
+        &self,
+        filter: AuditFilter,
+        page: PageRequest,
+    ) -> Result<Page<Entry>, StoreError> {
+        self.read(move |sql| list(sql, &filter, &page)).await
+    }
+
+    async fn note_refused(&self, refused: RefusedAct, actor: Actor) -> Result<(), StoreError> {
+        self.share(1, move |step| {
+            Act::new("request.refuse", refused.organization, refused.subject)
+                .refused(refused.why)
+                .record(step, &actor)
+        })
+        .await
+    }
+}
+
+/// Removes what was kept long enough, oldest first, so that a chain never has a hole.
+pub(super) fn retire(step: &Step<'_>, kept: Duration) -> Result<Upkeep, StoreError> {
+    let removed = step.sql().execute(
+        "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ?1 ORDER BY id LIMIT ?2)",
+        values![
+            AuditId::first_at(step.now.minus(kept)).raw(),
+            REMOVED_AT_ONCE
+        ],
+    )?;
+    Ok(match removed {
+        0 => Upkeep::Idle,
+        _ => Upkeep::More,
+    })
+}
