@@ -8,7 +8,7 @@ pub mod setup;
 use crate::clock::{self, Clock};
 use crate::config::{DatabaseSettings, KeySource, Settings};
 use crate::engine::resolver::{LookupError, Resolver};
-use crate::engine::sender::{Sender, SenderError, SenderParts};
+use crate::engine::sender::{Dialer, Sender, SenderError, SenderParts};
 use crate::engine::{Drained, Engine, EngineParts, Gauge};
 use crate::http::{
     self, Api, ApiParts, BodyPace, CertificateError, Certificates, ConnectionLimits, ConsoleParts,
@@ -341,6 +341,7 @@ fn sender(settings: &Settings, clock: &Clock, store: &Arc<SqlStore>) -> Result<S
         clock: clock.clone(),
         resolver: Arc::new(Resolver::system()?),
         rules: Arc::new(settings.egress.clone()),
+        dialer: Dialer::tcp(),
         signature_header: settings.signature_header.clone(),
         extra_ca: extra_ca.unwrap_or_default(),
         idle_connections: IDLE_CONNECTIONS,
