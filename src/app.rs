@@ -12,7 +12,7 @@ pub use keys::{master_key_of, master_key_path};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, Settings};
 use crate::engine::resolver::{LookupError, Resolver};
-use crate::engine::sender::{Sender, SenderError, SenderParts};
+use crate::engine::sender::{Dialer, Sender, SenderError, SenderParts};
 use crate::engine::{Drained, Engine, EngineParts, Gauge};
 use crate::http::{
     self, Api, ApiParts, BodyPace, CertificateError, Certificates, ConnectionLimits, ConsoleParts,
@@ -370,6 +370,7 @@ fn sender(settings: &Settings, clock: &Clock, store: &Arc<SqlStore>) -> Result<S
         clock: clock.clone(),
         resolver: Arc::new(Resolver::system()?),
         rules: Arc::new(settings.egress.clone()),
+        dialer: Dialer::tcp(),
         signature_header: settings.signature_header.clone(),
         extra_ca: extra_ca.unwrap_or_default(),
         idle_connections: IDLE_CONNECTIONS,

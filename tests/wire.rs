@@ -9,6 +9,8 @@
 
 #[path = "support/authority.rs"]
 mod authority;
+#[path = "support/name_server.rs"]
+mod name_server;
 #[path = "support/receiver.rs"]
 mod receiver;
 #[path = "support/secrets.rs"]

@@ -173,7 +173,7 @@ fn settings_open_names_addresses_and_close_http() {
     };
     assert_eq!(
         TargetUrl::parse("http://example.com/", &strict),
-        Err(UrlError::SchemeNotAllowed)
+        Err(UrlError::Refused(Refusal::HttpClosed))
     );
     assert!(TargetUrl::parse("https://example.com/", &strict).is_ok());
 }

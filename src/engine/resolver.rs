@@ -2,7 +2,8 @@
 //!
 //! Invariants: names are absolute (no search list is tried, so a name means one thing); answers are kept as
 //! long as their time to live says, refusals never longer than `NEGATIVE`, so that a name that was
-//! mended is found again before a delivery's tries are used up; a look-up ends well within an attempt.
+//! mended is found again before a delivery's tries are used up; a look-up ends well within an attempt. A name leads over
+//! [`ALIASES`] other names at most (S3), and in fewer questions than that where servers leave the next name to us.
 //!
 //! Deliberately absent: whether an address may be dialled.
 
@@ -15,6 +16,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use rustix::io::Errno;
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -24,6 +26,9 @@ const NEGATIVE: Duration = Duration::from_secs(5);
 const PER_QUESTION: Duration = Duration::from_millis(900);
 /// Questions that may be open at one name server.
 const OPEN_QUESTIONS: usize = 4_096;
+
+/// Names that a name may stand for, one after the other (CNAME), until there are addresses.
+const ALIASES: usize = 8;
 
 /// Looks names up. A clone of its answers is kept for all attempts.
 pub struct Resolver {
@@ -105,6 +110,8 @@ impl Resolver {
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
         options.negative_max_ttl = Some(NEGATIVE);
         options.max_active_requests = OPEN_QUESTIONS;
+        // The names on the way stay in the answer, to be counted.
+        options.preserve_intermediates = true;
         let mut unkept = options.clone();
         unkept.cache_size = 0;
         unkept.attempts = 0;
@@ -127,12 +134,19 @@ impl Resolver {
             .lookup_ip(absolute)
             .await
             .map_err(|error| explain(&error, name))?;
-        let mut addresses: Vec<IpAddr> = Vec::with_capacity(2);
-        for address in answer.iter() {
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
+        let aliases: HashSet<&Name> = answer
+            .as_lookup()
+            .answers()
+            .iter()
+            .filter(|record| record.record_type() == RecordType::CNAME)
+            .map(|record| &record.name)
+            .collect();
+        if aliases.len() > ALIASES {
+            let why = format!("{name} stands for another name, and that too: more than {ALIASES}");
+            return Err(LookupError::NoAddress(why));
         }
+        let mut known = HashSet::new();
+        let addresses: Vec<IpAddr> = answer.iter().filter(|ip| known.insert(*ip)).collect();
         if addresses.is_empty() {
             return Err(LookupError::NoAddress(format!("{name} has no address")));
         }

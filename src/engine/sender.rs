@@ -26,6 +26,7 @@ mod tls;
 
 use self::answer::Ending;
 use self::connect::Connector;
+pub use self::connect::Dialer;
 use self::course::Course;
 use self::fault::Fault;
 use self::line::Exchanged;
@@ -56,6 +57,8 @@ pub struct SenderParts {
     pub resolver: Arc<Resolver>,
     /// Where requests may go.
     pub rules: Arc<EgressRules>,
+    /// How connections are opened.
+    pub dialer: Dialer,
     /// The instance's name for `vomo-signature` (W14).
     pub signature_header: String,
     /// Authorities that are trusted beside the system's.
@@ -106,7 +109,13 @@ impl Sender {
             clock: parts.clock.clone(),
             signer: Signer::new(parts.directory, signature_header),
             network: Network::new(Arc::clone(&parts.resolver), parts.clock.clone()),
-            connector: Connector::new(parts.resolver, parts.rules, tls, parts.clock.clone()),
+            connector: Connector::new(
+                parts.resolver,
+                parts.rules,
+                tls,
+                parts.dialer,
+                parts.clock.clone(),
+            ),
             pool: Pool::new(parts.idle_connections, parts.clock),
         })
     }

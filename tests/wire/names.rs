@@ -1,96 +1,16 @@
 //! Names: looked up as rarely as their answers allow, every address vetted, and a silent name server is no try.
 
+use crate::name_server::NameServer;
 use crate::receiver::{Receiver, Reply};
 use crate::world::{Setting, World};
-use hickory_resolver::proto::op::{Message, MessageType, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, AAAA};
-use hickory_resolver::proto::rr::{RData, Record, RecordType};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use hickory_resolver::proto::op::ResponseCode;
+use std::net::IpAddr;
 use std::time::Duration;
-use tidings::engine::resolver::{LookupError, Probe, Resolver};
+use tidings::engine::resolver::{LookupError, Probe};
 use tidings_core::outcome::{Failure, Outcome, OwnFault};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
-
-/// A name server on a loopback port, which knows what its zone says.
-struct NameServer {
-    address: SocketAddr,
-    asked: Arc<Mutex<Vec<(String, RecordType)>>>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for NameServer {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// What the zone says of a name: addresses, or a code. `None`: no answer at all.
-type Zone = fn(&str) -> Option<Result<Vec<IpAddr>, ResponseCode>>;
-
-impl NameServer {
-    async fn start(zone: Zone) -> Self {
-        let socket = UdpSocket::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = socket.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let task = tokio::spawn(serve(socket, zone, Arc::clone(&asked)));
-        Self {
-            address,
-            asked,
-            task,
-        }
-    }
-
-    fn resolver(&self) -> Resolver {
-        Resolver::with_servers(&[self.address]).unwrap()
-    }
-
-    fn questions_for(&self, name: &str) -> usize {
-        self.asked
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|(asked, _)| asked == name)
-            .count()
-    }
-}
-
-async fn serve(socket: UdpSocket, zone: Zone, asked: Arc<Mutex<Vec<(String, RecordType)>>>) {
-    let mut buffer = [0; 4_096];
-    while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
-        let question = Message::from_vec(&buffer[..length]).unwrap();
-        let query = question.queries[0].clone();
-        let name = query.name().to_ascii();
-        asked
-            .lock()
-            .unwrap()
-            .push((name.clone(), query.query_type()));
-        let Some(known) = zone(&name) else { continue };
-        let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
-        answer.metadata.message_type = MessageType::Response;
-        answer.metadata.recursion_available = true;
-        answer.add_query(query.clone());
-        match known {
-            Ok(addresses) => {
-                for address in addresses {
-                    let data = match (address, query.query_type()) {
-                        (IpAddr::V4(v4), RecordType::A) => RData::A(A(v4)),
-                        (IpAddr::V6(v6), RecordType::AAAA) => RData::AAAA(AAAA(v6)),
-                        _ => continue,
-                    };
-                    answer.add_answer(Record::from_rdata(query.name().clone(), 60, data));
-                }
-            }
-            Err(code) => answer.metadata.response_code = code,
-        }
-        socket
-            .send_to(&answer.to_vec().unwrap(), from)
-            .await
-            .unwrap();
-    }
-}
 
 fn zone(name: &str) -> Option<Result<Vec<IpAddr>, ResponseCode>> {
     let ip = |text: &str| text.parse::<IpAddr>().unwrap();

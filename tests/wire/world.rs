@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tidings::clock::Clock;
 use tidings::engine::Transport as _;
 use tidings::engine::resolver::Resolver;
-use tidings::engine::sender::{Sender, SenderError, SenderParts};
+use tidings::engine::sender::{Dialer, Sender, SenderError, SenderParts};
 use tidings::store::directory::Endpoint;
 use tidings::store::queue::{AttemptRecord, Job, Lease};
 use tidings::store::room::{Origin, Room};
@@ -42,6 +42,7 @@ pub struct Setting {
     pub clock: Clock,
     pub resolver: Resolver,
     pub rules: EgressRules,
+    pub dialer: Dialer,
     pub extra_ca: Vec<CertificateDer<'static>>,
     pub signature_header: &'static str,
     pub idle_connections: usize,
@@ -56,6 +57,7 @@ impl Default for Setting {
                 allow: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
                 ..EgressRules::default()
             },
+            dialer: Dialer::tcp(),
             extra_ca: Vec::new(),
             signature_header: "vomo-signature",
             idle_connections: 100,
@@ -71,6 +73,7 @@ impl Setting {
             clock: self.clock,
             resolver: Arc::new(self.resolver),
             rules: Arc::new(self.rules),
+            dialer: self.dialer,
             signature_header: self.signature_header.to_owned(),
             extra_ca: self.extra_ca,
             idle_connections: self.idle_connections,

@@ -64,6 +64,9 @@ pub enum Refusal {
         /// The address, which only the entry with exactly it opens.
         ip: IpAddr,
     },
+    /// `http://` where the operator wants none.
+    #[error("Plain http:// is closed here (egress.allow_http).")]
+    HttpClosed,
     /// Never a port of a web server.
     #[error(
         "Port {port} is not allowed; 80, 443, or 1024 and above less the Fetch standard's blocked ports."
@@ -87,6 +90,7 @@ impl Refusal {
         match self {
             Self::AddressNotPublic { .. } | Self::CarriesIpv4 { .. } => "address_not_public",
             Self::MetadataAddress { .. } => "metadata_address",
+            Self::HttpClosed => "scheme_not_allowed",
             Self::PortNotAllowed { .. } | Self::PortClosed { .. } => "port_not_allowed",
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use url::{Position, Url};
 
-use super::egress::EgressRules;
+use super::egress::{EgressRules, Refusal};
 use super::host::Host;
 use super::url_error::UrlError;
 use crate::limits::URL_BYTES;
@@ -56,6 +56,27 @@ pub struct Origin {
     pub port: u16,
 }
 
+impl Origin {
+    /// What the settings say of it before anything is looked up. Asked when a URL is entered and again at every
+    /// attempt, so that both give the same words.
+    ///
+    /// # Errors
+    /// [`UrlError`] says what is closed and how the operator would open it.
+    pub fn vet(&self, rules: &EgressRules) -> Result<(), UrlError> {
+        if self.scheme == Scheme::Http && !rules.allow_http {
+            return Err(Refusal::HttpClosed.into());
+        }
+        match &self.host {
+            Host::Ip(ip) => rules.vet_address(*ip)?,
+            Host::Name(name) if !name.contains('.') && rules.allow.is_empty() => {
+                return Err(UrlError::NameNotAllowed);
+            }
+            Host::Name(_) => {}
+        }
+        Ok(rules.vet_port(self.port)?)
+    }
+}
+
 /// Where an endpoint's requests go. A clone shares the text.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TargetUrl(Arc<Parsed>);
@@ -76,27 +97,17 @@ impl TargetUrl {
     /// [`UrlError`] says what is wrong and what to write instead.
     pub fn parse(text: &str, rules: &EgressRules) -> Result<Self, UrlError> {
         let target = Self::from_stored(text)?;
-        let origin = target.origin();
-        if origin.scheme == Scheme::Http && !rules.allow_http {
-            return Err(UrlError::SchemeNotAllowed);
-        }
-        match &origin.host {
-            Host::Ip(ip) => rules.vet_address(*ip)?,
-            Host::Name(name) if !name.contains('.') && rules.allow.is_empty() => {
-                return Err(UrlError::NameNotAllowed);
+        target.origin().vet(rules)?;
+        match &target.origin().host {
+            // Looked at last: what the address is matters more than how it is spelled.
+            host @ Host::Ip(IpAddr::V6(_)) if !is_spelled(text, host) => {
+                Err(UrlError::NoncanonicalHost {
+                    what: "address",
+                    meant: host.to_string(),
+                })
             }
-            Host::Name(_) => {}
+            _ => Ok(target),
         }
-        rules.vet_port(origin.port)?;
-        if let Host::Ip(ip @ IpAddr::V6(_)) = origin.host
-            && !text.to_ascii_lowercase().contains(&origin.host.to_string())
-        {
-            return Err(UrlError::NoncanonicalHost {
-                what: "address",
-                meant: Host::Ip(ip).to_string(),
-            });
-        }
-        Ok(target)
     }
 
     /// Reads a URL that [`TargetUrl::parse`] once accepted, whatever the egress rules are now.
@@ -109,7 +120,7 @@ impl TargetUrl {
         if rest.contains('#') {
             return Err(UrlError::Fragment);
         }
-        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let authority = authority_of(rest);
         if authority.contains('@') {
             return Err(UrlError::Credentials);
         }
@@ -240,6 +251,17 @@ fn read_scheme(text: &str) -> Result<(Scheme, &str), UrlError> {
             scheme: scheme.as_str(),
         }),
     }
+}
+
+/// From the two slashes to the path or the query.
+fn authority_of(rest: &str) -> &str {
+    rest.split(['/', '?']).next().unwrap_or_default()
+}
+
+/// Whether the host of this URL is written as we print it, in whatever case.
+fn is_spelled(text: &str, host: &Host) -> bool {
+    let written = read_scheme(text).and_then(|(_, rest)| split_port(authority_of(rest)));
+    written.is_ok_and(|(written, _)| written.eq_ignore_ascii_case(&host.to_string()))
 }
 
 fn is_scheme(name: &str) -> bool {

@@ -37,7 +37,7 @@ pub enum UrlError {
         /// The scheme that was meant.
         scheme: &'static str,
     },
-    /// `ftp://` and the like, or `http://` where the operator wants none.
+    /// `ftp://` and the like.
     #[error("Use https:// (http:// when the operator allows it).")]
     SchemeNotAllowed,
     /// `user:password@`.

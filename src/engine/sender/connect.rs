@@ -29,12 +29,36 @@ use tokio_rustls::TlsConnector;
 /// How long one address is tried alone while there are others (RFC 8305, section 5, recommends 250 ms).
 const HEAD_START: Duration = Duration::from_millis(250);
 
+/// Addresses of one name that are dialled at most in an attempt (S3); those behind them are vetted all the same.
+const ADDRESSES_TRIED: usize = 16;
+
 /// Opens connections.
 pub(super) struct Connector {
     resolver: Arc<Resolver>,
     rules: Arc<EgressRules>,
     tls: TlsConnector,
+    dialer: Dialer,
     clock: Clock,
+}
+
+/// How a socket to an address is opened. A test's own sees every address that would have been dialled.
+#[derive(Clone)]
+pub struct Dialer(Arc<dyn Fn(SocketAddr) -> Dial + Send + Sync>);
+
+impl Dialer {
+    /// Over TCP, without detours: no proxy is taken from the environment.
+    #[must_use]
+    pub fn tcp() -> Self {
+        Self::new(TcpStream::connect)
+    }
+
+    /// By this function.
+    pub fn new<F>(dial: impl Fn(SocketAddr) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = io::Result<TcpStream>> + Send + 'static,
+    {
+        Self(Arc::new(move |address| Box::pin(dial(address))))
+    }
 }
 
 impl Connector {
@@ -43,12 +67,14 @@ impl Connector {
         resolver: Arc<Resolver>,
         rules: Arc<EgressRules>,
         tls: TlsConnector,
+        dialer: Dialer,
         clock: Clock,
     ) -> Self {
         Self {
             resolver,
             rules,
             tls,
+            dialer,
             clock,
         }
     }
@@ -63,6 +89,8 @@ impl Connector {
         let peer = stream
             .peer_addr()
             .map_err(|error| Fault::connecting(&error))?;
+        // What was dialled was vetted; nothing is said to anybody who was not.
+        self.rules.vet_address(peer.ip()).map_err(denied)?;
         // Without it a request would wait for the acknowledgement of the one before; failing is no harm.
         let _slower = stream.set_nodelay(true);
         let (socket, version) = match origin.scheme {
@@ -78,10 +106,7 @@ impl Connector {
         origin: &Origin,
         journey: &mut Journey,
     ) -> Result<Vec<SocketAddr>, Fault> {
-        if origin.scheme == Scheme::Http && !self.rules.allow_http {
-            return Err(denied("Plain http:// is closed here (egress.allow_http)."));
-        }
-        self.rules.vet_port(origin.port).map_err(denied)?;
+        origin.vet(&self.rules).map_err(denied)?;
         let mut found = match &origin.host {
             Host::Ip(ip) => vec![*ip],
             Host::Name(name) => self.look_up(name, journey).await?,
@@ -90,6 +115,7 @@ impl Connector {
             self.rules.vet_address(*ip).map_err(denied)?;
         }
         found.sort_by_key(IpAddr::is_ipv6);
+        found.truncate(ADDRESSES_TRIED);
         Ok(found
             .into_iter()
             .map(|ip| SocketAddr::new(ip, origin.port))
@@ -121,7 +147,7 @@ impl Connector {
         loop {
             if let Some(address) = untried.next() {
                 journey.peer = Some(address);
-                dials.start(address);
+                dials.start(address, &self.dialer);
             }
             let ended = match untried.len() {
                 0 => Ok(dials.next().await),
@@ -188,9 +214,8 @@ struct Dials(Vec<(SocketAddr, Dial)>);
 type Dial = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
 impl Dials {
-    fn start(&mut self, address: SocketAddr) {
-        self.0
-            .push((address, Box::pin(TcpStream::connect(address))));
+    fn start(&mut self, address: SocketAddr, dialer: &Dialer) {
+        self.0.push((address, (dialer.0)(address)));
     }
 
     /// The next one that is open or failed; `None` when none is under way.
