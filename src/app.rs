@@ -12,7 +12,7 @@ pub use keys::{master_key_of, master_key_path};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, Settings};
 use crate::engine::resolver::{LookupError, Resolver};
-use crate::engine::sender::{Dialer, Sender, SenderError, SenderParts};
+use crate::engine::sender::{Dialer, Proxy, Sender, SenderError, SenderParts};
 use crate::engine::{Drained, Engine, EngineParts, Gauge};
 use crate::http::{
     self, Api, ApiParts, BodyPace, CertificateError, Certificates, ConnectionLimits, ConsoleParts,
@@ -371,6 +371,10 @@ fn sender(settings: &Settings, clock: &Clock, store: &Arc<SqlStore>) -> Result<S
         resolver: Arc::new(Resolver::system()?),
         rules: Arc::new(settings.egress.clone()),
         dialer: Dialer::tcp(),
+        proxy: settings.proxy.clone().map(|proxy| Proxy {
+            address: proxy.address,
+            credentials: proxy.credentials,
+        }),
         signature_header: settings.signature_header.clone(),
         extra_ca: extra_ca.unwrap_or_default(),
         idle_connections: IDLE_CONNECTIONS,

@@ -24,6 +24,8 @@ mod answers;
 mod connections;
 #[path = "wire/names.rs"]
 mod names;
+#[path = "wire/proxy.rs"]
+mod proxy;
 #[path = "wire/request.rs"]
 mod request;
 #[path = "wire/tls.rs"]

@@ -232,6 +232,12 @@ fn egress(settings: &Settings) -> Finding {
             opened.join(", ")
         ));
     }
+    if let Some(proxy) = settings.proxy.as_ref().map(|proxy| &proxy.address) {
+        return Finding::Note(format!(
+            "through the proxy {}:{}, which looks names up: it must not let them lead inside",
+            proxy.host, proxy.port
+        ));
+    }
     let allow: Vec<String> = rules.allow.iter().map(ToString::to_string).collect();
     if allow.is_empty() {
         Finding::Good(String::from(

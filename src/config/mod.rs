@@ -11,7 +11,7 @@ mod resolve;
 mod sources;
 mod values;
 
-pub use resolve::{DatabaseSettings, KeySource, Settings, Telemetry};
+pub use resolve::{DatabaseSettings, KeySource, ProxySettings, Settings, Telemetry};
 pub use sources::{Layers, Origin, Resolved, load};
 
 /// How a setting's value is written.
@@ -163,6 +163,30 @@ settings![
         "",
         "port numbers",
         "Ports that target URLs may not use, besides those always closed"
+    ),
+    (
+        "egress.nat64",
+        "TIDINGS_EGRESS_NAT64",
+        Single,
+        "false",
+        "true or false",
+        "Whether 64:ff9b::/96 is taken for the IPv4 addresses in it, on networks that reach IPv4 by NAT64"
+    ),
+    (
+        "egress.proxy",
+        "TIDINGS_EGRESS_PROXY",
+        Single,
+        "",
+        "http://host:port",
+        "Send through this HTTP proxy (CONNECT); it looks names up, so keeping them from leading inside is its part"
+    ),
+    (
+        "egress.proxy_credentials",
+        "TIDINGS_EGRESS_PROXY_CREDENTIALS",
+        Secret,
+        "",
+        "user:password",
+        "What the proxy asks for"
     ),
     (
         "egress.extra_ca",

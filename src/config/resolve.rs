@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use tidings_core::address::{Cidr, EgressRules};
+use tidings_core::address::{Cidr, EgressRules, ProxyAddress};
 use zeroize::Zeroizing;
 
 /// Everything an operator chose, parsed once.
@@ -28,6 +28,8 @@ pub struct Settings {
     pub signature_header: String,
     /// Where requests may go.
     pub egress: EgressRules,
+    /// The proxy that everything is sent through, and what opens it.
+    pub proxy: Option<ProxySettings>,
     /// Further root certificates.
     pub extra_ca: Option<PathBuf>,
     /// Where the master key comes from.
@@ -67,6 +69,22 @@ pub struct DatabaseSettings {
 impl std::fmt::Debug for DatabaseSettings {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "DatabaseSettings(…, node {})", self.node)
+    }
+}
+
+/// The proxy that everything is sent through.
+#[derive(Clone)]
+pub struct ProxySettings {
+    /// Where it is.
+    pub address: ProxyAddress,
+    /// `user:password`, if it asks for one.
+    pub credentials: Option<Zeroizing<String>>,
+}
+
+impl std::fmt::Debug for ProxySettings {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ProxyAddress { host, port } = &self.address;
+        write!(out, "ProxySettings({host}:{port}, …)")
     }
 }
 
@@ -120,6 +138,7 @@ impl Settings {
             database: database(&values)?,
             signature_header: header_name(&values)?,
             egress: egress(&values)?,
+            proxy: proxy(&values)?,
             extra_ca: values.path("egress.extra_ca"),
             master_key: values.key("master_key", "master_key_file")?,
             operator_key: values.key("operator_key", "operator_key_file")?,
@@ -256,7 +275,24 @@ fn egress(values: &Values<'_>) -> Result<EgressRules, ConfigError> {
         allow: values.list::<Cidr>("egress.allow")?,
         allow_http: values.parsed("egress.allow_http")?,
         closed_ports: values.list("egress.closed_ports")?.into_iter().collect(),
+        nat64: values.parsed("egress.nat64")?,
     })
+}
+
+fn proxy(values: &Values<'_>) -> Result<Option<ProxySettings>, ConfigError> {
+    let credentials = Zeroizing::new(values.text("egress.proxy_credentials"));
+    let given = !credentials.is_empty();
+    if given && (!credentials.contains(':') || credentials.chars().any(char::is_control)) {
+        return Err(values.invalid("egress.proxy_credentials", "not user:password"));
+    }
+    match values.text("egress.proxy").is_empty() {
+        false => Ok(Some(ProxySettings {
+            address: values.parsed("egress.proxy")?,
+            credentials: given.then_some(credentials),
+        })),
+        true if given => Err(values.invalid("egress.proxy", "credentials without a proxy")),
+        true => Ok(None),
+    }
 }
 
 fn telemetry(values: &Values<'_>) -> Result<Telemetry, ConfigError> {

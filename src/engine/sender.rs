@@ -19,6 +19,7 @@ mod http2;
 mod line;
 mod network;
 mod pool;
+mod proxy;
 mod reader;
 mod request;
 mod socket;
@@ -32,6 +33,7 @@ use self::fault::Fault;
 use self::line::Exchanged;
 use self::network::Network;
 use self::pool::Pool;
+pub use self::proxy::Proxy;
 use self::request::{Signed, Signer};
 use super::Transport;
 use super::resolver::Resolver;
@@ -59,6 +61,8 @@ pub struct SenderParts {
     pub rules: Arc<EgressRules>,
     /// How connections are opened.
     pub dialer: Dialer,
+    /// Through which proxy, if through one.
+    pub proxy: Option<Proxy>,
     /// The instance's name for `vomo-signature` (W14).
     pub signature_header: String,
     /// Authorities that are trusted beside the system's.
@@ -109,13 +113,14 @@ impl Sender {
             clock: parts.clock.clone(),
             signer: Signer::new(parts.directory, signature_header),
             network: Network::new(Arc::clone(&parts.resolver), parts.clock.clone()),
-            connector: Connector::new(
-                parts.resolver,
-                parts.rules,
+            connector: Connector {
+                resolver: parts.resolver,
+                rules: parts.rules,
                 tls,
-                parts.dialer,
-                parts.clock.clone(),
-            ),
+                dialer: parts.dialer,
+                proxy: parts.proxy,
+                clock: parts.clock.clone(),
+            },
             pool: Pool::new(parts.idle_connections, parts.clock),
         })
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tidings::clock::Clock;
 use tidings::engine::Transport as _;
 use tidings::engine::resolver::Resolver;
-use tidings::engine::sender::{Dialer, Sender, SenderError, SenderParts};
+use tidings::engine::sender::{Dialer, Proxy, Sender, SenderError, SenderParts};
 use tidings::store::directory::Endpoint;
 use tidings::store::queue::{AttemptRecord, Job, Lease};
 use tidings::store::room::{Origin, Room};
@@ -43,6 +43,7 @@ pub struct Setting {
     pub resolver: Resolver,
     pub rules: EgressRules,
     pub dialer: Dialer,
+    pub proxy: Option<Proxy>,
     pub extra_ca: Vec<CertificateDer<'static>>,
     pub signature_header: &'static str,
     pub idle_connections: usize,
@@ -58,6 +59,7 @@ impl Default for Setting {
                 ..EgressRules::default()
             },
             dialer: Dialer::tcp(),
+            proxy: None,
             extra_ca: Vec::new(),
             signature_header: "vomo-signature",
             idle_connections: 100,
@@ -74,6 +76,7 @@ impl Setting {
             resolver: Arc::new(self.resolver),
             rules: Arc::new(self.rules),
             dialer: self.dialer,
+            proxy: self.proxy,
             signature_header: self.signature_header.to_owned(),
             extra_ca: self.extra_ca,
             idle_connections: self.idle_connections,

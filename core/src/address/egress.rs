@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 use super::cidr::Cidr;
-use super::special::{carrier, is_metadata, special};
+use super::special::{carrier, is_metadata, nat64, special};
 
 /// The ports at 1024 and above that the Fetch standard blocks (<https://fetch.spec.whatwg.org/#port-blocking>):
 /// other protocols live there, which could take a request for one of theirs.
@@ -26,6 +26,8 @@ pub struct EgressRules {
     pub allow_http: bool,
     /// Ports that are closed beside those that always are.
     pub closed_ports: Vec<u16>,
+    /// Whether `64:ff9b::/96` stands for the IPv4 addresses in it: on networks that reach IPv4 by NAT64 (RFC 6052).
+    pub nat64: bool,
 }
 
 impl Default for EgressRules {
@@ -35,6 +37,7 @@ impl Default for EgressRules {
             allow: Vec::new(),
             allow_http: true,
             closed_ports: Vec::new(),
+            nat64: false,
         }
     }
 }
@@ -102,6 +105,9 @@ impl EgressRules {
     /// # Errors
     /// [`Refusal`] says what the address is and how the operator would open it.
     pub fn vet_address(&self, ip: IpAddr) -> Result<(), Refusal> {
+        if let Some(v4) = nat64(ip).filter(|_| self.nat64) {
+            return self.vet_address(v4.into());
+        }
         if let Some(form) = carrier(ip) {
             return Err(Refusal::CarriesIpv4 { ip, form });
         }

@@ -128,6 +128,17 @@ pub(super) fn special(address: IpAddr) -> Option<&'static str> {
     }
 }
 
+/// The IPv4 address in one with the well-known prefix of NAT64.
+pub(super) fn nat64(address: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(v6) = address else { return None };
+    match v6.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+        }
+        _ => None,
+    }
+}
+
 /// What form the address has, if it is one that carries an IPv4 address to which something on the way may turn.
 pub(super) fn carrier(address: IpAddr) -> Option<&'static str> {
     let IpAddr::V6(v6) = address else { return None };

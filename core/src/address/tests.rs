@@ -267,3 +267,26 @@ proptest! {
         prop_assert_eq!(rules(&[]).vet_address(v6).is_ok(), is_public(v6), "{}", v6);
     }
 }
+
+#[test]
+fn s1_nat64_is_taken_for_what_it_stands_for_only_where_it_is_said() {
+    let closed = EgressRules::default();
+    let open = EgressRules {
+        nat64: true,
+        ..EgressRules::default()
+    };
+    for (text, code) in [
+        ("64:ff9b::8.8.8.8", None),
+        ("64:ff9b::10.0.0.1", Some("address_not_public")),
+        ("64:ff9b::127.0.0.1", Some("address_not_public")),
+        ("64:ff9b::169.254.169.254", Some("metadata_address")),
+        ("64:ff9b::168.63.129.16", Some("metadata_address")),
+        ("64:ff9b:1::8.8.8.8", Some("address_not_public")),
+        ("::ffff:8.8.8.8", Some("address_not_public")),
+    ] {
+        let ip: IpAddr = text.parse().unwrap();
+        let verdict = open.vet_address(ip).err().map(|refusal| refusal.code());
+        assert_eq!(verdict, code, "{text}");
+        assert!(closed.vet_address(ip).is_err(), "{text}");
+    }
+}

@@ -9,6 +9,7 @@
 use super::course::{Journey, Stage};
 use super::fault::Fault;
 use super::line::Line;
+use super::proxy::{self, Proxy};
 use super::socket::Socket;
 use crate::clock::{Clock, Monotonic};
 use crate::engine::resolver::{LookupError, Resolver};
@@ -21,7 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tidings_core::address::{EgressRules, Host, Origin, Scheme};
+use tidings_core::address::{EgressRules, Host, Origin, ProxyAddress, Scheme};
 use tidings_core::outcome::{Failure, Outcome, OwnFault};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -34,11 +35,14 @@ const ADDRESSES_TRIED: usize = 16;
 
 /// Opens connections.
 pub(super) struct Connector {
-    resolver: Arc<Resolver>,
-    rules: Arc<EgressRules>,
-    tls: TlsConnector,
-    dialer: Dialer,
-    clock: Clock,
+    pub(super) resolver: Arc<Resolver>,
+    /// Where it goes.
+    pub(super) rules: Arc<EgressRules>,
+    pub(super) tls: TlsConnector,
+    pub(super) dialer: Dialer,
+    /// Through which proxy, if through one.
+    pub(super) proxy: Option<Proxy>,
+    pub(super) clock: Clock,
 }
 
 /// How a socket to an address is opened. A test's own sees every address that would have been dialled.
@@ -62,35 +66,19 @@ impl Dialer {
 }
 
 impl Connector {
-    /// A connector that goes where `rules` allow.
-    pub(super) fn new(
-        resolver: Arc<Resolver>,
-        rules: Arc<EgressRules>,
-        tls: TlsConnector,
-        dialer: Dialer,
-        clock: Clock,
-    ) -> Self {
-        Self {
-            resolver,
-            rules,
-            tls,
-            dialer,
-            clock,
-        }
-    }
-
     /// A new connection to `origin`, ready for a request.
     ///
     /// # Errors
     /// The class says how far it came.
     pub(super) async fn dial(&self, origin: &Origin, journey: &mut Journey) -> Result<Line, Fault> {
-        let addresses = self.vetted(origin, journey).await?;
-        let stream = self.connect(&addresses, journey).await?;
+        origin.vet(&self.rules).map_err(denied)?;
+        let stream = match &self.proxy {
+            None => self.directly(origin, journey).await?,
+            Some(proxy) => self.through(proxy, origin, journey).await?,
+        };
         let peer = stream
             .peer_addr()
             .map_err(|error| Fault::connecting(&error))?;
-        // What was dialled was vetted; nothing is said to anybody who was not.
-        self.rules.vet_address(peer.ip()).map_err(denied)?;
         // Without it a request would wait for the acknowledgement of the one before; failing is no harm.
         let _slower = stream.set_nodelay(true);
         let (socket, version) = match origin.scheme {
@@ -101,12 +89,47 @@ impl Connector {
         Line::open(socket, version, peer).await
     }
 
+    /// To the target itself: nobody is dialled, or spoken to, who was not vetted.
+    async fn directly(&self, origin: &Origin, journey: &mut Journey) -> Result<TcpStream, Fault> {
+        let addresses = self.vetted(origin, journey).await?;
+        let stream = self.connect(&addresses, journey).await?;
+        let peer = stream
+            .peer_addr()
+            .map_err(|error| Fault::connecting(&error))?;
+        self.rules.vet_address(peer.ip()).map_err(denied)?;
+        Ok(stream)
+    }
+
+    /// By a tunnel through the proxy, which the operator chose: it is not vetted, and being away it is our fault.
+    async fn through(
+        &self,
+        proxy: &Proxy,
+        origin: &Origin,
+        journey: &mut Journey,
+    ) -> Result<TcpStream, Fault> {
+        let ProxyAddress { host, port } = &proxy.address;
+        let found = match host.parse() {
+            Ok(ip) => vec![ip],
+            Err(_) => self.resolver.lookup(host).await.map_err(|error| {
+                proxy::away(&format!("the proxy's name cannot be looked up: {error}"))
+            })?,
+        };
+        let addresses: Vec<_> = found
+            .into_iter()
+            .take(ADDRESSES_TRIED)
+            .map(|ip| SocketAddr::new(ip, *port))
+            .collect();
+        let stream = self.connect(&addresses, journey).await.map_err(|fault| {
+            proxy::away(&format!("the proxy cannot be reached: {}", fault.detail))
+        })?;
+        proxy.tunnel(stream, origin).await
+    }
+
     async fn vetted(
         &self,
         origin: &Origin,
         journey: &mut Journey,
     ) -> Result<Vec<SocketAddr>, Fault> {
-        origin.vet(&self.rules).map_err(denied)?;
         let mut found = match &origin.host {
             Host::Ip(ip) => vec![*ip],
             Host::Name(name) => self.look_up(name, journey).await?,
