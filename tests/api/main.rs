@@ -18,11 +18,15 @@ mod events;
 mod framing;
 mod https;
 mod keys;
+mod leaks;
+mod matrix;
+mod matrix_rules;
+mod matrix_scene;
 mod organizations;
 mod refusals;
 mod refusals_of_endpoints;
 mod slow;
 mod stats;
-mod tenancy;
+
 mod types_of_events;
 mod world;

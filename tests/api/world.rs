@@ -44,7 +44,8 @@ pub struct World {
     pub operator: String,
     stop: Option<oneshot::Sender<()>>,
     pub server: JoinHandle<()>,
-    _folder: TempDir,
+    /// The data directory.
+    pub folder: TempDir,
 }
 
 /// What a server answered.
@@ -177,7 +178,7 @@ impl World {
             operator: String::new(),
             stop: Some(stop),
             server,
-            _folder: folder,
+            folder,
         };
         world.operator = world.key(Scope::Operator).await;
         world
