@@ -248,16 +248,16 @@ impl Visit {
 
     /// The endpoint in the path, and where it stands.
     pub fn endpoint(&self) -> Result<(Place, Arc<Endpoint>), Refusal> {
+        // Before anything is looked for: which endpoints there are is nobody's without a login.
+        self.login()?;
         let text = self.param(0);
         let missing = || Problem::missing(Code::NoSuchEndpoint, "endpoint", text);
         let id: EndpointId = text.parse().map_err(|_| missing())?;
         let endpoint = self.api.store.endpoint(id).ok_or_else(missing)?;
-        let place = match self.place_of(endpoint.organization) {
-            Ok(place) => place,
-            Err(Refusal::Login) => return Err(Refusal::Login),
-            Err(Refusal::Problem(_)) => return Err(missing().into()),
-        };
-        Ok((place, endpoint))
+        match self.place_of(endpoint.organization) {
+            Ok(place) => Ok((place, endpoint)),
+            Err(_) => Err(missing().into()),
+        }
     }
 
     /// As [`Visit::endpoint`], for changes.
