@@ -20,6 +20,8 @@ mod https;
 mod keys;
 mod leaks;
 mod matrix;
+mod matrix_console;
+mod matrix_console_rules;
 mod matrix_rules;
 mod matrix_scene;
 mod organizations;

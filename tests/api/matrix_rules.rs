@@ -5,7 +5,7 @@
 use super::matrix_scene::{Caller, Role};
 
 /// Whose thing an id names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pick {
     /// The organization's that the matrix is about.
     Own,
@@ -13,6 +13,17 @@ pub enum Pick {
     Foreign,
     /// Nobody's.
     Missing,
+}
+
+/// The ids as they must look to somebody of that organization, or without one: what is not theirs is as if it were missing. To
+/// operators, whose are all, what is not the first one's is out of its place.
+pub fn as_seen(picks: &[Pick], own: Option<Pick>) -> Vec<Pick> {
+    let own = own.or_else(|| picks.first().copied());
+    let seen = picks.iter().map(|pick| match Some(*pick) == own {
+        true => *pick,
+        false => Pick::Missing,
+    });
+    seen.collect()
 }
 
 /// Who may, each with everybody whose key says more.

@@ -139,7 +139,7 @@ impl Things {
 }
 
 /// An id that names nothing, of the right kind, another one each time where it may come to name something.
-fn nothing(name: &str) -> String {
+pub fn nothing(name: &str) -> String {
     static NEXT: AtomicI64 = AtomicI64::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     match name {
