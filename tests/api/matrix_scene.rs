@@ -6,6 +6,7 @@ use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tidings::store::Actor;
+use tidings::store::Reach;
 use tidings::store::directory::{Directory as _, NewKey, Scope};
 use tidings_core::api_key::{KeyKind, KeyText};
 
@@ -306,7 +307,9 @@ pub async fn shown(world: &World, things: &Things) -> Vec<String> {
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
         all.push(answer.text);
     }
-    let secrets = world.store.secrets(things.id("ep").parse().unwrap());
+    let secrets = world
+        .store
+        .secrets(Reach::All, things.id("ep").parse().unwrap());
     let secrets = secrets.unwrap().unwrap();
     all.push(String::from_utf8(secrets.newest().expose().to_vec()).unwrap());
     let administrator = &things.administrator;

@@ -4,6 +4,7 @@ use crate::world::{LARKSPUR, World, actor, new_endpoint, organization, secret};
 use base64::Engine as _;
 use std::collections::HashSet;
 use std::time::Duration;
+use tidings::store::Reach;
 use tidings::store::StoreError;
 use tidings::store::directory::{
     Changed, CreateEndpoint, Directory, NewEndpoint, Rotated, Rotation,
@@ -28,7 +29,7 @@ async fn rotate(world: &World, id: EndpointId, fresh: &str, overlap: u64) -> Rot
 
 /// The newest secret, and the one that signs for `vomo-signature` now.
 fn in_force(world: &World, id: EndpointId) -> (String, String) {
-    let pair = world.store.secrets(id).unwrap().unwrap();
+    let pair = world.store.secrets(Reach::All, id).unwrap().unwrap();
     let text = |secret: &Secret| String::from_utf8(secret.expose().to_vec()).unwrap();
     (text(pair.newest()), text(pair.for_vomo(world.clock.now())))
 }
@@ -204,7 +205,7 @@ async fn a_sealed_secret_in_another_row_or_column_does_not_open() {
     let world = world.reopen();
     for id in [one, two] {
         assert!(matches!(
-            world.store.secrets(id),
+            world.store.secrets(Reach::All, id),
             Err(StoreError::Damaged { .. })
         ));
     }
@@ -238,5 +239,5 @@ async fn another_master_key_is_refused_at_open() {
     };
     assert!(matches!(open(8), Err(StoreError::WrongMasterKey { .. })));
     let (store, _engine) = open(7).unwrap();
-    assert!(store.secrets(made.id).unwrap().is_some());
+    assert!(store.secrets(Reach::All, made.id).unwrap().is_some());
 }

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidings::engine::{Drained, Engine, EngineParts, Transport};
+use tidings::store::Reach;
 use tidings::store::directory::{Directory, Endpoint, SwitchChange};
 use tidings::store::handover::{self, Receiver};
 use tidings::store::queue::{Accepted, AttemptRecord, Job, Queue, Settled};
@@ -69,7 +70,13 @@ async fn a_change_made_on_one_node_holds_on_the_other_with_its_next_transaction(
     world.switch(&endpoint, SwitchChange::Off).await;
     two.store.accept(vec![event(LARKSPUR)]).await.unwrap();
     assert!(two.engine.jobs.try_recv().is_err());
-    assert!(!two.store.endpoint(endpoint.id).unwrap().switch.is_on());
+    assert!(
+        !two.store
+            .endpoint(Reach::All, endpoint.id)
+            .unwrap()
+            .switch
+            .is_on()
+    );
     world
         .store
         .delete_organization(organization(LARKSPUR), actor())
