@@ -14,6 +14,7 @@ mod code;
 mod connection;
 mod console;
 mod fields;
+mod framing;
 mod head;
 mod problem;
 mod proxies;
