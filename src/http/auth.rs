@@ -8,9 +8,10 @@ use super::code::Code;
 use super::head::single;
 use super::problem::Problem;
 use crate::store::Reach;
-use crate::store::directory::{Directory, Scope};
+use crate::store::directory::{ApiKey, KeyHash, Scope};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use std::sync::Arc;
 use tidings_core::api_key::KeyText;
 use tidings_core::id::{AccountId, KeyId, LinkId, OrganizationId};
 use tidings_core::time::Timestamp;
@@ -45,10 +46,10 @@ pub(super) struct Caller {
     pub scope: Scope,
 }
 
-/// Finds the caller of a request.
+/// Finds the caller of a request. `find` looks a key's record up by its hash; a text that is no key of ours never gets there.
 pub(super) fn authenticate(
     headers: &HeaderMap,
-    directory: &(impl Directory + ?Sized),
+    find: impl FnOnce(&KeyHash) -> Option<Arc<ApiKey>>,
     now: Timestamp,
 ) -> Result<Caller, Problem> {
     let Some(given) = single(headers, &AUTHORIZATION)? else {
@@ -65,9 +66,9 @@ pub(super) fn authenticate(
             "Use Bearer: `Authorization: Bearer <key>`.",
         ));
     }
-    let key = KeyText::parse(key.trim())
+    let key = KeyText::parse(key.trim_matches(' '))
         .map_err(|error| Problem::new(Code::MalformedKey, error.to_string()))?;
-    let Some(record) = directory.key(&key.hash()) else {
+    let Some(record) = find(&key.hash()) else {
         return Err(Problem::new(
             Code::UnknownKey,
             "This key is unknown or was revoked.",
@@ -158,5 +159,51 @@ impl Caller {
     /// Whether tokens in URLs, addresses and the system's words are shown to it.
     pub const fn sees_everything(&self) -> bool {
         matches!(self.scope, Scope::Operator | Scope::Administrator(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use http::HeaderValue;
+    use std::cell::Cell;
+    use tidings_core::api_key::KeyKind;
+
+    #[test]
+    fn s8_only_a_text_with_a_right_checksum_is_looked_up() {
+        let good = KeyText::generated(KeyKind::Operator, &[9; 32]);
+        let good = good.expose();
+        let mut given = vec![
+            (format!("Bearer {good}"), 1),
+            (format!("bearer  {good} "), 1),
+        ];
+        for place in 0..good.len() {
+            let (before, rest) = good.split_at(place);
+            let (old, after) = rest.split_at(1);
+            let new = if old == "a" { "b" } else { "a" };
+            given.push((format!("Bearer {before}{new}{after}"), 0));
+        }
+        for bad in ["", "Bearer", "Bearer ", "Basic dTpw", "Bearer\t", good] {
+            given.push((bad.to_owned(), 0));
+        }
+        given.push((format!("Basic {good}"), 0));
+        given.push((format!("Bearer \u{a0}{good}"), 0));
+        given.push((format!("Bearer {good}{good}"), 0));
+        for (text, wanted) in given {
+            let looked_up = Cell::new(0);
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                AUTHORIZATION,
+                HeaderValue::from_bytes(text.as_bytes()).unwrap(),
+            );
+            let count = |_: &KeyHash| {
+                looked_up.set(looked_up.get() + 1);
+                None
+            };
+            let now = Timestamp::from_micros(0);
+            assert!(authenticate(&headers, count, now).is_err());
+            assert_eq!(looked_up.get(), wanted, "{text}");
+        }
     }
 }

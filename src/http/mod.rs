@@ -155,7 +155,7 @@ impl Api {
             Access::Anyone => None,
             Access::Key => Some(auth::authenticate(
                 &head.headers,
-                &*shared.store,
+                |hash| shared.store.key(hash),
                 shared.clock.now(),
             )?),
         };
