@@ -9,6 +9,12 @@
 )]
 #![allow(clippy::too_many_lines, reason = "a table of cases stands in its test")]
 
+mod bad_inputs;
+mod bad_inputs_bodies;
+mod bad_inputs_lines;
+mod bad_inputs_lists;
+mod bad_inputs_requests;
+mod bad_keys;
 mod batch;
 mod console;
 mod console_pages;
@@ -17,6 +23,7 @@ mod endpoints;
 mod events;
 mod framing;
 mod https;
+mod injections;
 mod keys;
 mod leaks;
 mod matrix;
@@ -25,8 +32,6 @@ mod matrix_console_rules;
 mod matrix_rules;
 mod matrix_scene;
 mod organizations;
-mod refusals;
-mod refusals_of_endpoints;
 mod slow;
 mod stats;
 
