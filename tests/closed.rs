@@ -131,6 +131,13 @@ fn probes() -> Vec<(String, &'static [u16])> {
     all.push((bare("PROPFIND", "/"), &[404, 405]));
     all.push((bare("PUT", "/tidings.db"), nothing));
     all.push((String::from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), &[0, 400]));
+    all.extend(logins());
+    all
+}
+
+/// Names and passwords that servers are shipped with elsewhere.
+fn logins() -> Vec<(String, &'static [u16])> {
+    let mut all: Vec<(String, &'static [u16])> = Vec::new();
     for (name, password) in [
         ("admin", "admin"),
         ("operator", "operator"),

@@ -21,6 +21,7 @@ mod console_pages;
 mod deliveries;
 mod endpoints;
 mod events;
+mod faults;
 mod framing;
 mod https;
 mod injections;
