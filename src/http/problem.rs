@@ -38,6 +38,8 @@ enum RetryAfter {
     Never,
     /// One to five seconds, so that clients do not come back all at once.
     Jittered,
+    /// So many seconds.
+    Seconds(u32),
 }
 
 /// Why a request is refused.
@@ -166,6 +168,31 @@ impl Problem {
         )
     }
 
+    /// Told to come back after so many seconds.
+    pub const fn after(mut self, seconds: u32) -> Self {
+        self.retry = RetryAfter::Seconds(seconds);
+        self
+    }
+
+    /// What the answer says in its head, whether it is a document or a page. `random` spreads the times at which clients
+    /// come back.
+    pub fn put_headers(&self, headers: &mut HeaderMap, random: u32) {
+        let seconds = match self.retry {
+            RetryAfter::Never => None,
+            RetryAfter::Jittered => Some(1 + random % 5),
+            RetryAfter::Seconds(seconds) => Some(seconds),
+        };
+        if let Some(seconds) = seconds {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(Ok(methods)) = self.allow.as_deref().map(HeaderValue::from_str) {
+            headers.insert(ALLOW, methods);
+        }
+        if self.closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
     pub fn allowing(mut self, methods: String) -> Self {
         self.allow = Some(methods);
         self
@@ -218,19 +245,11 @@ impl Problem {
         }
     }
 
-    /// The whole answer. `random` spreads the times at which clients come back.
+    /// The whole answer.
     pub fn reply(self, request_id: RequestId, random: u32) -> Reply {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if self.retry == RetryAfter::Jittered {
-            headers.insert(RETRY_AFTER, HeaderValue::from(1 + random % 5));
-        }
-        if let Some(Ok(methods)) = self.allow.as_deref().map(HeaderValue::from_str) {
-            headers.insert(ALLOW, methods);
-        }
-        if self.closes {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
+        self.put_headers(&mut headers, random);
         let status = self.status;
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
