@@ -22,7 +22,8 @@ const ELSEWHERE: &[(u16, &str, &str)] = &[
         FULL_DISK,
         "r3_a_full_disk_refuses_loses_nothing_and_heals",
     ),
-    // The console answers a form with its page: 422 for a wrong login, and the same words for an unknown one.
+    // The console answers a form with its page: 422, for a wrong password and an unknown name in the same words. A link that
+    // was used is answered as one that never was (404), and a session that ended leads to the login.
     (
         111,
         CONSOLE,
