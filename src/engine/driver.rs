@@ -10,6 +10,7 @@ use super::attempt::{Attempts, Ended};
 use super::dispatcher::{Actions, Dispatcher, Input, Start};
 use super::{EngineParts, Pulse, Transport};
 use crate::clock::Clock;
+use crate::store::Reach;
 use crate::store::directory::{Directory, Endpoint, Sending};
 use crate::store::handover::Due;
 use crate::store::queue::{Claimed, Job, NotSettled, Settled};
@@ -217,7 +218,7 @@ fn admit(store: &dyn Store, job: &Job) -> Option<Arc<Endpoint>> {
     }
     let id = job.delivery.endpoint;
     match (Directory::sending(store, id)?, job.progress.round) {
-        (Sending::Open, _) | (Sending::Off, Round::Test) => store.endpoint(id),
+        (Sending::Open, _) | (Sending::Off, Round::Test) => store.endpoint(Reach::All, id),
         (Sending::Off | Sending::Suspended, _) => None,
     }
 }

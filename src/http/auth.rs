@@ -8,11 +8,12 @@ use super::code::Code;
 use super::head::single;
 use super::problem::Problem;
 use super::reply::RequestId;
-use crate::store::directory::{Directory, Scope};
+use crate::store::directory::{ApiKey, KeyHash, Scope};
 use crate::store::{Actor, Reach};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use std::net::IpAddr;
+use std::sync::Arc;
 use tidings_core::api_key::KeyText;
 use tidings_core::id::{AccountId, KeyId, LinkId, OrganizationId};
 use tidings_core::time::Timestamp;
@@ -59,10 +60,10 @@ pub(super) fn actor(caller: Option<&Caller>, peer: IpAddr, request_id: RequestId
     }
 }
 
-/// Finds the caller of a request.
+/// Finds the caller of a request. `find` looks a key's record up by its hash; a text that is no key of ours never gets there.
 pub(super) fn authenticate(
     headers: &HeaderMap,
-    directory: &(impl Directory + ?Sized),
+    find: impl FnOnce(&KeyHash) -> Option<Arc<ApiKey>>,
     now: Timestamp,
 ) -> Result<Caller, Problem> {
     let Some(given) = single(headers, &AUTHORIZATION)? else {
@@ -79,9 +80,9 @@ pub(super) fn authenticate(
             "Use Bearer: `Authorization: Bearer <key>`.",
         ));
     }
-    let key = KeyText::parse(key.trim())
+    let key = KeyText::parse(key.trim_matches(' '))
         .map_err(|error| Problem::new(Code::MalformedKey, error.to_string()))?;
-    let Some(record) = directory.key(&key.hash()) else {
+    let Some(record) = find(&key.hash()) else {
         return Err(Problem::new(
             Code::UnknownKey,
             "This key is unknown or was revoked.",
@@ -172,5 +173,51 @@ impl Caller {
     /// Whether tokens in URLs, addresses and the system's words are shown to it.
     pub const fn sees_everything(&self) -> bool {
         matches!(self.scope, Scope::Operator | Scope::Administrator(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use http::HeaderValue;
+    use std::cell::Cell;
+    use tidings_core::api_key::KeyKind;
+
+    #[test]
+    fn s8_only_a_text_with_a_right_checksum_is_looked_up() {
+        let good = KeyText::generated(KeyKind::Operator, &[9; 32]);
+        let good = good.expose();
+        let mut given = vec![
+            (format!("Bearer {good}"), 1),
+            (format!("bearer  {good} "), 1),
+        ];
+        for place in 0..good.len() {
+            let (before, rest) = good.split_at(place);
+            let (old, after) = rest.split_at(1);
+            let new = if old == "a" { "b" } else { "a" };
+            given.push((format!("Bearer {before}{new}{after}"), 0));
+        }
+        for bad in ["", "Bearer", "Bearer ", "Basic dTpw", "Bearer\t", good] {
+            given.push((bad.to_owned(), 0));
+        }
+        given.push((format!("Basic {good}"), 0));
+        given.push((format!("Bearer \u{a0}{good}"), 0));
+        given.push((format!("Bearer {good}{good}"), 0));
+        for (text, wanted) in given {
+            let looked_up = Cell::new(0);
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                AUTHORIZATION,
+                HeaderValue::from_bytes(text.as_bytes()).unwrap(),
+            );
+            let count = |_: &KeyHash| {
+                looked_up.set(looked_up.get() + 1);
+                None
+            };
+            let now = Timestamp::from_micros(0);
+            assert!(authenticate(&headers, count, now).is_err());
+            assert_eq!(looked_up.get(), wanted, "{text}");
+        }
     }
 }

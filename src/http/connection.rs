@@ -4,9 +4,11 @@
 //! request reached the API, and so it is known here: it is replaced by a problem document. After an answer that
 //! closes the connection, what the client still sends is read and dropped for a moment, so that the answer
 //! is not lost to a reset.
-//! Deliberately absent: parsing. Framing is hyper's.
+//! Deliberately absent: parsing. Framing is hyper's; what it does not say of a head's lengths [`Lengths`] does.
 
 use super::code::Code;
+use super::framing::Lengths;
+use super::head::UNCLEAR_LENGTH;
 use super::problem::Problem;
 use crate::clock::{Clock, Monotonic};
 use std::io;
@@ -79,6 +81,8 @@ pub(super) struct Watch {
     deadline: AtomicU64,
     /// The last answer closes the connection, perhaps before everything was read.
     closing: AtomicBool,
+    /// The head that came last does not say clearly how long its body is.
+    unclear: AtomicBool,
 }
 
 impl Watch {
@@ -90,6 +94,7 @@ impl Watch {
             phase: AtomicU8::new(Phase::Silent as u8),
             deadline: AtomicU64::new(u64::MAX),
             closing: AtomicBool::new(false),
+            unclear: AtomicBool::new(false),
         };
         watch.opened();
         Arc::new(watch)
@@ -115,6 +120,11 @@ impl Watch {
     /// The API has a request.
     pub fn handling(&self) {
         self.enter(Phase::Handling, Duration::MAX);
+    }
+
+    /// Whether the head that came last gives two lengths, or one that is none.
+    pub fn is_unclear(&self) -> bool {
+        self.unclear.load(Ordering::Relaxed)
     }
 
     /// The answer is made; it may be the connection's last.
@@ -150,6 +160,7 @@ pub(super) struct Watched<S> {
     /// Our words in place of hyper's, and how much of them is written.
     replacement: Option<(Vec<u8>, usize)>,
     lingered: usize,
+    lengths: Lengths,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
@@ -159,6 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
             watch,
             replacement: None,
             lingered: 0,
+            lengths: Lengths::new(),
         }
     }
 
@@ -170,9 +182,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
 
     /// Writes our words in place of `theirs`, all of them before it says that theirs are written.
     fn poll_replace(&mut self, cx: &mut Context<'_>, theirs: &[u8]) -> Poll<io::Result<usize>> {
+        let unclear = self.watch.is_unclear();
         let (ours, written) = self
             .replacement
-            .get_or_insert_with(|| (problem_for(theirs), 0));
+            .get_or_insert_with(|| (problem_for(theirs, unclear), 0));
         self.watch.closing.store(true, Ordering::Relaxed);
         while let Some(rest) = ours.get(*written..).filter(|rest| !rest.is_empty()) {
             let count = ready!(Pin::new(&mut self.stream).poll_write(cx, rest))?;
@@ -186,17 +199,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
 }
 
 /// A problem document for an answer that hyper wrote by itself.
-fn problem_for(theirs: &[u8]) -> Vec<u8> {
+fn problem_for(theirs: &[u8], unclear: bool) -> Vec<u8> {
     let (code, detail) = match theirs.get(9..12) {
         Some(b"431") => (
             Code::TooManyHeaders,
             "The headers are too many or too large.",
         ),
         Some(b"414") => (Code::UriTooLong, "The URI is longer than 8192 bytes."),
-        _ => (
-            Code::BadRequest,
-            "This is no HTTP/1.1 request, or its length is not clear.",
-        ),
+        _ if unclear => (Code::BadFraming, UNCLEAR_LENGTH),
+        _ => (Code::BadRequest, "This is no HTTP/1.1 request."),
     };
     let shown = Problem::new(code, detail).shown(None);
     let body = serde_json::to_vec(&shown).unwrap_or_default();
@@ -219,8 +230,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before && self.watch.is(Phase::Silent) {
+        let fresh = buffer.filled().get(before..).unwrap_or_default();
+        if !fresh.is_empty() && self.watch.is(Phase::Silent) {
             self.watch.enter(Phase::Head, self.watch.limits.head);
+            self.lengths = Lengths::new();
+        }
+        if self.watch.is(Phase::Head) {
+            self.lengths.read(fresh);
+            let unclear = self.lengths.are_unclear();
+            self.watch.unclear.store(unclear, Ordering::Relaxed);
         }
         Poll::Ready(Ok(()))
     }
@@ -302,7 +320,7 @@ mod tests {
             (b"HTTP/1.1 414 URI Too Long\r\n", "uri_too_long"),
             (b"HTTP/1.1 400 Bad Request\r\n", "bad_request"),
         ] {
-            let ours = String::from_utf8(problem_for(theirs)).unwrap_or_default();
+            let ours = String::from_utf8(problem_for(theirs, false)).unwrap_or_default();
             assert!(ours.contains(&format!("\"code\":\"{wanted}\"")), "{ours}");
             assert!(
                 theirs.starts_with(ours.as_bytes().get(..12).unwrap_or_default()),

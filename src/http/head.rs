@@ -3,10 +3,9 @@
 //! hyper has parsed it by then: what it refuses itself (see [`super::connection`]) does not come here.
 
 use super::code::Code;
+use super::framing::Unclear;
 use super::problem::{Problem, cut};
-use http::header::{
-    ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TRANSFER_ENCODING,
-};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Version};
 
@@ -18,6 +17,10 @@ const HEADERS_BYTES: usize = 16 * 1024;
 const HEADER_BYTES: usize = 8 * 1024;
 /// Bytes of path and query.
 const URI_BYTES: usize = 8 * 1024;
+
+/// What is said of a head that gives more than one length, or one that is none.
+pub(super) const UNCLEAR_LENGTH: &str =
+    "Send one Content-Length, a decimal number, or Transfer-Encoding: chunked, not both.";
 
 /// Checks what is the same for every route.
 pub(super) fn check(parts: &Parts) -> Result<(), Problem> {
@@ -47,14 +50,8 @@ pub(super) fn check(parts: &Parts) -> Result<(), Problem> {
         )
         .closing());
     }
-    let framed_twice =
-        parts.headers.contains_key(CONTENT_LENGTH) && parts.headers.contains_key(TRANSFER_ENCODING);
-    if framed_twice {
-        return Err(Problem::new(
-            Code::BadFraming,
-            "Send Content-Length or Transfer-Encoding, not both.",
-        )
-        .closing());
+    if parts.extensions.get::<Unclear>().is_some() {
+        return Err(Problem::new(Code::BadFraming, UNCLEAR_LENGTH).closing());
     }
     match parts.headers.get(EXPECT) {
         Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {

@@ -14,6 +14,7 @@ mod code;
 mod connection;
 mod console;
 mod fields;
+mod framing;
 mod head;
 mod problem;
 mod proxies;
@@ -214,7 +215,8 @@ impl Api {
         match route.access {
             Access::Anyone => Ok(None),
             Access::Key => {
-                auth::authenticate(&head.headers, &*shared.store, shared.clock.now()).map(Some)
+                let find = |hash: &_| shared.store.key(hash);
+                auth::authenticate(&head.headers, find, shared.clock.now()).map(Some)
             }
         }
     }

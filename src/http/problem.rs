@@ -37,6 +37,8 @@ pub(super) struct Fault {
 enum RetryAfter {
     Never,
     /// So many seconds, and none to four more, so that clients do not come back all at once.
+    Jittered(u32),
+    /// So many seconds.
     Seconds(u32),
 }
 
@@ -165,14 +167,39 @@ impl Problem {
         )
     }
 
+    /// Told to come back after so many seconds.
+    pub const fn after(mut self, seconds: u32) -> Self {
+        self.retry = RetryAfter::Seconds(seconds);
+        self
+    }
+
+    /// What the answer says in its head, whether it is a document or a page. `random` spreads the times at which clients
+    /// come back.
+    pub fn put_headers(&self, headers: &mut HeaderMap, random: u32) {
+        let seconds = match self.retry {
+            RetryAfter::Never => None,
+            RetryAfter::Jittered(least) => Some(least.saturating_add(random % 5)),
+            RetryAfter::Seconds(seconds) => Some(seconds),
+        };
+        if let Some(seconds) = seconds {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(Ok(methods)) = self.allow.as_deref().map(HeaderValue::from_str) {
+            headers.insert(ALLOW, methods);
+        }
+        if self.closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
     pub fn allowing(mut self, methods: String) -> Self {
         self.allow = Some(methods);
         self
     }
 
     /// The client should try again after so many seconds, or a little later.
-    pub const fn retrying_after(mut self, seconds: u32) -> Self {
-        self.retry = RetryAfter::Seconds(seconds);
+    pub const fn retrying_after(mut self, least: u32) -> Self {
+        self.retry = RetryAfter::Jittered(least);
         self
     }
 
@@ -223,20 +250,11 @@ impl Problem {
         }
     }
 
-    /// The whole answer. `random` spreads the times at which clients come back.
+    /// The whole answer.
     pub fn reply(self, request_id: RequestId, random: u32) -> Reply {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if let RetryAfter::Seconds(least) = self.retry {
-            let seconds = least.saturating_add(random % 5);
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if let Some(Ok(methods)) = self.allow.as_deref().map(HeaderValue::from_str) {
-            headers.insert(ALLOW, methods);
-        }
-        if self.closes {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
+        self.put_headers(&mut headers, random);
         let status = self.status;
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -7,9 +7,11 @@
 use super::Api;
 use super::certificates::Certificates;
 use super::connection::{PhaseLimits, Watch, Watched};
+use super::framing::Unclear;
 use crate::clock::Clock;
+use http::Request;
 use http::header::CONNECTION;
-use hyper::body::Body as _;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -194,8 +196,11 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
     mut stopping: watch::Receiver<()>,
 ) {
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
         watch.handling();
+        if watch.is_unclear() {
+            request.extensions_mut().insert(Unclear);
+        }
         let (api, watch) = (&api, &watch);
         async move {
             let response = api.answer(request, peer).await;

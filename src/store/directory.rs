@@ -247,17 +247,17 @@ pub trait Directory: Send + Sync {
     fn organization(&self, id: OrganizationId) -> Option<Arc<Organization>>;
     /// Organizations by id, ascending.
     fn organizations(&self, page: &PageRequest) -> Page<Arc<Organization>>;
-    /// An endpoint that is not deleted.
-    fn endpoint(&self, id: EndpointId) -> Option<Arc<Endpoint>>;
+    /// An endpoint within reach that is not deleted.
+    fn endpoint(&self, reach: Reach, id: EndpointId) -> Option<Arc<Endpoint>>;
     /// An organization's endpoints, newest first.
     fn endpoints(&self, organization: OrganizationId, page: &PageRequest) -> Page<Arc<Endpoint>>;
-    /// Whether an endpoint may be sent to now; `None` when it is deleted.
+    /// Whether an endpoint may be sent to now; `None` when it is deleted. It says nothing of whose it is or where it leads.
     fn sending(&self, id: EndpointId) -> Option<Sending>;
-    /// The secrets of an endpoint that is not deleted, opened.
+    /// The secrets of an endpoint within reach that is not deleted, opened.
     ///
     /// # Errors
     /// The stored secret does not open: damage.
-    fn secrets(&self, id: EndpointId) -> Result<Option<Secrets>, StoreError>;
+    fn secrets(&self, reach: Reach, id: EndpointId) -> Result<Option<Secrets>, StoreError>;
     /// The catalogue, by object, then in the order of the contract.
     fn event_types(&self) -> Vec<Arc<EventType>>;
     /// One form of a type.

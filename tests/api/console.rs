@@ -133,6 +133,7 @@ async fn s11_get_changes_nothing() {
     ] {
         let answer = get(&world, &format!("{path}?form_token={token}"), &cookie).await;
         assert_eq!(answer.status, 405, "{path}");
+        assert_eq!(answer.headers["allow"], "POST", "{path}");
     }
     assert_eq!(get(&world, "/admin/account", &cookie).await.status, 200);
     assert_eq!(
@@ -231,11 +232,15 @@ async fn s10_guessing_is_slowed_down_and_known_and_unknown_names_look_alike() {
     }
     assert!(refused >= 4, "{refused}");
     let body = format!("name=operator&password={PASSWORD}");
-    assert_eq!(
-        post(&world, "/admin/login", &body, &[]).await.status,
-        429,
-        "also the right one waits"
-    );
+    let slowed = post(&world, "/admin/login", &body, &[]).await;
+    assert_eq!(slowed.status, 429, "also the right one waits");
+    let wait: u64 = slowed.headers["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=31).contains(&wait), "{wait}");
+    assert!(slowed.text.contains(&format!("try again in {wait} s.")));
     world
         .clock
         .set(world.clock.now().plus(Duration::from_secs(31)));

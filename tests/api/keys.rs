@@ -1,47 +1,8 @@
-//! Keys: how they are given, what they may do, how they end.
+//! Keys: what they may do, how they end. How they are given wrongly is in [`super::bad_keys`].
 
 use super::world::{LARKSPUR, RIVERSIDE, World, organization};
 use std::time::Duration;
 use tidings::store::directory::Scope;
-use tidings_core::api_key::{KeyKind, KeyText};
-
-#[tokio::test]
-async fn every_way_to_give_a_key_wrongly_is_named() {
-    let world = World::new().await;
-    let good = format!("Bearer {}", world.operator);
-    let mut changed = world.operator.clone();
-    let last = if changed.ends_with('0') { "1" } else { "0" };
-    changed.replace_range(changed.len() - 1.., last);
-    let changed = format!("Bearer {changed}");
-    let unknown = KeyText::generated(KeyKind::Operator, &[9; 32]);
-    let unknown = format!("Bearer {}", unknown.expose());
-    let long = format!("Bearer {}", "x".repeat(8_000));
-    for (given, status, code) in [
-        (vec![], 401, "no_credentials"),
-        (vec!["Basic dTpw"], 401, "wrong_scheme"),
-        (vec![changed.as_str()], 401, "malformed_key"),
-        (vec!["Bearer"], 401, "malformed_key"),
-        (vec![long.as_str()], 401, "malformed_key"),
-        (vec![unknown.as_str()], 401, "unknown_key"),
-        (vec![good.as_str(), good.as_str()], 400, "duplicate_header"),
-    ] {
-        let headers: Vec<_> = given
-            .iter()
-            .map(|value| ("authorization", *value))
-            .collect();
-        let answer = world.request("GET", "/v1/keys", &headers, b"").await;
-        assert_eq!(
-            answer.headers.contains_key("www-authenticate"),
-            status == 401,
-            "{code}"
-        );
-        answer.refused(status, code);
-    }
-    for query in ["api_key=x", "token=x", &format!("limit={}", world.operator)] {
-        let path = format!("/v1/keys?{query}");
-        world.get(&path).await.refused(400, "key_in_url");
-    }
-}
 
 #[tokio::test]
 async fn a_key_is_shown_once_expires_and_is_revoked_at_once() {

@@ -10,21 +10,32 @@
 #![allow(clippy::too_many_lines, reason = "a table of cases stands in its test")]
 
 mod audit;
+mod bad_inputs;
+mod bad_inputs_bodies;
+mod bad_inputs_lines;
+mod bad_inputs_lists;
+mod bad_inputs_requests;
+mod bad_keys;
 mod batch;
 mod console;
 mod console_pages;
 mod deliveries;
 mod endpoints;
 mod events;
+mod faults;
 mod framing;
 mod https;
+mod injections;
 mod keys;
+mod leaks;
+mod matrix;
+mod matrix_console;
+mod matrix_console_rules;
+mod matrix_rules;
+mod matrix_scene;
 mod organizations;
 mod rates;
-mod refusals;
-mod refusals_of_endpoints;
 mod slow;
 mod stats;
-mod tenancy;
 mod types_of_events;
 mod world;

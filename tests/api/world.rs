@@ -46,7 +46,8 @@ pub struct World {
     pub operator: String,
     stop: Option<oneshot::Sender<()>>,
     pub server: JoinHandle<()>,
-    _folder: TempDir,
+    /// The data directory.
+    pub folder: TempDir,
 }
 
 /// What it lets in.
@@ -197,7 +198,7 @@ impl World {
             operator: String::new(),
             stop: Some(stop),
             server,
-            _folder: folder,
+            folder,
         };
         world.operator = world.key(Scope::Operator).await;
         world
@@ -273,11 +274,15 @@ impl World {
             .unwrap();
         let response = client.send_request(request).await.unwrap();
         let (head, body) = response.into_parts();
-        let text = body.collect().await.unwrap().to_bytes();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        // A receiver's answer may be any bytes; everything that is ours is UTF-8.
+        let downloaded = head.headers.contains_key("content-disposition");
+        assert!(downloaded || text.as_bytes() == bytes, "{text}");
         Answer {
             status: head.status.as_u16(),
             headers: head.headers,
-            text: String::from_utf8(text.to_vec()).unwrap(),
+            text,
         }
     }
 

@@ -4,6 +4,7 @@ use crate::verbs::{PUBLIC, UPDATED, event, keyed, public_event, stored};
 use crate::world::{LARKSPUR, RIVERSIDE, World, one_add_on};
 use bytes::Bytes;
 use std::time::Duration;
+use tidings::store::Reach;
 use tidings::store::directory::Directory;
 use tidings::store::queue::{Accepted, Queue};
 use tidings_core::delivery::{Progress, State};
@@ -195,7 +196,7 @@ async fn w5_switched_off_no_deliveries_are_made() {
         .await;
     world.post(event(LARKSPUR)).await;
     assert_eq!((world.jobs().len(), world.deliveries()), (0, 0));
-    assert!(world.store.endpoint(endpoint.id).is_some());
+    assert!(world.store.endpoint(Reach::All, endpoint.id).is_some());
 }
 
 #[tokio::test]

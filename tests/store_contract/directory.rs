@@ -6,6 +6,7 @@ use crate::world::{
 };
 use std::sync::Arc;
 use std::time::Duration;
+use tidings::store::Reach;
 use tidings::store::directory::{
     Changed, CreateEndpoint, Cursor, Directory, Endpoint, EndpointPatch, NewKey,
     OrganizationChange, PageRequest, Scope, Sending, SwitchChange,
@@ -171,7 +172,7 @@ async fn w2_losing_the_last_add_on_suspends_and_sweeps_and_keeps_the_settings() 
     world.put_organization(LARKSPUR, AddOns::NONE).await;
     assert_eq!(world.store.sending(mine.id), Some(Sending::Suspended));
     assert_eq!(world.store.sending(other.id), Some(Sending::Open));
-    assert_eq!(world.store.endpoint(mine.id).unwrap(), mine);
+    assert_eq!(world.store.endpoint(Reach::All, mine.id).unwrap(), mine);
     assert_eq!(
         world.count("SELECT count(*) FROM sweeps WHERE state = 4"),
         1
@@ -259,7 +260,7 @@ async fn a_patch_changes_what_it_names_and_versions_what_is_sent() {
         .concat();
     assert!(masked.contains("x-tenant") && !masked.contains("s3cr3t-value"));
     let world = world.reopen();
-    let stored = world.store.endpoint(made.id).unwrap();
+    let stored = world.store.endpoint(Reach::All, made.id).unwrap();
     assert_eq!(stored.headers, after.headers);
     assert_eq!(stored.url, after.url);
     let mut chosen = stored.event_types.clone();
@@ -314,7 +315,7 @@ async fn a_deleted_endpoint_is_gone_its_row_and_versions_stay_without_secrets() 
     done(delete().await.unwrap());
     assert!(matches!(delete().await.unwrap(), Changed::NotFound));
     assert_eq!(world.store.sending(made.id), None);
-    assert!(world.store.secrets(made.id).unwrap().is_none());
+    assert!(world.store.secrets(Reach::All, made.id).unwrap().is_none());
     assert_eq!(
         world.count("SELECT count(*) FROM sweeps WHERE state = 5"),
         1
@@ -324,7 +325,7 @@ async fn a_deleted_endpoint_is_gone_its_row_and_versions_stay_without_secrets() 
     assert_eq!(world.count(kept), 1);
     assert_eq!(world.count("SELECT count(*) FROM endpoint_versions"), 1);
     let world = world.reopen();
-    assert!(world.store.endpoint(made.id).is_none());
+    assert!(world.store.endpoint(Reach::All, made.id).is_none());
 }
 
 #[tokio::test]
@@ -347,7 +348,7 @@ async fn a_deleted_organization_takes_endpoints_and_keys_along_and_may_come_back
     done(delete().await.unwrap());
     assert!(matches!(delete().await.unwrap(), Changed::NotFound));
     assert!(world.store.key(&hash).is_none());
-    assert!(world.store.endpoint(made.id).is_none());
+    assert!(world.store.endpoint(Reach::All, made.id).is_none());
     let world = world.reopen();
     assert!(world.store.organization(organization(LARKSPUR)).is_none());
     assert!(world.store.key(&hash).is_none());

@@ -32,6 +32,7 @@ mod settle;
 mod stats;
 mod sweep;
 mod switches;
+mod tenancy;
 mod test_send;
 mod verbs;
 mod world;

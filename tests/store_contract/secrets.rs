@@ -4,6 +4,7 @@ use crate::world::{LARKSPUR, RIVERSIDE, World, actor, new_endpoint, organization
 use base64::Engine as _;
 use std::collections::HashSet;
 use std::time::Duration;
+use tidings::store::Reach;
 use tidings::store::StoreError;
 use tidings::store::directory::{
     Changed, CreateEndpoint, Directory, NewEndpoint, Rotated, Rotation,
@@ -28,7 +29,7 @@ async fn rotate(world: &World, id: EndpointId, fresh: &str, overlap: u64) -> Rot
 
 /// The newest secret, and the one that signs for `vomo-signature` now.
 fn in_force(world: &World, id: EndpointId) -> (String, String) {
-    let pair = world.store.secrets(id).unwrap().unwrap();
+    let pair = world.store.secrets(Reach::All, id).unwrap().unwrap();
     let text = |secret: &Secret| String::from_utf8(secret.expose().to_vec()).unwrap();
     (text(pair.newest()), text(pair.for_vomo(world.clock.now())))
 }
@@ -204,7 +205,7 @@ async fn a_sealed_secret_in_another_row_or_column_does_not_open() {
     let world = world.reopen();
     for id in [one, two] {
         assert!(matches!(
-            world.store.secrets(id),
+            world.store.secrets(Reach::All, id),
             Err(StoreError::Damaged { .. })
         ));
     }
@@ -238,7 +239,7 @@ async fn another_master_key_is_refused_at_open() {
     };
     assert!(matches!(open(8), Err(StoreError::WrongMasterKey { .. })));
     let (store, _engine) = open(7).unwrap();
-    assert!(store.secrets(made.id).unwrap().is_some());
+    assert!(store.secrets(Reach::All, made.id).unwrap().is_some());
 }
 
 /// The key of every world, and one with others before and after it.
@@ -255,7 +256,7 @@ async fn s6_a_new_master_key_is_taken_while_open_and_everything_is_sealed_anew()
     let world = World::with_organizations().await;
     let made = world.endpoint(LARKSPUR, &[]).await;
     rotate(&world, made.id, "whsec_second", 3_600).await;
-    let version = world.store.endpoint(made.id).unwrap().version;
+    let version = world.store.endpoint(Reach::All, made.id).unwrap().version;
     world.store.take_master_key(keys(&[9, 7])).await.unwrap();
     let between = world.endpoint(RIVERSIDE, &[]).await;
     assert_eq!(world.store.seal_anew().await, Ok(1));
@@ -264,7 +265,10 @@ async fn s6_a_new_master_key_is_taken_while_open_and_everything_is_sealed_anew()
         in_force(&world, made.id),
         pair("whsec_second", "whsec_first")
     );
-    assert_eq!(world.store.endpoint(made.id).unwrap().version, version);
+    assert_eq!(
+        world.store.endpoint(Reach::All, made.id).unwrap().version,
+        version
+    );
     // Nothing needs the old key any more.
     world.store.take_master_key(keys(&[9])).await.unwrap();
     assert_eq!(
@@ -325,5 +329,5 @@ async fn s6_a_start_with_a_new_key_before_the_old_one_goes_on_where_the_last_sto
     assert_eq!(store.seal_anew().await, Ok(1));
     drop((store, engine));
     let (store, _engine) = open(keys(&[9])).unwrap();
-    assert!(store.secrets(made.id).unwrap().is_some());
+    assert!(store.secrets(Reach::All, made.id).unwrap().is_some());
 }

@@ -50,6 +50,8 @@ mod stats;
 mod sweep;
 #[path = "../store_contract/switches.rs"]
 mod switches;
+#[path = "../store_contract/tenancy.rs"]
+mod tenancy;
 #[path = "../store_contract/test_send.rs"]
 mod test_send;
 #[path = "../store_contract/verbs.rs"]

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidings::engine::{Drained, Engine, EngineParts, Transport};
+use tidings::store::Reach;
 use tidings::store::directory::{Directory, Endpoint, SwitchChange};
 use tidings::store::handover::{self, Receiver};
 use tidings::store::queue::{Accepted, AttemptRecord, Job, Queue, Settled};
@@ -69,7 +70,13 @@ async fn a_change_made_on_one_node_holds_on_the_other_with_its_next_transaction(
     world.switch(&endpoint, SwitchChange::Off).await;
     two.store.accept(vec![event(LARKSPUR)]).await.unwrap();
     assert!(two.engine.jobs.try_recv().is_err());
-    assert!(!two.store.endpoint(endpoint.id).unwrap().switch.is_on());
+    assert!(
+        !two.store
+            .endpoint(Reach::All, endpoint.id)
+            .unwrap()
+            .switch
+            .is_on()
+    );
     world
         .store
         .delete_organization(organization(LARKSPUR), actor())
@@ -381,6 +388,6 @@ async fn s6_a_node_that_still_has_the_old_master_key_first_seals_nothing_back() 
     assert_eq!(two.store.seal_anew().await, Ok(0));
     assert_eq!(world.store.seal_anew().await, Ok(0));
     for store in [&world.store, &two.store] {
-        assert!(store.secrets(endpoint.id).unwrap().is_some());
+        assert!(store.secrets(Reach::All, endpoint.id).unwrap().is_some());
     }
 }

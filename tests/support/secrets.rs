@@ -47,7 +47,7 @@ fn unasked() -> ! {
 
 #[async_trait]
 impl Directory for SecretsOnly {
-    fn secrets(&self, id: EndpointId) -> Result<Option<Secrets>, StoreError> {
+    fn secrets(&self, _: Reach, id: EndpointId) -> Result<Option<Secrets>, StoreError> {
         *self.opened.lock().unwrap() += 1;
         Ok(self.known.lock().unwrap().get(&id).cloned())
     }
@@ -58,7 +58,7 @@ impl Directory for SecretsOnly {
     fn organizations(&self, _: &PageRequest) -> Page<Arc<Organization>> {
         unasked()
     }
-    fn endpoint(&self, _: EndpointId) -> Option<Arc<Endpoint>> {
+    fn endpoint(&self, _: Reach, _: EndpointId) -> Option<Arc<Endpoint>> {
         unasked()
     }
     fn endpoints(&self, _: OrganizationId, _: &PageRequest) -> Page<Arc<Endpoint>> {

@@ -5,6 +5,7 @@
 //! themselves when they leave it.
 
 use super::fault::Fault;
+use crate::store::Reach;
 use crate::store::StoreError;
 use crate::store::directory::{Directory, Endpoint};
 use crate::store::queue::Job;
@@ -135,7 +136,7 @@ impl Signer {
     fn prepare(&self, endpoint: &Endpoint, now: Timestamp) -> Result<Recipient, Fault> {
         let secrets = self
             .directory
-            .secrets(endpoint.id)
+            .secrets(Reach::One(endpoint.organization), endpoint.id)
             .map_err(|error| unusable(&error))?
             .ok_or_else(|| {
                 Fault::ours(OwnFault::Resources, "the endpoint was deleted meanwhile")

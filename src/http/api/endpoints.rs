@@ -8,6 +8,7 @@ use super::super::route::Call;
 use super::endpoint_input::{Held, Input, PatchInput, read, read_patch};
 use super::show::{Audience, masked, time, url};
 use super::{List, add_on_required, done, list};
+use crate::store::Reach;
 use crate::store::directory::{
     CreateEndpoint, Endpoint, EndpointPatch, NewEndpoint, Sending, SwitchChange,
 };
@@ -129,8 +130,7 @@ pub(super) fn existing(
     let id = call.endpoint()?;
     call.api
         .store
-        .endpoint(id)
-        .filter(|endpoint| endpoint.organization == organization)
+        .endpoint(Reach::One(organization), id)
         .ok_or_else(|| no_endpoint(call))
 }
 

@@ -9,6 +9,7 @@ use super::done;
 use super::endpoints::no_endpoint;
 use super::show::time;
 use crate::clock::random_bytes;
+use crate::store::Reach;
 use crate::store::directory::{Rotated, Rotation};
 use serde::Serialize;
 use tidings_core::limits::{ROTATION_OVERLAP_DEFAULT, ROTATION_OVERLAP_MAX};
@@ -109,7 +110,7 @@ pub(in crate::http) async fn rotate_secret(call: Call) -> Result<Reply, Problem>
         .await?
     {
         Rotated::Done(_) => {
-            let secrets = store.secrets(id)?;
+            let secrets = store.secrets(Reach::One(organization), id)?;
             let now = call.api.clock.now();
             let until = secrets.and_then(|both| both.older(now).map(|older| time(older.until)));
             Reply::ok(&RotatedShown {

@@ -8,6 +8,7 @@ use super::page::{Page, Section, part};
 use super::pieces::{fault_summary, moment, state};
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, UNPROCESSABLE};
+use crate::store::Reach;
 use crate::store::directory::Page as ListPage;
 use crate::store::log::DeliverySummary;
 use maud::{Markup, html};
@@ -217,7 +218,10 @@ pub(super) fn table(visit: &Visit, items: &[DeliverySummary]) -> Markup {
 }
 
 fn row(visit: &Visit, item: &DeliverySummary) -> Markup {
-    let endpoint = visit.api.store.endpoint(item.id.endpoint);
+    let endpoint = visit
+        .api
+        .store
+        .endpoint(Reach::One(item.organization), item.id.endpoint);
     html! {
         tr {
             td data-label="State" { (state(item.shown)) }

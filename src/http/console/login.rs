@@ -177,14 +177,11 @@ pub(super) async fn post(visit: Visit) -> Outcome {
         .console()
         .with_delays(|delays| delays.wait(&guessed, now));
     if let Some(wait) = wait {
-        return Err(Problem::new(
-            Code::TooManyLogins,
-            format!(
-                "Too many wrong passwords; try again in {} s.",
-                wait.as_secs() + 1
-            ),
-        )
-        .into());
+        let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
+        let detail = format!("Too many wrong passwords; try again in {seconds} s.");
+        return Err(Problem::new(Code::TooManyLogins, detail)
+            .after(seconds)
+            .into());
     }
     let store = &visit.api.store;
     let found = store.account_named(name.clone()).await?;

@@ -275,9 +275,11 @@ pub(super) fn problem(problem: &Problem, visit: &Visit) -> Reply {
             p { a .button href="/admin" { "To the start" } }
         }
     };
-    Page::new(title, section, body)
+    let mut reply = Page::new(title, section, body)
         .with_status(status)
-        .reply(visit)
+        .reply(visit);
+    problem.put_headers(&mut reply.headers, visit.api.random.next());
+    reply
 }
 
 pub(super) fn add_cookie(reply: &mut Reply, cookie: &str) {

@@ -7,6 +7,7 @@ use super::page::{Page, Section};
 use super::pieces::{action, copyable, moment, token};
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, test_send};
+use crate::store::Reach;
 use crate::store::directory::Endpoint;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -15,7 +16,12 @@ use tidings_core::id::EndpointId;
 /// The part of the endpoint's page; it holds no secret.
 pub(super) fn panel(visit: &Visit, endpoint: &Endpoint) -> Markup {
     let path = format!("{PATH}/{}", endpoint.id);
-    let secrets = visit.api.store.secrets(endpoint.id).ok().flatten();
+    let secrets = visit
+        .api
+        .store
+        .secrets(Reach::One(endpoint.organization), endpoint.id)
+        .ok()
+        .flatten();
     let now = visit.now();
     let overlap = secrets
         .as_ref()
@@ -67,7 +73,7 @@ pub(super) fn made(visit: &Visit, place: &Place, id: &str, secret: &str) -> Page
     let endpoint = id
         .parse::<EndpointId>()
         .ok()
-        .and_then(|id| visit.api.store.endpoint(id));
+        .and_then(|id| visit.api.store.endpoint(Reach::One(place.id()), id));
     let body = html! {
         h1 { "The endpoint is ready" }
         section .panel .good {

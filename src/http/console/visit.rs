@@ -11,9 +11,9 @@ use super::super::route::Call;
 use super::form::Form;
 use super::session::Login;
 use super::{Console, Refusal};
-use crate::store::Actor;
 use crate::store::accounts::{Holder, Role, Standing};
 use crate::store::directory::{Endpoint, PageRequest, Scope};
+use crate::store::{Actor, Reach};
 use http::header::{ACCEPT, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
@@ -248,16 +248,18 @@ impl Visit {
 
     /// The endpoint in the path, and where it stands.
     pub fn endpoint(&self) -> Result<(Place, Arc<Endpoint>), Refusal> {
+        // Before anything is looked for: which endpoints there are is nobody's without a login.
+        let login = self.login()?;
         let text = self.param(0);
         let missing = || Problem::missing(Code::NoSuchEndpoint, "endpoint", text);
         let id: EndpointId = text.parse().map_err(|_| missing())?;
-        let endpoint = self.api.store.endpoint(id).ok_or_else(missing)?;
-        let place = match self.place_of(endpoint.organization) {
-            Ok(place) => place,
-            Err(Refusal::Login) => return Err(Refusal::Login),
-            Err(Refusal::Problem(_)) => return Err(missing().into()),
-        };
-        Ok((place, endpoint))
+        let mut reaches = login.reaches().into_iter();
+        let endpoint = reaches.find_map(|reach| self.api.store.endpoint(reach, id));
+        let endpoint = endpoint.ok_or_else(missing)?;
+        match self.place_of(endpoint.organization) {
+            Ok(place) => Ok((place, endpoint)),
+            Err(_) => Err(missing().into()),
+        }
     }
 
     /// As [`Visit::endpoint`], for changes.
@@ -289,6 +291,14 @@ impl Login {
                 Standing::Operator => Vec::new(),
                 Standing::Member(grants) => grants.iter().map(|grant| grant.organization).collect(),
             },
+        }
+    }
+
+    /// The same as the store takes it, one after the other.
+    pub fn reaches(&self) -> Vec<Reach> {
+        match self.is_operator() {
+            true => vec![Reach::All],
+            false => self.organizations().into_iter().map(Reach::One).collect(),
         }
     }
 

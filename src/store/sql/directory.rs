@@ -41,8 +41,12 @@ impl Directory for SqlStore {
         })
     }
 
-    fn endpoint(&self, id: EndpointId) -> Option<Arc<Endpoint>> {
-        self.tables.read().endpoint(id).cloned()
+    fn endpoint(&self, reach: Reach, id: EndpointId) -> Option<Arc<Endpoint>> {
+        let tables = self.tables.read();
+        let found = tables.endpoint(id);
+        found
+            .filter(|endpoint| reach.covers(endpoint.organization))
+            .cloned()
     }
 
     fn endpoints(&self, organization: OrganizationId, page: &PageRequest) -> Page<Arc<Endpoint>> {
@@ -61,11 +65,12 @@ impl Directory for SqlStore {
         self.tables.read().sending(id)
     }
 
-    fn secrets(&self, id: EndpointId) -> Result<Option<Secrets>, StoreError> {
+    fn secrets(&self, reach: Reach, id: EndpointId) -> Result<Option<Secrets>, StoreError> {
         let found = {
             let tables = self.tables.read();
             tables
                 .secrets(id)
+                .filter(|(endpoint, _)| reach.covers(endpoint.organization))
                 .map(|(endpoint, sealed)| (Arc::clone(endpoint), sealed.clone()))
         };
         match found {
