@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod core_dump;
 pub mod engine;
 pub mod handles;
 pub mod http;

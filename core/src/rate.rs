@@ -1,19 +1,52 @@
-//! How many may come in a second: a bucket that fills evenly, holds one second's worth, and may be overdrawn once.
+//! How many may come in some time: a bucket that fills evenly, holds as many as may come at once, and may be overdrawn once.
 //!
-//! Invariants: over any stretch of time no more pass than `rate` times the seconds, one second's worth and one request's
-//! size; one that asks for more than a second's worth passes when the bucket is full to the last one, and those after
-//! it wait for what it took. Whoever is refused took nothing.
+//! Invariants: over any stretch of time no more pass than the rate says, one bucket's worth, and one request's size; one that
+//! asks for more than a bucket holds passes when even one is there, and those after it wait for what it took. Whoever is
+//! refused took nothing.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
 
-/// Millionths: a bucket fills by `rate` of them in a microsecond.
-const ONE: i128 = 1_000_000;
+/// So many in so much time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    count: NonZeroU32,
+    /// In microseconds.
+    period: NonZeroU64,
+}
+
+impl Rate {
+    /// `count` in a second.
+    #[must_use]
+    pub fn per_second(count: NonZeroU32) -> Self {
+        Self::per(count, Duration::from_secs(1))
+    }
+
+    /// `count` in `period`, to the microsecond.
+    #[must_use]
+    pub fn per(count: NonZeroU32, period: Duration) -> Self {
+        let micros = u64::try_from(period.as_micros()).ok();
+        Self {
+            count,
+            period: micros.and_then(NonZeroU64::new).unwrap_or(NonZeroU64::MIN),
+        }
+    }
+
+    /// One, as the bucket counts: it fills by `count` in a microsecond.
+    fn one(self) -> i128 {
+        i128::from(self.period.get())
+    }
+
+    fn most(self) -> i128 {
+        i128::from(self.count.get()) * self.one()
+    }
+}
 
 /// A bucket. Time is in microseconds of a monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {
-    rate: NonZeroU32,
-    /// In millionths; below zero after something larger than what was left.
+    rate: Rate,
+    /// Below zero after something larger than what was left.
     filled: i128,
     at: u64,
 }
@@ -26,12 +59,12 @@ pub struct TooMany {
 }
 
 impl Bucket {
-    /// A full bucket for `rate` a second.
+    /// A full bucket.
     #[must_use]
-    pub fn full(rate: NonZeroU32, now: u64) -> Self {
+    pub fn full(rate: Rate, now: u64) -> Self {
         Self {
             rate,
-            filled: i128::from(rate.get()) * ONE,
+            filled: rate.most(),
             at: now,
         }
     }
@@ -42,34 +75,31 @@ impl Bucket {
     /// [`TooMany`] if not even one is left.
     pub fn take(&mut self, count: u32, now: u64) -> Result<(), TooMany> {
         self.fill(now);
-        if self.filled < ONE {
-            let missing = ONE - self.filled;
-            let per_second = i128::from(self.rate.get()) * ONE;
+        let one = self.rate.one();
+        if self.filled < one {
+            let missing = one - self.filled;
+            let per_second = i128::from(self.rate.count.get()) * 1_000_000;
             let seconds = (missing + per_second - 1) / per_second;
             return Err(TooMany {
                 retry_after: u32::try_from(seconds).unwrap_or(u32::MAX),
             });
         }
-        self.filled -= i128::from(count) * ONE;
+        self.filled -= i128::from(count) * one;
         Ok(())
     }
 
     /// Whether nothing was taken for so long that it is as good as new.
     pub fn is_full(&mut self, now: u64) -> bool {
         self.fill(now);
-        self.filled == self.most()
-    }
-
-    fn most(&self) -> i128 {
-        i128::from(self.rate.get()) * ONE
+        self.filled == self.rate.most()
     }
 
     /// A clock that stands still or goes back fills nothing.
     fn fill(&mut self, now: u64) {
         let passed = now.saturating_sub(self.at);
         self.at = self.at.max(now);
-        let added = i128::from(passed) * i128::from(self.rate.get());
-        self.filled = (self.filled + added).min(self.most());
+        let added = i128::from(passed) * i128::from(self.rate.count.get());
+        self.filled = (self.filled + added).min(self.rate.most());
     }
 }
 
@@ -82,7 +112,7 @@ mod tests {
     const SECOND: u64 = 1_000_000;
 
     fn bucket(rate: u32) -> Bucket {
-        Bucket::full(NonZeroU32::new(rate).unwrap(), 0)
+        Bucket::full(Rate::per_second(NonZeroU32::new(rate).unwrap()), 0)
     }
 
     #[test]
@@ -107,6 +137,19 @@ mod tests {
         assert_eq!(bucket.take(1, 0), Err(TooMany { retry_after: 10 }));
         assert_eq!(bucket.take(1, 9 * SECOND), Err(TooMany { retry_after: 1 }));
         bucket.take(1, 9 * SECOND + SECOND / 100).unwrap();
+    }
+
+    #[test]
+    fn s24_ten_a_minute_are_ten_at_once_and_then_one_every_six_seconds() {
+        let ten = NonZeroU32::new(10).unwrap();
+        let mut bucket = Bucket::full(Rate::per(ten, Duration::from_secs(60)), 0);
+        for _ in 0..10 {
+            bucket.take(1, 0).unwrap();
+        }
+        assert_eq!(bucket.take(1, 0), Err(TooMany { retry_after: 6 }));
+        bucket.take(1, 6 * SECOND).unwrap();
+        assert!(bucket.take(1, 11 * SECOND).is_err());
+        assert!(!bucket.is_full(60 * SECOND) && bucket.is_full(66 * SECOND));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{SettingFlags, output};
 use crate::app::{App, AppError};
 use crate::clock::Clock;
 use crate::config::{Layers, Resolved, Settings, load};
-use crate::{handles, telemetry};
+use crate::{core_dump, handles, telemetry};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
@@ -61,6 +61,7 @@ pub fn run(args: ServeArgs) -> Result<(), Failure> {
         return say(Settings::print(&text).trim_end());
     }
     telemetry::start(&settings.telemetry);
+    core_dump::forbid();
     handles::reserve(&settings);
     runtime()?.block_on(serve(settings))
 }

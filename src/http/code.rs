@@ -134,6 +134,7 @@ codes! {
     ReservedHeader = 422 "reserved_header" "A header is reserved",
     InvalidSecret = 422 "invalid_secret" "A secret is not valid",
     RateLimited = 429 "rate_limited" "Too many events",
+    TooManyTests = 429 "too_many_tests" "Too many tests",
     TooManyLogins = 429 "too_many_logins" "Too many logins",
     TooManyHeaders = 431 "too_many_headers" "Too many headers",
     HeaderTooLarge = 431 "header_too_large" "A header is too large",

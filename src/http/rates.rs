@@ -1,4 +1,5 @@
-//! How many events are taken in a second: in all, and of one organization (P2). Off until an operator sets a limit.
+//! How many events are taken in a second: in all, and of one organization (P2), off until an operator sets a limit; and how
+//! many tests of one endpoint are sent in a minute (S24).
 //!
 //! Invariants: an event over a limit is refused before anything of it is stored, with the seconds after which one fits
 //! again; without limits nothing is counted. What is over the limit of all is refused before its body is parsed. Each
@@ -8,13 +9,18 @@ use super::code::Code;
 use super::problem::Problem;
 use crate::clock::Clock;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
-use tidings_core::id::OrganizationId;
-use tidings_core::rate::{Bucket, TooMany};
+use std::time::Duration;
+use tidings_core::id::{EndpointId, OrganizationId};
+use tidings_core::rate::{Bucket, Rate, TooMany};
 
-/// Organizations whose buckets are kept; full ones are forgotten then.
+/// Subjects whose buckets are kept; full ones are forgotten then.
 const KEPT: usize = 4_096;
+/// Tests of one endpoint in a minute: a test shows what came back, so it must not be a way to look around quickly.
+const TESTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Events a second; `None` is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,15 +36,48 @@ pub struct EventRates {
 pub(super) struct Rates {
     clock: Clock,
     total: Option<Mutex<Bucket>>,
-    per_organization: Option<(NonZeroU32, Mutex<HashMap<OrganizationId, Bucket>>)>,
+    per_organization: Option<(NonZeroU32, Buckets<OrganizationId>)>,
+    tests: Buckets<EndpointId>,
+}
+
+/// A bucket for each subject.
+#[derive(Debug)]
+struct Buckets<K> {
+    rate: Rate,
+    known: Mutex<HashMap<K, Bucket>>,
+}
+
+impl<K: Eq + Hash> Buckets<K> {
+    fn new(rate: Rate) -> Self {
+        Self {
+            rate,
+            known: Mutex::default(),
+        }
+    }
+
+    fn take(&self, subject: K, now: u64) -> Result<(), TooMany> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KEPT && !known.contains_key(&subject) {
+            known.retain(|_, bucket| !bucket.is_full(now));
+        }
+        let bucket = known
+            .entry(subject)
+            .or_insert_with(|| Bucket::full(self.rate, now));
+        bucket.take(1, now)
+    }
 }
 
 impl Rates {
     pub fn new(rates: EventRates, clock: Clock) -> Self {
         let now = clock.monotonic().0;
         Self {
-            total: rates.total.map(|rate| Mutex::new(Bucket::full(rate, now))),
-            per_organization: rates.per_organization.map(|rate| (rate, Mutex::default())),
+            total: rates
+                .total
+                .map(|rate| Mutex::new(Bucket::full(Rate::per_second(rate), now))),
+            per_organization: rates
+                .per_organization
+                .map(|rate| (rate, Buckets::new(Rate::per_second(rate)))),
+            tests: Buckets::new(Rate::per(TESTS, MINUTE)),
             clock,
         }
     }
@@ -65,20 +104,25 @@ impl Rates {
         let Some((rate, buckets)) = &self.per_organization else {
             return Ok(());
         };
-        let now = self.clock.monotonic().0;
-        let mut buckets = buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= KEPT && !buckets.contains_key(&organization) {
-            buckets.retain(|_, bucket| !bucket.is_full(now));
-        }
-        let bucket = buckets
-            .entry(organization)
-            .or_insert_with(|| Bucket::full(*rate, now));
-        bucket.take(1, now).map_err(|TooMany { retry_after }| {
+        let taken = buckets.take(organization, self.clock.monotonic().0);
+        taken.map_err(|TooMany { retry_after }| {
             Problem::new(
                 Code::RateLimited,
                 format!(
                     "{rate} events a second for one organization: this one was not stored. Try again in {retry_after} s."
                 ),
+            )
+            .retrying_after(retry_after)
+        })
+    }
+
+    /// Whether one more test of this endpoint may be sent now.
+    pub fn admit_test(&self, endpoint: EndpointId) -> Result<(), Problem> {
+        let taken = self.tests.take(endpoint, self.clock.monotonic().0);
+        taken.map_err(|TooMany { retry_after }| {
+            Problem::new(
+                Code::TooManyTests,
+                format!("{TESTS} tests of one endpoint in a minute. Try again in {retry_after} s."),
             )
             .retrying_after(retry_after)
         })

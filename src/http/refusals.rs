@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use tidings_core::id::OrganizationId;
-use tidings_core::rate::Bucket;
+use tidings_core::rate::{Bucket, Rate};
 
 /// Refusals that go on the log in a second, and at once.
 const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
@@ -33,7 +33,7 @@ impl Refusals {
     pub fn new(clock: Clock) -> Self {
         let now = clock.monotonic().0;
         Self {
-            bucket: Mutex::new(Bucket::full(PER_SECOND, now)),
+            bucket: Mutex::new(Bucket::full(Rate::per_second(PER_SECOND), now)),
             clock,
         }
     }
