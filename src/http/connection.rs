@@ -36,6 +36,8 @@ pub struct PhaseLimits {
     pub stream: Duration,
     /// Between requests.
     pub idle: Duration,
+    /// The same while no valid key or session came over the connection: perhaps the answers were never read.
+    pub stranger_idle: Duration,
     /// From the last answer to the end, while the client still sends.
     pub linger: Duration,
 }
@@ -48,6 +50,7 @@ impl Default for PhaseLimits {
             answer: Duration::from_secs(30),
             stream: Duration::from_secs(600),
             idle: Duration::from_secs(60),
+            stranger_idle: Duration::from_secs(30),
             linger: Duration::from_secs(2),
         }
     }
@@ -79,6 +82,8 @@ pub(super) struct Watch {
     deadline: AtomicU64,
     /// The last answer closes the connection, perhaps before everything was read.
     closing: AtomicBool,
+    /// A valid key or session came.
+    known: AtomicBool,
 }
 
 impl Watch {
@@ -90,6 +95,7 @@ impl Watch {
             phase: AtomicU8::new(Phase::Silent as u8),
             deadline: AtomicU64::new(u64::MAX),
             closing: AtomicBool::new(false),
+            known: AtomicBool::new(false),
         };
         watch.opened();
         Arc::new(watch)
@@ -115,6 +121,19 @@ impl Watch {
     /// The API has a request.
     pub fn handling(&self) {
         self.enter(Phase::Handling, Duration::MAX);
+    }
+
+    /// Its client is no stranger.
+    pub fn knows(&self) {
+        self.known.store(true, Ordering::Relaxed);
+    }
+
+    /// How long it may be idle.
+    fn idle(&self) -> Duration {
+        match self.known.load(Ordering::Relaxed) {
+            true => self.limits.idle,
+            false => self.limits.stranger_idle,
+        }
     }
 
     /// The answer is made; it may be the connection's last.
@@ -258,7 +277,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         if self.watch.is(Phase::Answering) {
-            self.watch.enter(Phase::Silent, self.watch.limits.idle);
+            self.watch.enter(Phase::Silent, self.watch.idle());
         }
         Poll::Ready(Ok(()))
     }

@@ -48,6 +48,7 @@ pub(super) use session::new_token;
 pub use session::{SETUP_FILE, SetupTicket};
 
 use super::Shared;
+use super::door::Guest;
 use super::problem::Problem;
 use super::reply::{Reply, RequestId};
 use super::{body, head};
@@ -207,7 +208,7 @@ pub(super) fn owns(head: &Parts) -> bool {
 pub(super) async fn answer<B>(
     api: &Arc<Shared>,
     request: (Parts, B),
-    peer: IpAddr,
+    from: (IpAddr, Arc<Guest>),
     request_id: RequestId,
 ) -> Reply
 where
@@ -215,7 +216,7 @@ where
     B::Error: Send,
 {
     let shared = Arc::clone(api);
-    let answer = async move { draw(&shared, request, peer, request_id).await };
+    let answer = async move { draw(&shared, request, from, request_id).await };
     match &api.console.runtime {
         None => answer.await,
         Some(runtime) => match runtime.spawn(answer).await {
@@ -228,7 +229,7 @@ where
 async fn draw<B>(
     api: &Arc<Shared>,
     (head, body): (Parts, B),
-    peer: IpAddr,
+    (peer, guest): (IpAddr, Arc<Guest>),
     request_id: RequestId,
 ) -> Reply
 where
@@ -236,7 +237,7 @@ where
     B::Error: Send,
 {
     let mut visit = Visit::new(api, head, peer, request_id);
-    let outcome = match enter(&mut visit, body).await {
+    let outcome = match enter(&mut visit, &guest, body).await {
         Ok(handler) if visit.wants_live() => live::stream(visit.clone(), handler).await,
         Ok(handler) => handler(visit.clone()).await,
         Err(refusal) => Err(refusal),
@@ -252,7 +253,7 @@ where
 }
 
 /// Checks a request up to its handler.
-async fn enter<B>(visit: &mut Visit, body: B) -> Result<route::Handler, Refusal>
+async fn enter<B>(visit: &mut Visit, guest: &Guest, body: B) -> Result<route::Handler, Refusal>
 where
     B: Body<Data = Bytes> + Unpin + Send,
     B::Error: Send,
@@ -262,6 +263,9 @@ where
         true => session::look(visit).await?,
         false => session::find(visit).await?,
     };
+    if visit.login.is_some() {
+        guest.prove();
+    }
     // Who it is comes first, so that a page which says what is wrong has its navigation.
     let (route, params) = route::find(&visit.head.method, visit.head.uri.path())?;
     visit.params = params;
