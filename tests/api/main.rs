@@ -12,6 +12,7 @@
 mod batch;
 mod console;
 mod console_pages;
+mod custom_headers;
 mod deliveries;
 mod endpoints;
 mod events;
