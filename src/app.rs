@@ -39,6 +39,8 @@ use tokio::task::JoinHandle;
 
 /// Connections to receivers that are kept open for the next delivery.
 const IDLE_CONNECTIONS: usize = 1_000;
+/// Bytes of answers that the system holds for a client which never reads (it may take twice as much); else megabytes.
+const UNREAD: u32 = 128 * 1024;
 /// Connections that wait to be accepted: as many as a system usually lets. One that finds no place is tried again by
 /// its producer's system a second later.
 const UNACCEPTED: u32 = 4_096;
@@ -351,6 +353,7 @@ fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
         .and_then(|socket| {
             // A server that was just stopped leaves connections behind that are no reason not to start.
             socket.set_reuseaddr(true)?;
+            socket.set_send_buffer_size(UNREAD)?;
             socket.bind(wanted)?;
             socket.listen(UNACCEPTED)
         })

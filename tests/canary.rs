@@ -55,7 +55,25 @@ impl Drop for Loud {
 
 impl Loud {
     fn start(data: &Path, log: &Path, key: &str) -> Self {
-        let child = tidings()
+        let mut server = Self {
+            child: Self::spawn(data, log, key),
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        };
+        let begun = Instant::now();
+        loop {
+            let said = std::fs::read_to_string(log).unwrap_or_default();
+            let address = said.split("serves http://").nth(1);
+            if let Some(address) = address.and_then(|rest| rest.split(' ').next()?.parse().ok()) {
+                server.address = address;
+                return server;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{said}");
+            std::thread::sleep(Duration::from_millis(5)); // sleeps: a file has no signal for what is written to it
+        }
+    }
+
+    fn spawn(data: &Path, log: &Path, key: &str) -> Child {
+        tidings()
             .arg("serve")
             .env("TIDINGS_LISTEN", "127.0.0.1:0")
             .env("TIDINGS_DATA", data)
@@ -67,17 +85,7 @@ impl Loud {
             .stdout(Stdio::null())
             .stderr(File::create(log).unwrap())
             .spawn()
-            .unwrap();
-        let begun = Instant::now();
-        loop {
-            let said = std::fs::read_to_string(log).unwrap_or_default();
-            let address = said.split("serves http://").nth(1);
-            if let Some(address) = address.and_then(|rest| rest.split(' ').next()?.parse().ok()) {
-                return Self { child, address };
-            }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{said}");
-            std::thread::sleep(Duration::from_millis(5)); // sleeps: a file has no signal for what is written to it
-        }
+            .unwrap()
     }
 }
 
@@ -86,6 +94,24 @@ impl Loud {
 struct Canaries(Vec<(String, Vec<u8>)>);
 
 impl Canaries {
+    /// What the server is started with.
+    fn of_the_server(key: &str) -> Self {
+        let master: Vec<u8> = MASTER_KEY
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect();
+        let mut canaries = Self(vec![
+            (
+                String::from("master key, as text"),
+                MASTER_KEY.as_bytes().to_vec(),
+            ),
+            (String::from("master key"), master),
+        ]);
+        canaries.put("operator key", key);
+        canaries
+    }
+
     fn put(&mut self, what: &str, secret: &str) {
         assert!(secret.len() >= KNOWN_BY, "{what}");
         self.0.push((what.to_owned(), secret.as_bytes().to_vec()));
@@ -264,51 +290,18 @@ fn people(server: &Loud, api: &mut Api, canaries: &mut Canaries) -> (String, Str
     (viewer, cookie)
 }
 
-#[test]
-fn s17_a_thousand_secrets_of_every_kind_are_found_nowhere() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, log) = (folder.path().join("data"), folder.path().join("log"));
-    let (witness, key) = (Witness::start(), operator_key());
-    let mut canaries = Canaries::default();
-    canaries.put("operator key", &key);
-    canaries.0.push((
-        String::from("master key, as text"),
-        MASTER_KEY.as_bytes().to_vec(),
-    ));
-    canaries.0.push((
-        String::from("master key"),
-        b"\xc0\xff\xee\x00\xc0\xff\xee\x11\xc0\xff\xee\x22".to_vec(),
-    ));
-    let server = Loud::start(&data, &log, &key);
-    let mut api = Api::of(&server, &key);
-    let endpoint = endpoints(&mut api, &mut canaries, &witness);
-    let (viewer, cookie) = people(&server, &mut api, &mut canaries);
-    for number in 0..20 {
-        let event =
-            json!({"type": "project.updated", "organization_id": 1, "data": {"number": number}});
-        api.ok("POST", "/v1/events", &event);
-    }
-    assert!(
-        witness.wait_for(400, Duration::from_secs(60)),
-        "events are delivered"
-    );
-    api.ok(
-        "GET",
-        &format!("/v1/organizations/1/endpoints/{endpoint}/secret"),
-        &Value::Null,
-    );
-    let needles = canaries.needles();
-    assert!(needles.len() > 2 * ENDPOINTS, "{}", needles.len());
+/// What viewers are shown, by the API and in the console.
+fn shown_to_viewers(
+    api: &Api,
+    (viewer, cookie): &(String, String),
+    endpoint: &str,
+    needles: &HashMap<Vec<u8>, String>,
+) -> Vec<String> {
     let mut hits = Vec::new();
-    // What viewers see, who may see neither secrets nor tokens in URLs and headers.
-    let mut seen = needles.clone();
-    for (what, text) in [
-        ("custom header", &HEADER[7..]),
-        ("token in a URL", URL_TOKEN),
-    ] {
-        seen.insert(text.as_bytes()[..KNOWN_BY].to_vec(), what.to_owned());
-    }
-    let mut as_viewer = Api::of(&server, &viewer);
+    let mut as_viewer = Api {
+        address: api.address,
+        connection: Connection::open(api.address, viewer).unwrap(),
+    };
     let list = as_viewer.ok("GET", "/v1/organizations/1/deliveries", &Value::Null);
     let delivery = list["data"][0]["id"].as_str().unwrap();
     for path in [
@@ -319,7 +312,7 @@ fn s17_a_thousand_secrets_of_every_kind_are_found_nowhere() {
         String::from("/v1/event-types"),
     ] {
         let answer = as_viewer.ok("GET", &path, &Value::Null).to_string();
-        hits.extend(found(&seen, &path, answer.as_bytes()));
+        hits.extend(found(needles, &path, answer.as_bytes()));
     }
     for path in [
         String::from("/admin/overview"),
@@ -329,47 +322,41 @@ fn s17_a_thousand_secrets_of_every_kind_are_found_nowhere() {
         format!("/admin/deliveries/{delivery}"),
         String::from("/admin/nowhere"),
     ] {
-        let page = browse(api.address, "GET", &path, &cookie, "");
+        let page = browse(api.address, "GET", &path, cookie, "");
         assert!(
             page.starts_with("HTTP/1.1 200") || path.ends_with("nowhere"),
             "{path}: {page}"
         );
         let body = page.split("\r\n\r\n").nth(1).unwrap();
-        hits.extend(found(&seen, &path, body.as_bytes()));
+        hits.extend(found(needles, &path, body.as_bytes()));
     }
-    let audit = api
-        .ok("GET", "/v1/audit?limit=100", &Value::Null)
-        .to_string();
-    let mut told = seen.clone();
-    // Those who may read it see whole URLs elsewhere, too.
-    told.retain(|_, what| what != "token in a URL");
-    hits.extend(found(&told, "the audit log", audit.as_bytes()));
-    // What lies on the disk.
-    let backup = folder.path().join("backup.db");
+    hits
+}
+
+/// The database, its log, and a backup made while the server runs.
+fn on_the_disk(data: &Path, needles: &HashMap<Vec<u8>, String>) -> Vec<String> {
+    let backup = data.join("backup.db");
     rusqlite::Connection::open(data.join("tidings.db"))
         .unwrap()
         .execute("VACUUM INTO ?1", [backup.to_str().unwrap()])
         .unwrap();
-    for file in ["tidings.db", "tidings.db-wal", "tidings.db-shm"] {
-        hits.extend(found(
-            &needles,
-            file,
-            &std::fs::read(data.join(file)).unwrap(),
-        ));
-    }
-    hits.extend(found(
-        &needles,
-        "the backup",
-        &std::fs::read(&backup).unwrap(),
-    ));
     assert!(!data.join("master.key").exists());
-    // What the server said, at its loudest; and what it says of its settings.
-    let said = std::fs::read(&log).unwrap();
-    assert!(said.len() > 100_000, "it was loud: {}", said.len());
-    hits.extend(found(&seen, "the log", &said));
+    [
+        "tidings.db",
+        "tidings.db-wal",
+        "tidings.db-shm",
+        "backup.db",
+    ]
+    .into_iter()
+    .flat_map(|file| found(needles, file, &std::fs::read(data.join(file)).unwrap()))
+    .collect()
+}
+
+/// What it says of its settings.
+fn printed(key: &str, needles: &HashMap<Vec<u8>, String>) -> Vec<String> {
     let printed = tidings()
         .args(["serve", "--print-config"])
-        .env("TIDINGS_OPERATOR_KEY", &key)
+        .env("TIDINGS_OPERATOR_KEY", key)
         .env("TIDINGS_MASTER_KEY", MASTER_KEY)
         .env(
             "TIDINGS_DATABASE_URL",
@@ -383,9 +370,50 @@ fn s17_a_thousand_secrets_of_every_kind_are_found_nowhere() {
         .output()
         .unwrap();
     assert!(printed.status.success(), "{printed:?}");
-    hits.extend(found(&needles, "the printed settings", &printed.stdout));
-    hits.sort();
-    hits.dedup();
+    found(needles, "the printed settings", &printed.stdout)
+}
+
+#[test]
+fn s17_a_thousand_secrets_of_every_kind_are_found_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, log) = (folder.path().join("data"), folder.path().join("log"));
+    let (witness, key) = (Witness::start(), operator_key());
+    let mut canaries = Canaries::of_the_server(&key);
+    let server = Loud::start(&data, &log, &key);
+    let mut api = Api::of(&server, &key);
+    let endpoint = endpoints(&mut api, &mut canaries, &witness);
+    let viewer = people(&server, &mut api, &mut canaries);
+    for number in 0..20 {
+        let event =
+            json!({"type": "project.updated", "organization_id": 1, "data": {"number": number}});
+        api.ok("POST", "/v1/events", &event);
+    }
+    assert!(
+        witness.wait_for(400, Duration::from_secs(60)),
+        "events are delivered"
+    );
+    let secret = format!("/v1/organizations/1/endpoints/{endpoint}/secret");
+    api.ok("GET", &secret, &Value::Null);
+    let needles = canaries.needles();
+    assert!(needles.len() > 2 * ENDPOINTS, "{}", needles.len());
+    // Headers and tokens in URLs are for administrators' eyes; they stand in the database as they are.
+    let mut told = needles.clone();
+    told.insert(
+        HEADER.as_bytes()[7..7 + KNOWN_BY].to_vec(),
+        String::from("custom header"),
+    );
+    let audit = api.ok("GET", "/v1/audit?limit=100", &Value::Null);
+    let mut hits = found(&told, "the audit log", audit.to_string().as_bytes());
+    told.insert(
+        URL_TOKEN.as_bytes()[..KNOWN_BY].to_vec(),
+        String::from("token in a URL"),
+    );
+    hits.extend(shown_to_viewers(&api, &viewer, &endpoint, &told));
+    hits.extend(on_the_disk(&data, &needles));
+    let said = std::fs::read(&log).unwrap();
+    assert!(said.len() > 100_000, "it was loud: {}", said.len());
+    hits.extend(found(&told, "the log", &said));
+    hits.extend(printed(&key, &needles));
     assert!(hits.is_empty(), "{} hits:\n{}", hits.len(), hits.join("\n"));
     eprintln!(
         "{} forms of secrets, {} bytes of log, 0 hits",

@@ -31,6 +31,10 @@ pub const ANSWER_BYTES: usize = 64 * 1024;
 pub const KEPT_ANSWER_SUCCESS: usize = 1024;
 /// Bytes of the answer's body that are kept with a failed attempt.
 pub const KEPT_ANSWER_FAILURE: usize = 16 * 1024;
+/// Bytes of the answer's header fields that are kept.
+pub const KEPT_ANSWER_HEADERS: usize = 16 * 1024;
+/// Bytes of an answer that are kept in all: the body has what the header leaves.
+pub const KEPT_ANSWER: usize = 17 * 1024;
 /// Bytes of all the answer's header fields together.
 pub const ANSWER_HEADER_BYTES: usize = 32 * 1024;
 /// Header fields of an answer.

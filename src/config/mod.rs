@@ -290,7 +290,7 @@ settings![
         Single,
         "256",
         "1 to 65536",
-        "Connections to the API at once from one address; this machine's own are not counted"
+        "Connections to the API at once from one address over which no valid key came; this machine's own and trusted proxies' are not counted"
     ),
     (
         "limits.events_per_second",

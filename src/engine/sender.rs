@@ -17,6 +17,7 @@ mod fault;
 mod http1;
 mod http2;
 mod line;
+mod metered;
 mod network;
 mod pool;
 mod proxy;

@@ -38,6 +38,8 @@ pub struct PhaseLimits {
     pub stream: Duration,
     /// Between requests.
     pub idle: Duration,
+    /// The same while no valid key or session came over the connection: perhaps the answers were never read.
+    pub stranger_idle: Duration,
     /// From the last answer to the end, while the client still sends.
     pub linger: Duration,
 }
@@ -50,6 +52,7 @@ impl Default for PhaseLimits {
             answer: Duration::from_secs(30),
             stream: Duration::from_secs(600),
             idle: Duration::from_secs(60),
+            stranger_idle: Duration::from_secs(30),
             linger: Duration::from_secs(2),
         }
     }
@@ -83,6 +86,8 @@ pub(super) struct Watch {
     closing: AtomicBool,
     /// The head that came last does not say clearly how long its body is.
     unclear: AtomicBool,
+    /// A valid key or session came.
+    known: AtomicBool,
 }
 
 impl Watch {
@@ -95,6 +100,7 @@ impl Watch {
             deadline: AtomicU64::new(u64::MAX),
             closing: AtomicBool::new(false),
             unclear: AtomicBool::new(false),
+            known: AtomicBool::new(false),
         };
         watch.opened();
         Arc::new(watch)
@@ -125,6 +131,19 @@ impl Watch {
     /// Whether the head that came last gives two lengths, or one that is none.
     pub fn is_unclear(&self) -> bool {
         self.unclear.load(Ordering::Relaxed)
+    }
+
+    /// Its client is no stranger.
+    pub fn knows(&self) {
+        self.known.store(true, Ordering::Relaxed);
+    }
+
+    /// How long it may be idle.
+    fn idle(&self) -> Duration {
+        match self.known.load(Ordering::Relaxed) {
+            true => self.limits.idle,
+            false => self.limits.stranger_idle,
+        }
     }
 
     /// The answer is made; it may be the connection's last.
@@ -276,7 +295,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         if self.watch.is(Phase::Answering) {
-            self.watch.enter(Phase::Silent, self.watch.limits.idle);
+            self.watch.enter(Phase::Silent, self.watch.idle());
         }
         Poll::Ready(Ok(()))
     }

@@ -13,6 +13,7 @@ mod certificates;
 mod code;
 mod connection;
 mod console;
+mod door;
 mod fields;
 mod framing;
 mod head;
@@ -42,6 +43,7 @@ use auth::Caller;
 use body::BodyRule;
 use bytes::Bytes;
 use console::Console;
+use door::Guest;
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Body;
@@ -126,11 +128,16 @@ impl Api {
         self.0.console.stop();
     }
 
+    /// Whether what this address says about others is believed.
+    fn trusts(&self, peer: IpAddr) -> bool {
+        proxies::is_trusted(peer, &self.0.proxies)
+    }
+
     /// Answers one request; never fails.
-    pub async fn answer<B>(
+    async fn answer<B>(
         &self,
         request: Request<B>,
-        peer: IpAddr,
+        guest: &Arc<Guest>,
     ) -> Response<impl Body<Data = Bytes, Error = Infallible> + use<B>>
     where
         B: Body<Data = Bytes> + Unpin + Send + 'static,
@@ -139,12 +146,17 @@ impl Api {
         let random = &self.0.random;
         let request_id = RequestId::new([random.next(), random.next()]);
         let (head, body) = request.into_parts();
-        let peer = proxies::asker(&head.headers, peer, &self.0.proxies);
+        let peer = proxies::asker(&head.headers, guest.address, &self.0.proxies);
         if console::owns(&head) {
-            let reply = console::answer(&self.0, (head, body), peer, request_id).await;
+            let from = (peer, Arc::clone(guest));
+            // Boxed, so that connections which ask for no page have no room for one.
+            let page = Box::pin(console::answer(&self.0, (head, body), from, request_id));
+            let reply = page.await;
             return reply.into_response(request_id);
         }
-        let reply = match self.respond((head, body), peer, request_id).await {
+        // Boxed as well: between requests a connection has no need of it.
+        let responding = Box::pin(self.respond((head, body), (peer, guest), request_id));
+        let reply = match responding.await {
             Ok(reply) => reply,
             Err(problem) => problem.reply(request_id, random.next()),
         };
@@ -154,7 +166,7 @@ impl Api {
     async fn respond<B>(
         &self,
         (head, body): (Parts, B),
-        peer: IpAddr,
+        (peer, guest): (IpAddr, &Guest),
         request_id: RequestId,
     ) -> Result<Reply, Problem>
     where
@@ -174,6 +186,9 @@ impl Api {
                 return Err(problem);
             }
         };
+        if caller.is_some() {
+            guest.prove();
+        }
         let change = refusals::subject(&head)
             .map(|subject| (subject, caller.and_then(|caller| route.of(&params, caller))));
         let call = Call {

@@ -2,7 +2,7 @@
 //!
 //! `X-Forwarded-For` can be written by anybody. It is read from its end, and only as long as who wrote it is trusted; so the
 //! answer is an address that a trusted proxy saw, or the proxy's own. Deliberately absent: limits by that address, since
-//! connections are counted by who opens them.
+//! connections are counted by who opens them (and those of trusted proxies have no limit of their own).
 
 use http::{HeaderMap, HeaderName};
 use std::net::IpAddr;
@@ -12,10 +12,14 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Proxies behind each other, at most.
 const HOPS: usize = 8;
 
+/// Whether what this address says about others is believed.
+pub(super) fn is_trusted(address: IpAddr, trusted: &[Cidr]) -> bool {
+    trusted.iter().any(|cidr| cidr.contains(address))
+}
+
 /// The address a request comes from, as far as it can be believed.
 pub(super) fn asker(headers: &HeaderMap, peer: IpAddr, trusted: &[Cidr]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|cidr| cidr.contains(address));
-    if !is_trusted(peer) {
+    if !is_trusted(peer, trusted) {
         return peer;
     }
     let lines = headers.get_all(FORWARDED_FOR);
@@ -30,7 +34,7 @@ pub(super) fn asker(headers: &HeaderMap, peer: IpAddr, trusted: &[Cidr]) -> IpAd
             break;
         };
         asker = address.to_canonical();
-        if !is_trusted(asker) {
+        if !is_trusted(asker, trusted) {
             break;
         }
     }

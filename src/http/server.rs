@@ -1,29 +1,29 @@
 //! The accept loop: who may connect, how many, how long they may take, and how it ends.
 //!
-//! Invariants: no more connections than the limits say, in all and per address; none outlives its phase's
-//! deadline ([`super::connection`]); when told to stop, nothing new is accepted, requests in flight are
+//! Invariants: no more connections than the limits say, in all and per address ([`super::door`]; one more may wait for its
+//! place); none outlives its phase's deadline ([`super::connection`]); when told to stop, nothing new is accepted, requests in flight are
 //! answered, idle connections are closed.
 
 use super::Api;
 use super::certificates::Certificates;
 use super::connection::{PhaseLimits, Watch, Watched};
+use super::door::{Door, Guest};
 use super::framing::Unclear;
 use crate::clock::Clock;
-use http::Request;
 use http::header::CONNECTION;
+use http::{HeaderValue, Request};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -39,7 +39,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct ConnectionLimits {
     /// In all.
     pub total: usize,
-    /// From one address; loopback has no limit of its own.
+    /// From one address, without a valid key so far. This machine's own addresses and trusted proxies speak for many and
+    /// have no such limit.
     pub per_address: usize,
     /// How long requests in flight may take after the server was told to stop.
     pub drain: Duration,
@@ -58,47 +59,6 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Connections by address.
-#[derive(Debug, Default)]
-struct Addresses(Mutex<HashMap<IpAddr, usize>>);
-
-/// One connection's place, given back when dropped.
-struct Place {
-    addresses: Arc<Addresses>,
-    address: IpAddr,
-    _total: OwnedSemaphorePermit,
-}
-
-impl Addresses {
-    /// Counts one more, or says that there are enough.
-    fn enter(&self, address: IpAddr, limit: usize) -> bool {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_insert(0);
-        let fits = *count < limit || address.is_loopback();
-        *count += usize::from(fits);
-        if *count == 0 {
-            counts.remove(&address);
-        }
-        fits
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self
-            .addresses
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
-    }
-}
-
 /// Serves `api` on `listener`, over TLS with certificates and in clear without, until `shutdown` is done; then answers
 /// what is in flight and returns.
 pub async fn serve(
@@ -109,36 +69,33 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let clock = Clock::system();
-    let total = Arc::new(Semaphore::new(limits.total));
-    let addresses = Arc::new(Addresses::default());
+    let door = Door::new(limits.total, limits.per_address, clock.clone());
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
-        let accepted = tokio::select! {
+        let (stream, peer) = tokio::select! {
             biased;
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &total) => accepted,
+            accepted = accept(&listener) => accepted,
         };
-        let Some((stream, peer, permit)) = accepted else {
-            break;
+        let speaks_for_many = peer.is_loopback() || api.trusts(peer);
+        let admitted = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            admitted = door.admit(peer, speaks_for_many) => admitted,
         };
-        if !addresses.enter(peer, limits.per_address) {
+        let Some(guest) = admitted else {
             continue;
-        }
-        let place = Place {
-            addresses: Arc::clone(&addresses),
-            address: peer,
-            _total: permit,
         };
+        let number = guest.number();
         let watch = Watch::new(clock.clone(), limits.phases);
         let (api, stopping) = (api.clone(), stopping.clone());
         let secure = certificates.as_ref().map(Certificates::acceptor);
-        connections.spawn(async move {
-            connection((stream, secure), peer, (api, watch), stopping).await;
-            drop(place);
-        });
+        let guest = Arc::new(guest);
+        let cut = connections.spawn(connection((stream, secure), guest, (api, watch), stopping));
+        door.may_cut(number, cut);
     }
     drop((listener, stop));
     api.stop_streams();
@@ -148,15 +105,11 @@ pub async fn serve(
     }
 }
 
-/// The next connection, once there is room for one; `None` never comes back unless the server is torn down.
-async fn accept(
-    listener: &TcpListener,
-    total: &Arc<Semaphore>,
-) -> Option<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(total).acquire_owned().await.ok()?;
+/// The next connection.
+async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return Some((stream, peer.ip().to_canonical(), permit)),
+            Ok((stream, peer)) => return (stream, peer.ip().to_canonical()),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -167,31 +120,39 @@ async fn accept(
 
 async fn connection(
     (stream, secure): (TcpStream, Option<TlsAcceptor>),
-    peer: IpAddr,
+    guest: Arc<Guest>,
     (api, watch): (Api, Arc<Watch>),
-    stopping: watch::Receiver<()>,
+    mut stopping: watch::Receiver<()>,
 ) {
+    guest.begins();
     // An answer is one write; waiting for more would only hold it back.
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let Some(acceptor) = secure else {
-        return speak(stream, peer, (api, watch), stopping).await;
+        // Who never says a word needs none of what listening takes.
+        tokio::select! {
+            biased;
+            _readable = stream.readable() => {}
+            () = watch.expired() => return,
+            _told = stopping.changed() => return,
+        }
+        return speak(stream, guest, (api, watch), stopping).await;
     };
     // The handshake has the time of the first byte.
     let shaken = tokio::select! {
-        shaken = acceptor.accept(stream) => shaken,
+        shaken = Box::pin(acceptor.accept(stream)) => shaken,
         () = watch.expired() => return,
     };
     if let Ok(stream) = shaken {
         watch.opened();
-        speak(stream, peer, (api, watch), stopping).await;
+        Box::pin(speak(stream, guest, (api, watch), stopping)).await;
     }
 }
 
 async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    peer: IpAddr,
+    guest: Arc<Guest>,
     (api, watch): (Api, Arc<Watch>),
     mut stopping: watch::Receiver<()>,
 ) {
@@ -201,9 +162,19 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
         if watch.is_unclear() {
             request.extensions_mut().insert(Unclear);
         }
-        let (api, watch) = (&api, &watch);
+        let (api, watch, guest) = (&api, &watch, &guest);
         async move {
-            let response = api.answer(request, peer).await;
+            let mut response = api.answer(request, guest).await;
+            if guest.is_known() {
+                watch.knows();
+            } else {
+                if guest.has_asked_enough() {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
+                // Its next request may be here already: first others have their turn.
+                tokio::task::yield_now().await;
+            }
             match response.body().size_hint().exact() {
                 Some(_) => watch.answering(response.headers().contains_key(CONNECTION)),
                 None => watch.streaming(),

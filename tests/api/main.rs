@@ -19,6 +19,7 @@ mod bad_keys;
 mod batch;
 mod console;
 mod console_pages;
+mod custom_headers;
 mod deliveries;
 mod endpoints;
 mod events;

@@ -23,6 +23,7 @@ async fn hasty() -> World {
             answer: SHORT,
             stream: Duration::from_millis(600),
             idle: SHORT,
+            stranger_idle: SHORT,
             linger: SHORT,
         },
         ..ConnectionLimits::default()
@@ -90,6 +91,63 @@ async fn s14_no_more_connections_than_the_limit_and_their_places_come_back() {
         .raw(b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
         .await;
     assert_eq!(status_of(&answer).unwrap(), 200);
+}
+
+/// Asks for the operator's keys over this connection; the status.
+async fn ask(stream: &mut TcpStream, key: &str) -> u16 {
+    let head = format!("GET /v1/keys HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4_096];
+    let length = stream.read(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+    status_of(&answer).map_or(0, |status| status.as_u16())
+}
+
+#[tokio::test]
+async fn s14_when_all_places_are_taken_a_stranger_gives_way_and_who_has_a_key_does_not() {
+    let limits = ConnectionLimits {
+        total: 3,
+        ..ConnectionLimits::default()
+    };
+    let world = World::with(Clock::system(), BodyPace::default(), limits).await;
+    let mut known = TcpStream::connect(world.address).await.unwrap();
+    assert_eq!(ask(&mut known, &world.operator).await, 200);
+    let mut strangers = Vec::new();
+    for key in ["unknown", "tdo_unknown"] {
+        let mut stranger = TcpStream::connect(world.address).await.unwrap();
+        assert_eq!(ask(&mut stranger, key).await, 401);
+        strangers.push(stranger);
+    }
+    // Every place is taken, and each for longer than this test may last.
+    let give_way = async {
+        let mut held = Vec::new();
+        for mut stranger in strangers {
+            let mut honest = TcpStream::connect(world.address).await.unwrap();
+            assert_eq!(ask(&mut honest, &world.operator).await, 200);
+            assert_eq!(until_end(&mut stranger).await, "", "the oldest one went");
+            held.push(honest);
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(10), give_way).await;
+    in_time.expect("nobody waits until a stranger's time is over");
+    assert_eq!(ask(&mut known, &world.operator).await, 200);
+}
+
+#[tokio::test]
+async fn s14_a_pipeline_of_a_stranger_is_cut_short_and_one_with_a_key_is_answered_whole() {
+    let world = World::new().await;
+    let key = format!("authorization: Bearer {}\r\n", world.operator);
+    for (line, last, wanted) in [("", "", 32), (key.as_str(), "connection: close\r\n", 101)] {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        let ask = |last: &str| {
+            format!("GET /v1/event-types/project.updated HTTP/1.1\r\nhost: a\r\n{line}{last}\r\n")
+        };
+        let requests = ask("").repeat(100) + &ask(last);
+        stream.write_all(requests.as_bytes()).await.unwrap();
+        let answers = until_end(&mut stream).await;
+        assert_eq!(answers.matches("HTTP/1.1 ").count(), wanted);
+        assert_eq!(answers.matches("connection: close").count(), 1);
+    }
 }
 
 #[tokio::test]

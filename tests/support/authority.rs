@@ -51,22 +51,32 @@ impl Authority {
         self.config(params, Offer::Http1)
     }
 
-    fn config(&self, params: CertificateParams, offer: Offer) -> ServerConfig {
+    /// What signs.
+    pub fn issuer(&self) -> &CertifiedIssuer<'static, KeyPair> {
+        &self.0
+    }
+
+    /// The same with a certificate that says this.
+    pub fn config(&self, params: CertificateParams, offer: Offer) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
-        let mut config =
-            ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![certificate.der().clone()], key)
-                .unwrap();
-        config.alpn_protocols = match offer {
-            Offer::Http1 => vec![b"http/1.1".to_vec()],
-            Offer::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-            Offer::Nothing => Vec::new(),
-        };
-        config
+        config(vec![certificate.der().clone()], &key, offer)
     }
+}
+
+/// A receiver's configuration with this chain of certificates, its own first.
+pub fn config(chain: Vec<CertificateDer<'static>>, key: &KeyPair, offer: Offer) -> ServerConfig {
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    config.alpn_protocols = match offer {
+        Offer::Http1 => vec![b"http/1.1".to_vec()],
+        Offer::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        Offer::Nothing => Vec::new(),
+    };
+    config
 }

@@ -54,6 +54,8 @@ pub enum Step {
     Send(Vec<u8>),
     /// Sends these bytes again and again until the other side closes.
     Endless(Vec<u8>),
+    /// Sends these bytes so many times.
+    Repeat(Vec<u8>, usize),
     /// Waits.
     Wait(Duration),
     /// Waits until the other side closes.
@@ -419,6 +421,14 @@ async fn perform<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, step: Step) 
         Step::Endless(bytes) => {
             while stream.write_all(&bytes).await.is_ok() {}
             false
+        }
+        Step::Repeat(bytes, times) => {
+            for _ in 0..times {
+                if stream.write_all(&bytes).await.is_err() {
+                    return false;
+                }
+            }
+            true
         }
         Step::Wait(wait) => {
             // sleeps: a slow receiver is the behaviour under test

@@ -7,6 +7,7 @@ use tidings::store::queue::AttemptRecord;
 use tidings_core::address::EgressRules;
 use tidings_core::limits::{ANSWER_BYTES, KEPT_ANSWER_FAILURE, KEPT_ANSWER_SUCCESS};
 use tidings_core::outcome::{Failure, Outcome};
+use tokio::net::TcpSocket;
 
 async fn answered(reply: Reply) -> AttemptRecord {
     let receiver = Receiver::start(move |_| reply.clone()).await;
@@ -256,9 +257,10 @@ async fn what_is_kept_of_an_answer() {
 
 #[tokio::test]
 async fn no_connection() {
-    let receiver = Receiver::start(|_| Reply::status(200)).await;
-    let free = receiver.url("/");
-    drop(receiver);
+    // A socket that is bound and does not listen.
+    let bound = TcpSocket::new_v4().unwrap();
+    bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let free = format!("http://{}/", bound.local_addr().unwrap());
     let refused = World::new().send(&free).await;
     assert_eq!(
         refused.outcome,

@@ -6,6 +6,7 @@ use crate::secrets::secret;
 use crate::world::{BODY, SECRET, Setting, World};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tidings::clock::Clock;
 use tidings::engine::Transport as _;
@@ -265,4 +266,59 @@ async fn an_endpoint_without_secrets_costs_no_try_and_sends_nothing() {
         (record.vomo_signature.as_str(), receiver.seen().opened),
         ("", 0)
     );
+}
+
+/// Over kept connections and new ones, with custom headers and without: the bytes as they came.
+#[tokio::test]
+async fn s16_a_thousand_requests_have_one_host_one_length_and_no_coding() {
+    let asked = AtomicUsize::new(0);
+    let receiver = Receiver::start(move |_| match asked.fetch_add(1, Ordering::Relaxed) % 7 {
+        0 => Reply::status(200).header("connection", "close"),
+        _ => Reply::body(500, "no"),
+    })
+    .await;
+    let world = World::new();
+    let custom = [
+        ("x-tenant", "4417"),
+        ("authorization", "Bearer t: te"),
+        ("x-empty", ""),
+    ];
+    let custom = custom.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let custom = CustomHeaders::parse(custom.to_vec(), "vomo-signature").unwrap();
+    for number in 0..1_000 {
+        let mut endpoint = world.endpoint(number % 10 + 1, &receiver.url("/hook"));
+        if number % 2 == 0 {
+            Arc::make_mut(&mut endpoint).headers = custom.clone();
+        }
+        let record = world.attempt(&endpoint).await;
+        assert!(record.outcome.status().is_some(), "{}", record.detail);
+    }
+    let seen = receiver.seen();
+    assert_eq!(seen.requests.len(), 1_000);
+    assert!(
+        seen.opened > 10 && seen.opened < 1_000,
+        "{} connections",
+        seen.opened
+    );
+    for request in &seen.requests {
+        let head = String::from_utf8(request.head.clone())
+            .unwrap()
+            .to_lowercase();
+        let lines = |name: &str| head.matches(&format!("\r\n{name}:")).count();
+        let counts = [
+            "host",
+            "content-length",
+            "transfer-encoding",
+            "te",
+            "trailer",
+        ]
+        .map(lines);
+        assert_eq!(counts, [1, 1, 0, 0, 0], "{head}");
+        assert_eq!(
+            request.header("content-length"),
+            request.body.len().to_string()
+        );
+        assert_eq!(head.matches('\n').count(), head.matches("\r\n").count());
+        assert!(head.ends_with("\r\n\r\n") && head.matches("\r\n\r\n").count() == 1);
+    }
 }

@@ -5,7 +5,8 @@
 use super::fault::Fault;
 use bytes::Bytes;
 use tidings_core::limits::{
-    ANSWER_BYTES, ANSWER_HEADER_BYTES, ANSWER_HEADERS, KEPT_ANSWER_FAILURE,
+    ANSWER_BYTES, ANSWER_HEADER_BYTES, ANSWER_HEADERS, KEPT_ANSWER, KEPT_ANSWER_FAILURE,
+    KEPT_ANSWER_HEADERS,
 };
 
 /// What is kept of an answer.
@@ -31,7 +32,8 @@ pub(super) enum Ending {
 impl Kept {
     /// A part of the body.
     pub(super) fn add(&mut self, data: &[u8]) {
-        let room = KEPT_ANSWER_FAILURE.saturating_sub(self.body.len());
+        let most = KEPT_ANSWER_FAILURE.min(KEPT_ANSWER.saturating_sub(self.headers.len()));
+        let room = most.saturating_sub(self.body.len());
         self.body
             .extend_from_slice(data.get(..room.min(data.len())).unwrap_or_default());
         self.body_bytes = self.body_bytes.saturating_add(data.len() as u64);
@@ -43,7 +45,8 @@ impl Kept {
     }
 }
 
-/// A header's lines, as they are kept: names in lower case, since those of HTTP/2 are.
+/// A header's lines, as they are kept: names in lower case, since those of HTTP/2 are. Lines that find no more room
+/// are left out.
 ///
 /// # Errors
 /// They are larger than is allowed.
@@ -51,12 +54,17 @@ pub(super) fn header_lines<'a>(
     headers: impl Iterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<Bytes, Fault> {
     let mut lines = Vec::with_capacity(256);
+    let mut given = 0;
     for (place, (name, value)) in headers.enumerate() {
-        let size = lines.len() + name.len() + value.len() + 3;
-        if place >= ANSWER_HEADERS || size > ANSWER_HEADER_BYTES {
+        let size = name.len() + value.len() + 3;
+        given += size;
+        if place >= ANSWER_HEADERS || given > ANSWER_HEADER_BYTES {
             return Err(Fault::header_too_large());
         }
-        if place > 0 {
+        if lines.len() + size > KEPT_ANSWER_HEADERS {
+            continue;
+        }
+        if !lines.is_empty() {
             lines.push(b'\n');
         }
         lines.extend(name.bytes().map(|byte| byte.to_ascii_lowercase()));

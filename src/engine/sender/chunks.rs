@@ -1,7 +1,7 @@
 //! The chunked coding of a body (RFC 9112, 7.1), taken apart as it comes.
 //!
-//! Invariants: data goes out as it comes in, nothing is gathered; what is not data (sizes, extensions, trailers)
-//! is bounded in all.
+//! Invariants: data goes out as it comes in, nothing is gathered; what is not data (extensions, trailers, sizes spelled at
+//! length) is bounded in all. Small chunks are no fault: a chunk with data may have a plain line for its size.
 
 use super::answer::Kept;
 use super::fault::Fault;
@@ -11,11 +11,14 @@ use tidings_core::outcome::Failure;
 /// Sizes above this are refused: nobody means them.
 const LARGEST: u64 = u64::MAX >> 4;
 
+/// Bytes beside the data that each chunk has for free: its size in up to 8 digits, and two ends of lines.
+const PLAIN_LINES: usize = 12;
+
 /// Where in the coding we are.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
     place: Place,
-    /// Bytes that were no data.
+    /// Bytes that were no data, without what chunks have for free.
     overhead: usize,
 }
 
@@ -93,6 +96,9 @@ impl Chunks {
                     self.place = next(place, *first).ok_or_else(|| {
                         Fault::failed(Failure::Protocol, "the answer's chunks are broken")
                     })?;
+                    if matches!(self.place, Place::Data(_)) {
+                        self.overhead = self.overhead.saturating_sub(PLAIN_LINES);
+                    }
                     rest = after;
                 }
             }

@@ -3,7 +3,7 @@
 //! Decisions are made on the outcome; the detail is for people.
 
 use rustix::io::Errno;
-use rustls::{CertificateError, Error as Tls};
+use rustls::{AlertDescription as Alert, CertificateError, Error as Tls, PeerIncompatible};
 use std::error::Error;
 use std::io;
 use tidings_core::outcome::{Failure, Outcome, OwnFault};
@@ -96,7 +96,11 @@ impl Fault {
             return ours;
         }
         let failure = match error.kind() {
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Failure::Refused,
+            io::ErrorKind::ConnectionRefused => Failure::Refused,
+            // It was open, and reset before we looked: who refuses says so otherwise.
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                Failure::ResetBeforeHeaders
+            }
             io::ErrorKind::TimedOut => Failure::ConnectTimeout,
             _ => Failure::Unreachable,
         };
@@ -119,6 +123,10 @@ impl Fault {
         if let Some(ours) = resources(error) {
             return ours;
         }
+        if error.kind() == io::ErrorKind::QuotaExceeded {
+            let detail = "the receiver sent more than answers can hold";
+            return Self::failed(Failure::TooLarge, detail);
+        }
         if let Some(tls) = tls_error(error) {
             return Self::failed(Failure::Tls, tls_words(tls));
         }
@@ -137,8 +145,12 @@ impl Fault {
             Failure::Protocol
         } else if let Some(io) = source::<io::Error>(error) {
             return Self::breaking_off(io, awaited);
-        } else if source::<h2::Error>(error).is_some_and(|h2| h2.is_library()) {
-            Failure::Protocol
+        } else if let Some(h2) = source::<h2::Error>(error).filter(|h2| h2.is_library()) {
+            match h2.reason() {
+                // What the library says of a header, or of frames, without end.
+                Some(h2::Reason::ENHANCE_YOUR_CALM) => Failure::TooLarge,
+                _ => Failure::Protocol,
+            }
         } else {
             broken
         };
@@ -178,6 +190,9 @@ fn tls_error(error: &io::Error) -> Option<&Tls> {
     error.get_ref()?.downcast_ref()
 }
 
+/// Characters of an error's words: a receiver may say much in a GOAWAY.
+const WORDS: usize = 300;
+
 /// An error and its causes, in one line.
 fn words(error: &hyper::Error) -> String {
     let mut text = error.to_string();
@@ -185,16 +200,39 @@ fn words(error: &hyper::Error) -> String {
         text.push_str(": ");
         text.push_str(&cause.to_string());
     }
+    if let Some((end, _)) = text.char_indices().nth(WORDS) {
+        text.truncate(end);
+        text.push('…');
+    }
     text
 }
 
 /// What failed, in an administrator's words where there are such.
 fn tls_words(error: &Tls) -> String {
-    use CertificateError as Certificate;
-    let Tls::InvalidCertificate(certificate) = error else {
-        return error.to_string();
+    let known = match error {
+        Tls::InvalidCertificate(certificate) => certificate_words(certificate),
+        Tls::AlertReceived(Alert::ProtocolVersion)
+        | Tls::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+            Some("the receiver speaks neither TLS 1.2 nor TLS 1.3")
+        }
+        Tls::AlertReceived(Alert::HandshakeFailure | Alert::InsufficientSecurity) => Some(
+            "the receiver broke off the handshake: it has no common cipher with us, or asks for more",
+        ),
+        Tls::AlertReceived(Alert::CertificateRequired) => {
+            Some("the receiver asks for a certificate of ours, and we have none")
+        }
+        Tls::AlertReceived(Alert::UnrecognisedName) => {
+            Some("the receiver does not know the name it was asked for")
+        }
+        Tls::InvalidMessage(_) => Some("what the receiver sent is no TLS"),
+        _ => None,
     };
-    let known = match certificate {
+    known.map_or_else(|| error.to_string(), str::to_owned)
+}
+
+fn certificate_words(error: &CertificateError) -> Option<&'static str> {
+    use CertificateError as Certificate;
+    Some(match error {
         Certificate::Expired | Certificate::ExpiredContext { .. } => "the certificate expired",
         Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
             "the certificate is not valid yet"
@@ -206,13 +244,26 @@ fn tls_words(error: &Tls) -> String {
             "the certificate's issuer is not trusted (self-signed, or an intermediate is missing)"
         }
         Certificate::Revoked => "the certificate was revoked",
-        Certificate::BadSignature => "the certificate's signature is wrong",
+        // Which of the two it is the library does not say.
+        Certificate::BadSignature => {
+            "a signature of the certificate or the handshake is wrong, or made with an RSA key shorter than 2048 bits"
+        }
+        Certificate::UnsupportedSignatureAlgorithmContext { .. }
+        | Certificate::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "the certificate is signed in a way that is outdated (SHA-1) or unknown"
+        }
         Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => {
             "the certificate is not for servers"
         }
-        _ => return error.to_string(),
-    };
-    known.to_owned()
+        Certificate::BadEncoding => "the certificate cannot be read",
+        // The library has no variants of its own for these.
+        Certificate::Other(other) => match other.to_string().as_str() {
+            "CaUsedAsEndEntity" => "the certificate belongs to an authority, not to a server",
+            "EndEntityUsedAsCa" => "the certificate was signed with one that is no authority's",
+            _ => return None,
+        },
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -236,6 +287,10 @@ mod tests {
             check(errno, Outcome::OwnFault(OwnFault::Resources));
         }
         check(Errno::CONNREFUSED, Outcome::Failed(Failure::Refused));
+        check(
+            Errno::CONNRESET,
+            Outcome::Failed(Failure::ResetBeforeHeaders),
+        );
         check(Errno::TIMEDOUT, Outcome::Failed(Failure::ConnectTimeout));
         for errno in [
             Errno::NETUNREACH,

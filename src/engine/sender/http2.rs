@@ -1,12 +1,15 @@
 //! An HTTP/2 connection, which attempts share, and one exchange over it. It has a task of its own.
 //!
 //! Invariants: an attempt never queues for a stream; one that was dropped without a complete answer takes the
-//! connection out of use, since its path may be dead and others would wait on it in vain.
+//! connection out of use, since its path may be dead and others would wait on it in vain; what a receiver sends is
+//! bounded, answers or not ([`super::metered`]); the task ends soon after the last user has let go, whatever the receiver
+//! does.
 
 use super::answer::{Ending, Kept, header_lines};
 use super::course::Journey;
 use super::fault::{Awaited, Fault, certainly_unprocessed};
 use super::line::Exchanged;
+use super::metered::{Allowance, Metered};
 use super::request::Payload;
 use super::socket::Socket;
 use crate::clock::Clock;
@@ -19,10 +22,19 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use tidings_core::limits::{ANSWER_BYTES, ANSWER_HEADER_BYTES};
+use std::time::Duration;
+use tidings_core::limits::{ANSWER_BYTES, ANSWER_HEADER_BYTES, ANSWER_HEADERS};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// What a receiver may send of one answer before we have read it: enough for every answer we read whole.
 const ANSWER_WINDOW: u32 = 2 * ANSWER_BYTES as u32;
+
+/// The size of a header as HTTP/2 counts it: 32 bytes more for each field (RFC 9113, 6.5.2).
+const HEADER_LIST: u32 = (ANSWER_HEADER_BYTES + 32 * ANSWER_HEADERS) as u32;
+
+/// How long an orderly farewell may take: a receiver that reads nothing never takes it.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// An HTTP/2 connection that attempts share.
 pub(super) struct Shared {
@@ -31,6 +43,9 @@ pub(super) struct Shared {
     streams: Arc<AtomicUsize>,
     busy: AtomicUsize,
     left: AtomicBool,
+    allowance: Arc<Allowance>,
+    /// Gone when the last user is.
+    _in_use: oneshot::Sender<()>,
 }
 
 /// One attempt's part of a shared connection.
@@ -45,29 +60,41 @@ impl Shared {
     /// # Errors
     /// The connection broke off.
     pub(super) async fn open(socket: Socket, peer: SocketAddr) -> Result<Arc<Self>, Fault> {
+        let allowance = Arc::new(Allowance::default());
+        allowance.renew(1);
+        let io = TokioIo::new(Metered::new(socket, Arc::clone(&allowance)));
         let (requests, mut machine) = http2::Builder::new(TokioExecutor::new())
-            .max_header_list_size(2 * ANSWER_HEADER_BYTES as u32)
+            .max_header_list_size(HEADER_LIST)
             .initial_stream_window_size(ANSWER_WINDOW)
             .initial_connection_window_size(16 * ANSWER_WINDOW)
-            .handshake(TokioIo::new(socket))
+            .handshake(io)
             .await
             .map_err(|error| Fault::exchanging(&error, Awaited::Header))?;
         let streams = Arc::new(AtomicUsize::new(machine.current_max_send_streams()));
         let allowed = Arc::clone(&streams);
-        // Ends when the other side closes, or when the pool and every attempt have let go of `requests`.
-        tokio::spawn(poll_fn(move |cx| {
-            let ended = Pin::new(&mut machine).poll(cx);
-            if ended.is_pending() {
-                allowed.store(machine.current_max_send_streams(), Ordering::Relaxed);
+        let (in_use, left) = oneshot::channel();
+        // Ends when the other side closes, or soon after the pool and every attempt have let go of `requests`.
+        tokio::spawn(async move {
+            let mut machine = std::pin::pin!(poll_fn(move |cx| {
+                let ended = Pin::new(&mut machine).poll(cx);
+                if ended.is_pending() {
+                    allowed.store(machine.current_max_send_streams(), Ordering::Relaxed);
+                }
+                ended.map(drop)
+            }));
+            tokio::select! {
+                () = machine.as_mut() => {}
+                _gone = left => drop(timeout(FAREWELL, machine).await),
             }
-            ended.map(drop)
-        }));
+        });
         Ok(Arc::new(Self {
             requests,
             peer,
             streams,
             busy: AtomicUsize::new(0),
             left: AtomicBool::new(false),
+            allowance,
+            _in_use: in_use,
         }))
     }
 
@@ -85,7 +112,8 @@ impl Shared {
 impl Stream {
     /// The first stream of a new connection.
     pub(super) fn first(shared: Arc<Shared>) -> Self {
-        shared.busy.fetch_add(1, Ordering::Relaxed);
+        let others = shared.busy.fetch_add(1, Ordering::Relaxed);
+        shared.allowance.renew(others.saturating_add(1));
         Self {
             on: shared,
             complete: false,

@@ -49,6 +49,7 @@ pub(super) use session::new_token;
 pub use session::{SETUP_FILE, SetupTicket};
 
 use super::Shared;
+use super::door::Guest;
 use super::problem::Problem;
 use super::reply::{Reply, RequestId};
 use super::{body, head, refusals};
@@ -209,7 +210,7 @@ pub(super) fn owns(head: &Parts) -> bool {
 pub(super) async fn answer<B>(
     api: &Arc<Shared>,
     request: (Parts, B),
-    peer: IpAddr,
+    from: (IpAddr, Arc<Guest>),
     request_id: RequestId,
 ) -> Reply
 where
@@ -217,7 +218,7 @@ where
     B::Error: Send,
 {
     let shared = Arc::clone(api);
-    let answer = async move { draw(&shared, request, peer, request_id).await };
+    let answer = async move { draw(&shared, request, from, request_id).await };
     match &api.console.runtime {
         None => answer.await,
         Some(runtime) => match runtime.spawn(answer).await {
@@ -230,7 +231,7 @@ where
 async fn draw<B>(
     api: &Arc<Shared>,
     (head, body): (Parts, B),
-    peer: IpAddr,
+    (peer, guest): (IpAddr, Arc<Guest>),
     request_id: RequestId,
 ) -> Reply
 where
@@ -238,7 +239,7 @@ where
     B::Error: Send,
 {
     let mut visit = Visit::new(api, head, peer, request_id);
-    let outcome = match enter(&mut visit, body).await {
+    let outcome = match enter(&mut visit, &guest, body).await {
         Ok(handler) if visit.wants_live() => live::stream(visit.clone(), handler).await,
         Ok(handler) => handler(visit.clone()).await,
         Err(refusal) => Err(refusal),
@@ -277,7 +278,7 @@ async fn note_refused(visit: &Visit, outcome: &Outcome) {
 }
 
 /// Checks a request up to its handler.
-async fn enter<B>(visit: &mut Visit, body: B) -> Result<route::Handler, Refusal>
+async fn enter<B>(visit: &mut Visit, guest: &Guest, body: B) -> Result<route::Handler, Refusal>
 where
     B: Body<Data = Bytes> + Unpin + Send,
     B::Error: Send,
@@ -287,6 +288,9 @@ where
         true => session::look(visit).await?,
         false => session::find(visit).await?,
     };
+    if visit.login.is_some() {
+        guest.prove();
+    }
     // Who it is comes first, so that a page which says what is wrong has its navigation.
     let (route, params) = route::find(&visit.head.method, visit.head.uri.path())?;
     visit.params = params;

@@ -271,3 +271,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn w17_a_body_in_chunks_of_one_byte_is_as_good_as_any() {
+    let mut answer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    answer.extend(b"1\r\na\r\n".repeat(ANSWER_BYTES));
+    answer.extend(b"0\r\n\r\n");
+    let whole = read([answer.as_slice()]);
+    assert_eq!(
+        (whole.outcome, whole.reusable),
+        (Outcome::Status(200), true)
+    );
+    let zeros = format!(
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{}",
+        "0".repeat(40_000)
+    );
+    assert_eq!(
+        read([zeros.as_bytes()]).outcome,
+        Outcome::Failed(Failure::TooLarge)
+    );
+}
+
+#[test]
+fn s15_header_and_body_are_kept_up_to_17_kib_together() {
+    // Lines that find no room are left out whole.
+    for (lines, headers, body) in [(1, 405, 16_384), (5, 2_029, 15_379), (60, 16_239, 1_169)] {
+        let line = format!("x-a: {}\r\n", "v".repeat(400));
+        let answer = format!(
+            "HTTP/1.1 500 Oh\r\n{}\r\n{}",
+            line.repeat(lines),
+            "x".repeat(30_000)
+        );
+        let (mut reader, mut kept) = (Reader::default(), Kept::default());
+        assert!(reader.take(answer.as_bytes(), &mut kept).is_ok());
+        let found = (kept.headers.len(), kept.body.len());
+        assert_eq!(found, (headers, body), "{lines} lines");
+    }
+}

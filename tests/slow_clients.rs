@@ -1,0 +1,146 @@
+//! S14: slow and greedy clients cannot hold the door of the real binary. There are more of them than places, from 32
+//! addresses, each back a second after it was cut; beside them honest producers, on kept connections and on new ones.
+//!
+//! The API speaks HTTP/1.1 only, so what HTTP/2 can be abused for is not among them; its preface is.
+//! Held: no honest request is refused, memory stays, every slow connection is cut in time. Speed is printed, not held.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests against the real clock, which print what they measured"
+)]
+
+#[path = "slow_clients/greedy.rs"]
+mod greedy;
+#[path = "slow_clients/honest.rs"]
+mod honest;
+#[path = "support/server.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+mod server;
+
+use greedy::Crowd;
+use honest::Latencies;
+use server::{Server, operator_key};
+use std::time::{Duration, Instant};
+
+/// How many, for how long.
+struct Size {
+    clients: usize,
+    /// `limits.connections`.
+    places: usize,
+    lasting: Duration,
+    /// What the slow ones may take, in bytes.
+    memory: u64,
+    /// Whether to wait for those that have the 30 s of an answer; else for the others only.
+    is_patient: bool,
+}
+
+fn size() -> Size {
+    match std::env::var("TIDINGS_TEST_TIER").as_deref() {
+        Ok("long") => Size {
+            clients: 5_000,
+            places: 4_096,
+            lasting: Duration::from_secs(120),
+            memory: 64 << 20,
+            is_patient: true,
+        },
+        _ => Size {
+            clients: 1_000,
+            places: 600,
+            lasting: Duration::from_secs(8),
+            memory: 24 << 20,
+            is_patient: false,
+        },
+    }
+}
+
+/// Resident memory of a process, in bytes.
+fn memory(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
+    kilobytes.unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Open files of a process.
+fn files(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .count()
+}
+
+#[test]
+fn s14_slow_clients_cannot_hold_the_door() {
+    let size = size();
+    greedy::allow_files(size.clients as u64 + 1_000);
+    let folder = tempfile::tempdir().unwrap();
+    let places = size.places.to_string();
+    let settings = [("TIDINGS_LIMITS_CONNECTIONS", places.as_str())];
+    let server = Server::start_with(folder.path(), &operator_key(), &settings);
+    server.organization(1);
+    let alone = honest::serve_well(&server, Duration::from_secs(4), |_| {});
+    let (memory_before, files_before) = (memory(server.pid()), files(server.pid()));
+
+    let crowd = Crowd::gather(server.address, &server.key, size.clients);
+    let (mut most_memory, mut most_files) = (0, 0);
+    let beside = honest::serve_well(&server, size.lasting, |_| {
+        most_memory = most_memory.max(memory(server.pid()));
+        most_files = most_files.max(files(server.pid()));
+    });
+    crowd.disperse();
+    let stopped = Instant::now();
+    let (left, patience) = match size.is_patient {
+        true => (0, Duration::from_secs(35)),
+        false => (
+            size.clients * greedy::PATIENT / greedy::KINDS.len(),
+            Duration::from_secs(13),
+        ),
+    };
+    while files(server.pid()) > files_before + left + 5 && stopped.elapsed() < patience {
+        std::thread::sleep(Duration::from_millis(50)); // sleeps: another process's sockets give no signal
+    }
+    let (emptied, cut) = (stopped.elapsed(), crowd.ends());
+
+    let taken = most_memory.saturating_sub(memory_before);
+    println!(
+        "{} slow clients, {places} places, {:?}",
+        size.clients, size.lasting
+    );
+    for (kind, ended) in &cut {
+        println!("  {kind:<32} {ended:?}");
+    }
+    alone.show("alone");
+    beside.show("beside them");
+    println!("p99: {}", Latencies::ratios(&alone, &beside));
+    println!(
+        "memory + {:.1} MiB, files {most_files} at most",
+        taken as f64 / f64::from(1 << 20)
+    );
+    println!("all but {left} cut {emptied:?} after the last one came");
+    assert_eq!(beside.refused, 0, "honest requests were refused");
+    assert!(beside.count() > 100, "honest requests stood still");
+    // So many that all places were taken, or nearly so when it was looked at.
+    assert!(
+        most_files >= size.places * 9 / 10,
+        "{most_files} files were open at most"
+    );
+    assert!(
+        most_files <= size.places * 9 / 8 + files_before,
+        "{most_files} files were open"
+    );
+    assert!(taken <= size.memory, "{taken} bytes");
+    let longest = cut.iter().map(|(_, ended)| ended.longest).max().unwrap();
+    assert!(
+        longest <= Duration::from_secs(35),
+        "one was held for {longest:?}"
+    );
+    assert!(
+        emptied < patience,
+        "some are held for longer than {emptied:?}"
+    );
+}
