@@ -37,8 +37,8 @@ const ENDPOINTS: usize = 1_000;
 const KNOWN_BY: usize = 12;
 const MASTER_KEY: &str = "c0ffee00c0ffee11c0ffee22c0ffee33c0ffee44c0ffee55c0ffee66c0ffee77";
 const PASSWORD: &str = "canary-password-of-nineteen-geese";
-const HEADER: &str = "Bearer canary-of-a-custom-header";
-const URL_TOKEN: &str = "canary-of-a-url-token";
+const HEADER: &str = "Bearer hidden-header-canary";
+const URL_TOKEN: &str = "hidden-url-token-canary";
 
 /// A server that logs everything, to a file.
 struct Loud {

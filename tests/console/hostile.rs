@@ -78,11 +78,8 @@ fn s12_hostile_text_in_every_field_runs_nothing() {
     }
     let browser = world.operator(Looks::WIDE);
     let webhooks = "/admin/integrations/webhooks";
-    let deliveries = server.ok(
-        "GET",
-        &format!("/v1/organizations/{LARKSPUR}/deliveries"),
-        "",
-    );
+    let list = format!("/v1/organizations/{LARKSPUR}/deliveries");
+    let deliveries = server.ok("GET", &list, "");
     let mut paths = vec![
         format!("/admin/overview?organization={LARKSPUR}"),
         format!("{webhooks}?organization={LARKSPUR}"),
