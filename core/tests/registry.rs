@@ -45,7 +45,7 @@ struct Draw {
 impl Draw {
     /// Mostly near an edge, or inside the block behind it; some with the sign of ISATAP; the rest anywhere.
     fn address(&mut self) -> IpAddr {
-        let is_ipv4 = self.random.next() % 3 == 0;
+        let is_ipv4 = self.random.next().is_multiple_of(3);
         let edges = if is_ipv4 { &self.four } else { &self.six };
         let edge = edges.get(self.random.below(edges.len())).copied().unwrap();
         let bits = if is_ipv4 { 32 } else { 128 };

@@ -46,7 +46,7 @@ pub fn address(mut data: &[u8]) {
 }
 
 fn read_ip(data: &mut &[u8]) -> IpAddr {
-    let is_ipv4 = crate::byte(data) % 2 == 0;
+    let is_ipv4 = crate::byte(data).is_multiple_of(2);
     let mut octets = [0; 16];
     let given = crate::cut(data, 16);
     octets[16 - given.len()..].copy_from_slice(given);
