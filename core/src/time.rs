@@ -61,7 +61,8 @@ impl Timestamp {
     pub fn rfc3339(self) -> String {
         match jiff::Timestamp::from_microsecond(self.as_millis().saturating_mul(1_000)) {
             Ok(moment) => format!("{moment:.3}"),
-            Err(_) => String::from("9999-12-31T23:59:59.999Z"),
+            // Beyond what can be read back: the last moment that can.
+            Err(_) => String::from("9999-12-30T22:00:00.000Z"),
         }
     }
 
@@ -98,6 +99,11 @@ mod tests {
             Some(Timestamp::from_millis(moment.as_millis()))
         );
         assert_eq!(Timestamp::parse_rfc3339("tomorrow"), None);
+        let late = Timestamp::parse_rfc3339("9999-12-30T22:00:00.1Z").unwrap_or_default();
+        for moment in [late, Timestamp::from_micros(i64::MAX)] {
+            let printed = moment.rfc3339();
+            assert!(Timestamp::parse_rfc3339(&printed).is_some(), "{printed}");
+        }
     }
 
     #[test]

@@ -75,22 +75,42 @@ impl Resolved {
         self.items.first().map_or("", String::as_str)
     }
 
-    /// The value for people: lists in brackets, secrets masked.
+    /// The value for people, as a settings file has it and on one line: lists in brackets, secrets masked.
     pub fn shown(&self, form: Form) -> String {
         match form {
             Form::List => format!(
                 "[{}]",
                 self.items
                     .iter()
-                    .map(|item| format!("\"{item}\""))
+                    .map(|item| quoted(item))
                     .collect::<Vec<_>>()
                     .join(", ")
             ),
-            Form::Single => format!("\"{}\"", self.single()),
+            Form::Single => quoted(self.single()),
             Form::Secret if self.single().is_empty() => String::from("\"\""),
             Form::Secret => String::from("(hidden)"),
         }
     }
+}
+
+/// A text between quotes, as TOML has it.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", escaped(text))
+}
+
+/// A text on one line: what would end the line, the quotes or the terminal's patience is written as an escape of TOML.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            control if control.is_control() => {
+                out.push_str(&format!("\\u{:04X}", u32::from(control)));
+            }
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 /// Brings the layers together: one value for every setting of the table.
@@ -185,7 +205,7 @@ impl FileReader<'_> {
                         .and_then(|near| SETTINGS.iter().find(|setting| setting.name == near))
                         .map(|setting| setting.name);
                     return Err(ConfigError::Unknown {
-                        name,
+                        name: escaped(&name),
                         origin,
                         suggestion,
                     });
@@ -336,5 +356,19 @@ mod tests {
             load_with("listen = ", &[], &[]),
             Err(ConfigError::File { .. })
         ));
+    }
+    #[test]
+    fn what_is_printed_is_one_line_each_and_reads_back() {
+        let odd = "a\"b\\c\n\u{1b}[31m\u{7f}";
+        let values = load_with("", &[("TIDINGS_DATA", odd)], &[("egress.allow", odd)]).unwrap();
+        let printed = super::super::Settings::print(&values);
+        assert_eq!(printed.lines().count(), SETTINGS.len(), "{printed}");
+        assert!(!printed.contains(['\u{1b}', '\u{7f}']), "{printed}");
+        let again = load_with(&printed, &[], &[]).unwrap();
+        for name in ["data", "egress.allow", "listen"] {
+            assert_eq!(again[name].items, values[name].items);
+        }
+        let error = load_with("\"a\\nb\" = 1", &[], &[]).unwrap_err();
+        assert!(!error.to_string().contains('\n'), "{error}");
     }
 }

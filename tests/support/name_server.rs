@@ -17,6 +17,9 @@ use tokio::net::UdpSocket;
 /// What a zone says of a name: records, or a code. `None`: no answer at all.
 pub type Said = Option<Result<Vec<Record>, ResponseCode>>;
 
+/// The same, where the zone knows nothing but addresses.
+pub type Known = Option<Result<Vec<IpAddr>, ResponseCode>>;
+
 /// The server; it stops when dropped.
 pub struct NameServer {
     pub address: SocketAddr,
@@ -32,7 +35,7 @@ impl Drop for NameServer {
 
 impl NameServer {
     /// Whose zone knows addresses by name.
-    pub async fn start(zone: fn(&str) -> Option<Result<Vec<IpAddr>, ResponseCode>>) -> Self {
+    pub async fn start(zone: fn(&str) -> Known) -> Self {
         Self::answering(move |name, kind| {
             zone(name).map(|known| {
                 known.map(|addresses| {

@@ -296,7 +296,7 @@ async fn egress_rules_refuse_before_any_connection() {
     check(
         format!("http://localhost:{port}/"),
         EgressRules::default(),
-        "is a loopback address",
+        "A full name with a dot is needed",
     )
     .await;
     check(

@@ -117,10 +117,11 @@ impl Reader {
                 Failure::ResetBeforeHeaders,
                 "the connection was closed without an answer",
             )),
-            Stage::Head => Err(Fault::failed(
+            // What cannot begin a head is told from one that broke off, in however many pieces it came.
+            Stage::Head => parse(&self.partial, &mut Kept::default()).and(Err(Fault::failed(
                 Failure::ResetBeforeHeaders,
                 "the connection was closed in the answer's header",
-            )),
+            ))),
             Stage::Length(_) | Stage::Chunks(_) => Err(Fault::failed(
                 Failure::ResetInBody,
                 "the connection was closed before the end of the answer",
@@ -312,4 +313,5 @@ fn broken(what: impl std::fmt::Display) -> Fault {
 }
 
 #[cfg(test)]
+#[path = "reader/tests.rs"] // named, so that the fuzzing crate finds it from where it stands
 mod tests;

@@ -1,0 +1,4 @@
+//! The fuzzer around `tidings_fuzz::query`; what it checks stands there.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tidings_fuzz::query(data));
