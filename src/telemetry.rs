@@ -1,7 +1,7 @@
 //! Logging: one line per record, on standard error; text for people, JSON for machines.
 //!
 //! Invariants: a record is one line, whatever stands in it: control characters, escape sequences and what turns the direction
-//! of text are written as their numbers (S18); a record is [`RECORD_BYTES`] at most. Deliberately absent: metrics and traces
+//! of text are written as their numbers (S18); a record is `RECORD_BYTES` at most. Deliberately absent: metrics and traces
 //! over the network, and colours, which could not be told from what outside text brings along.
 
 use crate::config::Telemetry;

@@ -3,7 +3,7 @@
 //! Invariants: names are absolute (no search list is tried, so a name means one thing); answers are kept as
 //! long as their time to live says, refusals never longer than `NEGATIVE`, so that a name that was
 //! mended is found again before a delivery's tries are used up; a look-up ends well within an attempt. A name leads over
-//! [`ALIASES`] other names at most (S3), and in fewer questions than that where servers leave the next name to us.
+//! `ALIASES` other names at most (S3), and in fewer questions than that where servers leave the next name to us.
 //!
 //! Deliberately absent: whether an address may be dialled.
 
