@@ -36,6 +36,43 @@ const KINDS: [(&str, &str); 13] = [
     ("request.", "Refused"),
 ];
 
+/// What an act is called.
+fn words(act: &str) -> &str {
+    match act {
+        "organization.put" => "Organization made or changed",
+        "organization.delete" => "Organization deleted",
+        "webhooks.set" => "Webhooks switched on or off",
+        "endpoint.create" => "Endpoint made",
+        "endpoint.patch" => "Endpoint changed",
+        "endpoint.delete" => "Endpoint deleted",
+        "endpoint.test" => "Test sent",
+        "secret.reveal" => "Secret looked at",
+        "secret.rotate" => "Secret rotated",
+        "secret.confirm" => "New secret confirmed",
+        "delivery.retry" => "One more try asked for",
+        "replay.start" => "Replay started",
+        "replay.stop" => "Replay stopped",
+        "event_type.put" => "Event type made or changed",
+        "key.create" => "API key made",
+        "key.revoke" => "API key revoked",
+        "account.create" => "Account made",
+        "account.change" => "Account changed",
+        "account.delete" => "Account removed",
+        "account.leave" => "Role taken away",
+        "account.password" => "Password changed",
+        "session.open" => "Logged in",
+        "session.end" => "Session ended",
+        "session.refuse" => "Login failed",
+        "link.create" => "Link made",
+        "link.use" => "Link used",
+        "link.revoke" => "Link revoked",
+        "master_key.take" => "New master key",
+        "master_key.seal_anew" => "Secrets sealed anew",
+        "request.refuse" => "Refused",
+        other => other,
+    }
+}
+
 /// `GET /admin/audit`.
 pub(super) async fn get(visit: Visit) -> Outcome {
     let named = !visit.query.trimmed("organization").is_empty();
@@ -158,7 +195,7 @@ fn row(entry: &Entry, names: &HashMap<String, String>) -> Markup {
             td data-label="When" { (moment(entry.at)) }
             td data-label="What" {
                 div {
-                    code { (entry.act) }
+                    strong title=(entry.act) { (words(&entry.act)) }
                     @if entry.outcome == ActOutcome::Refused { " " span .badge .bad { "refused" } }
                     @if entry.is_whole() == Some(false) { " " span .badge .bad { "changed afterwards" } }
                     p { (entry.subject) }
