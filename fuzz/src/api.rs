@@ -11,6 +11,8 @@ mod code;
 mod fields;
 #[path = "../../src/http/proxies.rs"]
 mod forwarded;
+#[path = "../../src/http/framing.rs"]
+mod framing;
 #[path = "../../src/http/head.rs"]
 mod head_of_request;
 #[path = "../../src/http/query.rs"]
@@ -51,7 +53,10 @@ pub fn head(data: &[u8]) {
     let Ok(request) = request.body(()) else {
         return;
     };
-    let (parts, ()) = request.into_parts();
+    let (mut parts, ()) = request.into_parts();
+    if are_unclear(data) {
+        parts.extensions.insert(framing::Unclear);
+    }
     let headers = &parts.headers;
     match head_of_request::check(&parts) {
         Ok(()) => {
@@ -97,6 +102,18 @@ fn limited(problem: &Problem) {
         );
         assert!(fault.detail.len() < 1_024);
     }
+}
+
+/// Whether the lengths of a head are clear, which does not depend on how it comes in.
+fn are_unclear(head: &[u8]) -> bool {
+    let mut whole = framing::Lengths::new();
+    whole.read(head);
+    let mut bytes = framing::Lengths::new();
+    for byte in head {
+        bytes.read(std::slice::from_ref(byte));
+    }
+    assert_eq!(whole.are_unclear(), bytes.are_unclear());
+    whole.are_unclear()
 }
 
 /// A query that is taken has known names, each once; its cursor opens this list and no other, and prints as it was.
