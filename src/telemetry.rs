@@ -57,7 +57,7 @@ impl<W: Write> Write for Lines<W> {
 }
 
 /// A record without anything that a terminal or a reader of lines would act on.
-fn one_line(record: &str, json: bool) -> Cow<'_, str> {
+pub(crate) fn one_line(record: &str, json: bool) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(record);
     if record.contains(acts) {
         let mut shown = String::with_capacity(record.len() + 64);

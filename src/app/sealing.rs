@@ -1,14 +1,15 @@
 //! Watches the file with the master key, and has sealed anew what older keys sealed.
 //!
-//! Invariants: a file that cannot be used is said in the log and the key in force stays; a failure of the store is tried
-//! again. Without older keys there is nothing to do and nothing is looked for.
+//! Invariants: a file that cannot be used is said in the log and the key in force stays, until the file changes; a failure of
+//! the store is tried again. Without older keys there is nothing to seal anew and nothing is looked for.
 
 use crate::store::StoreError;
 use crate::store::seal::file;
 use crate::store::sql::SqlStore;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::time::sleep;
 
 /// Between two looks at the file.
@@ -18,14 +19,23 @@ const LOOKS_PER_SEARCH: u32 = 12;
 
 /// Runs until it is aborted.
 pub(super) async fn keep(store: Arc<SqlStore>, key_file: Option<PathBuf>) {
-    let mut seen = key_file.as_deref().and_then(written);
+    // What was loaded at the start may be older than what lies there now: it is looked at once more.
+    let mut seen = None;
     let mut looks = 0_u32;
     loop {
-        let now = key_file.as_deref().and_then(written);
+        let now = key_file.as_deref().and_then(stamp);
         let mut fresh = looks.is_multiple_of(LOOKS_PER_SEARCH);
         if let Some(path) = key_file.as_deref().filter(|_| now != seen) {
-            seen = now;
-            fresh |= take(&store, path).await;
+            match take(&store, path).await {
+                Taken::Yes => {
+                    fresh = true;
+                    seen = now;
+                }
+                Taken::No => seen = now,
+                Taken::Later => {}
+            }
+        } else if looks == 0 {
+            adopt(&store).await;
         }
         if fresh {
             seal_anew(&store).await;
@@ -35,25 +45,44 @@ pub(super) async fn keep(store: Arc<SqlStore>, key_file: Option<PathBuf>) {
     }
 }
 
-/// Takes what the file holds now; answers whether it could.
-async fn take(store: &SqlStore, path: &Path) -> bool {
+/// What became of a key file.
+enum Taken {
+    Yes,
+    /// It is of no use as it is.
+    No,
+    /// The store could not be written just now.
+    Later,
+}
+
+async fn take(store: &SqlStore, path: &Path) -> Taken {
     let key = match file::read(path) {
         Ok(key) => key,
         Err(error) => {
-            tracing::warn!(%error, "the changed master key file cannot be used; the key in force stays");
-            return false;
+            tracing::warn!(%error, "the master key file cannot be used; the key in force stays");
+            return Taken::No;
         }
     };
     let id = key.id();
     match store.take_master_key(key).await {
         Ok(()) => {
-            tracing::info!(key = id, "the master key file was read again");
-            true
+            tracing::debug!(key = id, "the master key file was read");
+            Taken::Yes
+        }
+        Err(error @ StoreError::WrongMasterKey { .. }) => {
+            tracing::warn!(%error, "the changed master key is not taken; the key in force stays");
+            Taken::No
         }
         Err(error) => {
-            tracing::warn!(%error, "the changed master key is not taken; the key in force stays");
-            false
+            tracing::warn!(%error, "a changed master key could not be taken; trying again");
+            Taken::Later
         }
+    }
+}
+
+/// Has the data name the key that the server was started with, where it comes from no file.
+async fn adopt(store: &SqlStore) {
+    if let Err(error) = store.name_master_key().await {
+        tracing::warn!(%error, "the data does not name the newest master key yet");
     }
 }
 
@@ -69,8 +98,14 @@ async fn seal_anew(store: &SqlStore) {
     }
 }
 
-fn written(path: &Path) -> Option<SystemTime> {
-    std::fs::metadata(path)
-        .and_then(|file| file.modified())
-        .ok()
+/// Tells one content from another: written at another moment, made readable, or another file.
+fn stamp(path: &Path) -> Option<(i64, i64, i64, i64, u64)> {
+    let file = std::fs::metadata(path).ok()?;
+    Some((
+        file.mtime(),
+        file.mtime_nsec(),
+        file.ctime(),
+        file.ctime_nsec(),
+        file.ino(),
+    ))
 }

@@ -10,7 +10,7 @@ use tidings_core::id::OrganizationId;
 use tidings_core::time::Timestamp;
 
 /// Shown by `tidings audit --help`.
-pub const EXAMPLES: &str = "Examples:\n  tidings audit --key $OPERATOR --act secret. --limit 20\n  tidings audit --key $OPERATOR --verify\n\n--verify reads the whole log and computes every digest anew. To see later that the newest entries were not taken out,\nkeep the line it prints.";
+pub const EXAMPLES: &str = "Examples:\n  tidings audit --key $OPERATOR --act secret. --limit 20\n  tidings audit --key $OPERATOR --verify\n\n--verify reads the whole log and computes every digest anew. To see later that the newest entries were not taken out,\nkeep the lines it prints.";
 
 /// Entries on one page.
 const PAGE: usize = 100;
@@ -123,18 +123,23 @@ fn line(entry: &Value) -> String {
     let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or("-");
     let why = entry.get("after").filter(|_| text("outcome") == "refused");
     let refused = why.map_or_else(String::new, |why| format!(" REFUSED {why}"));
-    format!(
+    plain(&format!(
         "{}  {}  {}  by {} from {}{refused}",
         text("at"),
         text("act"),
         text("subject"),
         text("actor"),
         text("address")
-    )
+    ))
+}
+
+/// Nothing that a terminal would act on.
+fn plain(text: &str) -> String {
+    crate::telemetry::one_line(text, false).into_owned()
 }
 
 async fn verify(log: &mut Log) -> Result<(), Failure> {
-    let (mut inspection, mut newest, mut wrong) = (Inspection::default(), None, 0_usize);
+    let (mut inspection, mut oldest, mut wrong) = (Inspection::default(), None, 0_usize);
     loop {
         let page = log.page().await?;
         if page.is_empty() {
@@ -148,10 +153,15 @@ async fn verify(log: &mut Log) -> Result<(), Failure> {
                 wrong += 1;
                 say(&format!("WRONG: {found}"))?;
             }
-            newest.get_or_insert(entry);
+            oldest = Some(entry.at);
         }
     }
-    let Inspection { seen, unlinked, .. } = inspection;
+    let Inspection {
+        seen,
+        unlinked,
+        newest,
+        ..
+    } = inspection;
     if unlinked > 0 {
         note(&format!(
             "{unlinked} entries are from before there were digests"
@@ -162,11 +172,17 @@ async fn verify(log: &mut Log) -> Result<(), Failure> {
             "the audit log was changed: {wrong} places of {seen} entries"
         )));
     }
-    let newest = newest.and_then(|entry| Some((entry.id, entry.link?.digest)));
-    let last = newest.map_or_else(String::new, |(id, digest)| {
-        format!("; the newest is {id}, digest {}", hex(&digest))
-    });
-    say(&format!("whole: {seen} entries{last}"))
+    say(&format!(
+        "whole: {seen} entries{}",
+        oldest.map_or_else(String::new, |at| format!(", the oldest of {at}"))
+    ))?;
+    for (chain, (id, digest)) in newest {
+        say(&format!(
+            "chain {chain}: the newest is {id}, digest {}",
+            hex(&digest)
+        ))?;
+    }
+    Ok(())
 }
 
 fn hex(digest: &EntryDigest) -> String {

@@ -48,12 +48,15 @@ pub(super) struct Caller {
     pub scope: Scope,
 }
 
+/// What the audit log calls who came without a key.
+pub(super) const STRANGER: &str = "anyone";
+
 /// Who asks, for the audit log.
 pub(super) fn actor(caller: Option<&Caller>, peer: IpAddr, request_id: RequestId) -> Actor {
     Actor {
         name: match caller {
             Some(caller) => caller.who.to_string(),
-            None => String::from("anyone"),
+            None => STRANGER.to_owned(),
         },
         address: Some(peer),
         request_id: Some(request_id.to_string()),

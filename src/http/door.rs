@@ -5,14 +5,18 @@
 //! most its share of strangers, so that producers who share a proxy are not held against each other; when every place is
 //! taken the oldest stranger gives way, but none within its first second ([`GRACE`]), which is ample for an honest request;
 //! who is no stranger is never cut for another; a stranger is answered [`STRANGERS_REQUESTS`] times. So slow connections, however many, cannot keep honest ones out.
+//! The keys of one organization make as many known as one address has strangers; what is more stays a stranger, so that nobody who
+//! was given a key fills the house. Producers and operators are trusted with all of it.
 //! Deliberately absent: limits on the requests of who has a key, and any memory of an address whose connections are over.
 
 use crate::clock::{Clock, Monotonic};
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tidings_core::id::OrganizationId;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -153,12 +157,16 @@ impl Guest {
         self.asked.fetch_add(1, Ordering::Relaxed) + 1 >= STRANGERS_REQUESTS
     }
 
-    /// A request with a key or a session in force came: no stranger any more.
-    pub fn prove(&self) {
-        if !self.known.load(Ordering::Relaxed) && !self.known.swap(true, Ordering::Relaxed) {
-            let mut inside = self.door.inside();
-            inside.book.know(self.number);
+    /// A request with a key or a session in force came, of `organization` if it is confined to one: no stranger any more,
+    /// unless that one has its share.
+    pub fn prove(&self, organization: Option<OrganizationId>) {
+        if self.is_known() {
+            return;
+        }
+        let mut inside = self.door.inside();
+        if inside.book.know(self.number, organization) {
             inside.cuts.remove(&self.number);
+            self.known.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -184,6 +192,8 @@ struct Book {
     strangers: BTreeSet<u64>,
     /// Strangers by address.
     shares: HashMap<IpAddr, usize>,
+    /// Those that are none, by organization.
+    known: HashMap<OrganizationId, usize>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -191,6 +201,8 @@ struct Entered {
     /// When it was first listened to; it cannot be called slow before.
     at: Option<Monotonic>,
     address: IpAddr,
+    /// Whose key came.
+    of: Option<OrganizationId>,
 }
 
 /// What becomes of a new connection.
@@ -213,6 +225,7 @@ impl Book {
             guests: HashMap::new(),
             strangers: BTreeSet::new(),
             shares: HashMap::new(),
+            known: HashMap::new(),
         }
     }
 
@@ -239,7 +252,14 @@ impl Book {
         }
         let number = self.next;
         self.next += 1;
-        self.guests.insert(number, Entered { at: None, address });
+        self.guests.insert(
+            number,
+            Entered {
+                at: None,
+                address,
+                of: None,
+            },
+        );
         self.strangers.insert(number);
         *self.shares.entry(address).or_insert(0) += 1;
         Entry::In { number, instead }
@@ -255,24 +275,49 @@ impl Book {
         self.strangers.contains(&number)
     }
 
-    fn know(&mut self, number: u64) {
-        let Some(guest) = self.guests.get(&number).copied() else {
-            return;
+    /// No stranger any more, unless its organization has its share; answers whether.
+    fn know(&mut self, number: u64, organization: Option<OrganizationId>) -> bool {
+        let Some(guest) = self.guests.get_mut(&number) else {
+            return false;
         };
-        if self.strangers.remove(&number)
-            && let Some(share) = self.shares.get_mut(&guest.address)
-        {
-            *share = share.saturating_sub(1);
-            if *share == 0 {
-                self.shares.remove(&guest.address);
+        if let Some(of) = organization {
+            let known = self.known.entry(of).or_insert(0);
+            if *known >= self.per_address {
+                return false;
             }
+            *known += 1;
+            guest.of = organization;
         }
+        let address = guest.address;
+        self.no_stranger(number, address);
+        true
     }
 
     /// Said again, or of one who had to give way, it changes nothing.
     fn leave(&mut self, number: u64) {
-        self.know(number);
-        self.guests.remove(&number);
+        let Some(guest) = self.guests.remove(&number) else {
+            return;
+        };
+        self.no_stranger(number, guest.address);
+        if let Some(of) = guest.of {
+            less(&mut self.known, of);
+        }
+    }
+
+    fn no_stranger(&mut self, number: u64, address: IpAddr) {
+        if self.strangers.remove(&number) {
+            less(&mut self.shares, address);
+        }
+    }
+}
+
+/// One less; nothing is kept of none.
+fn less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, of: K) {
+    if let Some(count) = counts.get_mut(&of) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(&of);
+        }
     }
 }
 
@@ -286,7 +331,12 @@ fn share_of(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        reason = "tests"
+    )]
     use super::*;
 
     const SECOND: u64 = 1_000_000;
@@ -309,7 +359,10 @@ mod tests {
     }
 
     fn is_empty(book: &Book) -> bool {
-        book.guests.is_empty() && book.strangers.is_empty() && book.shares.is_empty()
+        book.guests.is_empty()
+            && book.strangers.is_empty()
+            && book.shares.is_empty()
+            && book.known.is_empty()
     }
 
     #[test]
@@ -319,8 +372,7 @@ mod tests {
         let second = entered(&mut book, "192.0.2.1", 0);
         assert_eq!(enter(&mut book, "192.0.2.1", 0), Entry::Enough);
         let other = entered(&mut book, "192.0.2.2", 0);
-        book.know(first);
-        book.know(first);
+        assert!(book.know(first, None));
         let third = entered(&mut book, "192.0.2.1", 0);
         assert_eq!(enter(&mut book, "192.0.2.1", 0), Entry::Enough);
         let proxied = book.enter("192.0.2.1".parse().unwrap(), true, Monotonic(0));
@@ -346,7 +398,7 @@ mod tests {
         let mut book = Book::new(3, 3);
         let old = entered(&mut book, "192.0.2.1", 0);
         let known = entered(&mut book, "192.0.2.1", 10);
-        book.know(known);
+        assert!(book.know(known, None));
         let young = entered(&mut book, "192.0.2.1", 20);
         let until = Some(Monotonic(SECOND));
         assert_eq!(enter(&mut book, "192.0.2.9", 30), Entry::Full { until });
@@ -379,10 +431,32 @@ mod tests {
     }
 
     #[test]
+    fn s14_one_organization_s_keys_do_not_fill_the_house() {
+        let mut book = Book::new(10, 2);
+        let (own, other) = (OrganizationId::new(1), OrganizationId::new(2));
+        let guests: Vec<u64> = (0..6)
+            .map(|guest| entered(&mut book, &format!("192.0.2.{guest}"), 0))
+            .collect();
+        let known: Vec<bool> = guests[..4]
+            .iter()
+            .map(|guest| book.know(*guest, own))
+            .collect();
+        assert_eq!(known, [true, true, false, false]);
+        assert!(book.is_stranger(guests[2]) && !book.is_stranger(guests[1]));
+        assert!(book.know(guests[4], other) && book.know(guests[5], None));
+        book.leave(guests[0]);
+        assert!(book.know(guests[2], own), "there is room again");
+        for guest in guests {
+            book.leave(guest);
+        }
+        assert!(is_empty(&book), "{book:?}");
+    }
+
+    #[test]
     fn s14_who_has_a_key_never_gives_way() {
         let mut book = Book::new(1, 3);
         let known = entered(&mut book, "192.0.2.1", 0);
-        book.know(known);
+        assert!(book.know(known, None));
         let full = Entry::Full { until: None };
         assert_eq!(enter(&mut book, "192.0.2.9", 1_000 * SECOND), full);
         book.leave(known);

@@ -17,6 +17,8 @@ pub(super) struct Lengths {
     line: [u8; LINE],
     /// Bytes of the line so far; more than [`LINE`] are counted as one more.
     filled: usize,
+    /// A line came that is not empty: before it, empty ones are passed by, as hyper does.
+    begun: bool,
     over: bool,
     length: Option<u64>,
     encoded: bool,
@@ -28,6 +30,7 @@ impl Lengths {
         Self {
             line: [0; LINE],
             filled: 0,
+            begun: false,
             over: false,
             length: None,
             encoded: false,
@@ -56,7 +59,8 @@ impl Lengths {
         let whole = self.filled <= LINE;
         let line = self.line.get(..self.filled).unwrap_or(&self.line);
         let line = line.trim_ascii_end();
-        self.over = line.is_empty();
+        self.over = self.begun && line.is_empty();
+        self.begun |= !line.is_empty();
         let colon = line.iter().position(|byte| *byte == b':');
         if let Some((name, [_, value @ ..])) = colon.and_then(|at| line.split_at_checked(at)) {
             if name.eq_ignore_ascii_case(b"transfer-encoding") {
@@ -114,12 +118,9 @@ mod tests {
             ),
             ("content-length: 18446744073709551616\r\n", true),
         ] {
-            let head = format!(
-                "POST / HTTP/1.1\r\nhost: {}\r\n{lines}\r\n",
-                "a".repeat(100)
-            );
-            let behind = "content-length: x\r\n";
-            let all = format!("{head}{behind}");
+            let (host, behind) = ("a".repeat(100), "content-length: x\r\n");
+            // Empty lines before the first are passed by.
+            let all = format!("\r\nPOST / HTTP/1.1\r\nhost: {host}\r\n{lines}\r\n{behind}");
             for step in [1, 2, 7, all.len()] {
                 let mut lengths = Lengths::new();
                 for piece in all.as_bytes().chunks(step) {

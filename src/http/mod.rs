@@ -179,18 +179,20 @@ impl Api {
             Ok(caller) => caller,
             Err(problem) => {
                 if matches!(problem.code(), Code::UnknownKey | Code::ExpiredKey) {
-                    let subject = format!("{} {}", head.method, head.uri.path());
+                    let subject = refusals::named(&head.method, route.path, &params);
                     let anyone = (None, peer, request_id);
                     self.note((subject, None), &problem, anyone).await;
                 }
                 return Err(problem);
             }
         };
-        if caller.is_some() {
-            guest.prove();
+        if let Some(caller) = &caller {
+            guest.prove(caller.scope.organization());
         }
-        let change = refusals::subject(&head)
-            .map(|subject| (subject, caller.and_then(|caller| route.of(&params, caller))));
+        let change = refusals::is_change(&head).then(|| {
+            let subject = refusals::named(&head.method, route.path, &params);
+            (subject, caller.and_then(|caller| route.of(&params, caller)))
+        });
         let call = Call {
             api: Arc::clone(&self.0),
             caller,

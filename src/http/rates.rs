@@ -20,6 +20,8 @@ use tidings_core::rate::{Bucket, Rate, TooMany};
 const KEPT: usize = 4_096;
 /// Tests of one endpoint in a minute: a test shows what came back, so it must not be a way to look around quickly.
 const TESTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
+/// And of all endpoints of one organization.
+const TESTS_OF: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Events a second; `None` is no limit.
@@ -38,24 +40,25 @@ pub(super) struct Rates {
     total: Option<Mutex<Bucket>>,
     per_organization: Option<(NonZeroU32, Buckets<OrganizationId>)>,
     tests: Buckets<EndpointId>,
+    tests_of: Buckets<OrganizationId>,
 }
 
 /// A bucket for each subject.
 #[derive(Debug)]
-struct Buckets<K> {
+pub(super) struct Buckets<K> {
     rate: Rate,
     known: Mutex<HashMap<K, Bucket>>,
 }
 
 impl<K: Eq + Hash> Buckets<K> {
-    fn new(rate: Rate) -> Self {
+    pub fn new(rate: Rate) -> Self {
         Self {
             rate,
             known: Mutex::default(),
         }
     }
 
-    fn take(&self, subject: K, now: u64) -> Result<(), TooMany> {
+    pub fn take(&self, subject: K, now: u64) -> Result<(), TooMany> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KEPT && !known.contains_key(&subject) {
             known.retain(|_, bucket| !bucket.is_full(now));
@@ -78,6 +81,7 @@ impl Rates {
                 .per_organization
                 .map(|rate| (rate, Buckets::new(Rate::per_second(rate)))),
             tests: Buckets::new(Rate::per(TESTS, MINUTE)),
+            tests_of: Buckets::new(Rate::per(TESTS_OF, MINUTE)),
             clock,
         }
     }
@@ -117,12 +121,22 @@ impl Rates {
     }
 
     /// Whether one more test of this endpoint may be sent now.
-    pub fn admit_test(&self, endpoint: EndpointId) -> Result<(), Problem> {
-        let taken = self.tests.take(endpoint, self.clock.monotonic().0);
+    pub fn admit_test(
+        &self,
+        organization: OrganizationId,
+        endpoint: EndpointId,
+    ) -> Result<(), Problem> {
+        let now = self.clock.monotonic().0;
+        let taken = self
+            .tests
+            .take(endpoint, now)
+            .and_then(|()| self.tests_of.take(organization, now));
         taken.map_err(|TooMany { retry_after }| {
             Problem::new(
                 Code::TooManyTests,
-                format!("{TESTS} tests of one endpoint in a minute. Try again in {retry_after} s."),
+                format!(
+                    "{TESTS} tests of one endpoint in a minute, {TESTS_OF} of an organization. Try again in {retry_after} s."
+                ),
             )
             .retrying_after(retry_after)
         })

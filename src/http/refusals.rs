@@ -1,12 +1,15 @@
-//! What was asked for and refused goes on the audit log: changes that nobody may make, and keys and tokens that are
-//! none (S23).
+//! What was asked for and refused goes on the audit log: changes that nobody may make, and keys that are revoked or made up
+//! (S23).
 //!
-//! Invariants: nothing of a body goes there, and of a path at most [`SUBJECT_CHARS`]; refusals by the thousand fill no
-//! disk: [`PER_SECOND`] go on the log, the rest are counted and said in the server's log.
+//! Invariants: nothing of a body goes there but the names of members, and of a path only the ids in it, so neither a token nor
+//! a key that was put into a path; one caller, and one address without a key, is noted [`EACH`] times a minute, strangers
+//! together [`STRANGERS`] times, so that refusals by the thousand neither fill the disk nor hide others.
 //! Deliberately absent: refused events and refused reads; they change nothing.
 
+use super::auth::STRANGER;
 use super::code::Code;
 use super::problem::Problem;
+use super::rates::Buckets;
 use crate::clock::Clock;
 use crate::store::audit::RefusedAct;
 use crate::store::{Actor, Store};
@@ -14,26 +17,30 @@ use http::Method;
 use http::request::Parts;
 use serde_json::{Value, json};
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tidings_core::id::OrganizationId;
-use tidings_core::rate::{Bucket, Rate};
+use tidings_core::rate::Rate;
 
-/// Refusals that go on the log in a second, and at once.
-const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
-/// Characters of a method and a path.
-const SUBJECT_CHARS: usize = 200;
+/// Refusals of one caller that go on the log in a minute.
+const EACH: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
+/// Those of everybody without a valid key together.
+const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+const MINUTE: Duration = Duration::from_secs(60);
+/// Characters of an id in a path.
+const ID_CHARS: usize = 32;
 
 /// Counts refusals.
 pub(super) struct Refusals {
     clock: Clock,
-    bucket: Mutex<Bucket>,
+    by_caller: Buckets<String>,
+    strangers: Buckets<()>,
 }
 
 impl Refusals {
     pub fn new(clock: Clock) -> Self {
-        let now = clock.monotonic().0;
         Self {
-            bucket: Mutex::new(Bucket::full(Rate::per_second(PER_SECOND), now)),
+            by_caller: Buckets::new(Rate::per(EACH, MINUTE)),
+            strangers: Buckets::new(Rate::per(STRANGERS, MINUTE)),
             clock,
         }
     }
@@ -47,29 +54,59 @@ impl Refusals {
         why: Value,
         actor: Actor,
     ) {
-        let room = {
-            let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-            bucket.take(1, self.clock.monotonic().0).is_ok()
-        };
+        if !self.has_room(&actor) {
+            tracing::debug!(subject, actor = %actor.name, "refused; too many for the audit log");
+            return;
+        }
         let refused = RefusedAct {
             organization,
-            subject: subject.chars().take(SUBJECT_CHARS).collect(),
+            subject,
             why,
         };
-        if !room {
-            tracing::warn!(subject = %refused.subject, actor = %actor.name, "refused; too many for the audit log");
-        } else if let Err(error) = store.note_refused(refused, actor).await {
+        if let Err(error) = store.note_refused(refused, actor).await {
             tracing::warn!(%error, "a refusal could not be put on the audit log");
+        }
+    }
+
+    fn has_room(&self, actor: &Actor) -> bool {
+        let now = self.clock.monotonic().0;
+        let address = actor.address.map(|address| address.to_string());
+        match (actor.name == STRANGER, address) {
+            (true, Some(address)) => {
+                self.by_caller.take(address, now).is_ok() && self.strangers.take((), now).is_ok()
+            }
+            _ => self.by_caller.take(actor.name.clone(), now).is_ok(),
         }
     }
 }
 
-/// What a request asks for, if its refusal goes on the log: a change, of anything but events.
-pub(super) fn subject(head: &Parts) -> Option<String> {
+/// What a request asks for, by the form of its path and the ids in it.
+pub(super) fn named(method: &Method, form: &str, params: &[String]) -> String {
+    let mut params = params.iter();
+    let parts = form.split('/').map(|part| match part.starts_with('{') {
+        true => params
+            .next()
+            .filter(|param| is_id(param))
+            .map_or(part, String::as_str),
+        false => part,
+    });
+    let path: Vec<&str> = parts.collect();
+    format!("{method} {}", path.join("/"))
+}
+
+/// An id, an organization's number, or a type; a token or a key is longer.
+fn is_id(text: &str) -> bool {
+    text.len() <= ID_CHARS
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+}
+
+/// Whether a refusal goes on the log: of a change, of anything but events.
+pub(super) fn is_change(head: &Parts) -> bool {
     let path = head.uri.path();
     let reads = matches!(head.method, Method::GET | Method::HEAD);
-    let posts_events = path == "/v1/events" || path == "/v1/events/batch";
-    (!reads && !posts_events).then(|| format!("{} {path}", head.method))
+    !reads && path != "/v1/events" && path != "/v1/events/batch"
 }
 
 /// What the log says of a refusal; nothing where the server is at fault, or too busy.

@@ -3,15 +3,15 @@
 //! Invariants: an act is on the log in the commit that makes it true; nothing changes or removes an entry but its
 //! retention; each entry holds the digest of the one before it in its chain, so that a changed or missing one shows. A node
 //! has a chain of its own, since nodes write beside each other. Secrets never stand in an entry.
-//! Deliberately absent: proof against whoever can write the whole database anew, the newest entries included; for
-//! that, keep copies of the newest digests elsewhere.
+//! Deliberately absent: proof against whoever takes the newest or the oldest entries of a chain away, or writes all of it anew;
+//! for that, keep copies of the newest digests elsewhere.
 
 use super::directory::{Page, PageRequest};
 use super::{Actor, StoreError};
 use async_trait::async_trait;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use tidings_core::id::{AuditId, OrganizationId};
 use tidings_core::time::Timestamp;
 
@@ -121,6 +121,9 @@ pub enum Tampering {
     /// The entry is not what was written.
     #[error("{0} is not what was written")]
     Changed(AuditId),
+    /// Entries without a digest are newer than one with: they were put in afterwards.
+    #[error("{0} and what is newer without a digest was put in afterwards")]
+    PutIn(AuditId),
     /// Between two entries of a chain one or more are missing, or the older one is not what was written.
     #[error("between {older} and {newer} something is missing or changed")]
     Missing {
@@ -140,6 +143,10 @@ pub struct Inspection {
     pub seen: usize,
     /// Entries without one: older than the chains.
     pub unlinked: usize,
+    /// The newest of each chain.
+    pub newest: BTreeMap<u8, (AuditId, EntryDigest)>,
+    /// The last entry that was seen had no digest.
+    without: Option<AuditId>,
 }
 
 impl Inspection {
@@ -147,12 +154,19 @@ impl Inspection {
     pub fn meet(&mut self, entry: &Entry) -> Option<Tampering> {
         let Some(link) = entry.link else {
             self.unlinked += 1;
+            self.without = Some(entry.id);
             return None;
         };
         self.seen += 1;
+        let this = (entry.id, link.digest);
+        self.newest.entry(link.chain).or_insert(this);
+        let put_in = self.without.take();
         let newer = self.expected.insert(link.chain, (entry.id, link.previous));
         if entry.is_whole() == Some(false) {
             return Some(Tampering::Changed(entry.id));
+        }
+        if let Some(id) = put_in {
+            return Some(Tampering::PutIn(id));
         }
         newer
             .filter(|(_, expected)| *expected != link.digest)

@@ -274,8 +274,8 @@ fn key_id(sealed: &[u8]) -> Option<[u8; KEY_ID_BYTES]> {
     }
 }
 
-/// Refuses a master key that the data was not sealed with. `sealed` is what the database keeps to tell. Where it keeps
-/// nothing yet, or an older key sealed it, what to keep from now on is answered.
+/// Refuses a master key that the data was not sealed with. `sealed` is what the database keeps to tell; where it keeps
+/// nothing yet, this is the first key, and what to keep is answered.
 ///
 /// # Errors
 /// [`StoreError::WrongMasterKey`], or nothing could be sealed.
@@ -284,19 +284,23 @@ pub fn check(
     sealed: Option<&[u8]>,
     location: &Path,
 ) -> Result<Option<Box<[u8]>>, StoreError> {
-    if let Some(sealed) = sealed {
-        match key.open(Place::Canary, sealed) {
-            Ok(_) if key.is_newest_of(sealed) => return Ok(None),
-            Ok(_) => {}
-            Err(_) => {
-                return Err(StoreError::WrongMasterKey {
-                    path: location.to_owned(),
-                });
-            }
-        }
+    match sealed {
+        Some(sealed) => match key.open(Place::Canary, sealed) {
+            Ok(_) => Ok(None),
+            Err(_) => Err(StoreError::WrongMasterKey {
+                path: location.to_owned(),
+            }),
+        },
+        None => canary(key).map(Some),
     }
+}
+
+/// What tells that data is sealed with the newest of these keys.
+///
+/// # Errors
+/// Nothing could be sealed.
+pub fn canary(key: &MasterKey) -> Result<Box<[u8]>, StoreError> {
     key.seal(Place::Canary, b"tidings")
-        .map(Some)
         .map_err(|error| StoreError::Internal {
             what: error.to_string(),
         })

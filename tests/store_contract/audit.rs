@@ -168,6 +168,31 @@ async fn s23_a_missing_entry_is_found_and_so_is_one_made_anew() {
 }
 
 #[tokio::test]
+async fn s23_an_entry_that_was_put_in_is_found() {
+    let world = lived_in().await;
+    let (newer, older) = {
+        let entries = all(&world, AuditFilter::default()).await;
+        (entries[1].id.raw(), entries[2].id.raw())
+    };
+    let between = older + (newer - older) / 2;
+    world.place.run(&format!(
+        "INSERT INTO audit (id, at, actor, act, subject) VALUES ({between}, 0, 'server', 'key.create', 'key_1')"
+    ));
+    let mut inspection = Inspection::default();
+    let entries = all(&world, AuditFilter::default()).await;
+    let found: Vec<_> = entries
+        .iter()
+        .filter_map(|entry| inspection.meet(entry))
+        .collect();
+    assert_eq!(
+        found,
+        [Tampering::PutIn(tidings_core::id::AuditId::from_raw(
+            between
+        ))]
+    );
+}
+
+#[tokio::test]
 async fn s23_a_chain_goes_on_after_a_restart() {
     let world = lived_in().await.reopen();
     world.endpoint(LARKSPUR, &[]).await;

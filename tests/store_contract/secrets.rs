@@ -326,6 +326,8 @@ async fn s6_a_start_with_a_new_key_before_the_old_one_goes_on_where_the_last_sto
         Err(StoreError::WrongMasterKey { .. })
     ));
     let (store, engine) = open(keys(&[9, 7])).unwrap();
+    assert_eq!(store.seal_anew().await, Ok(0), "the data names another key");
+    store.name_master_key().await.unwrap();
     assert_eq!(store.seal_anew().await, Ok(1));
     drop((store, engine));
     let (store, _engine) = open(keys(&[9])).unwrap();

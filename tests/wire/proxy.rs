@@ -137,7 +137,7 @@ async fn w20_what_the_proxy_says_is_ours_or_theirs() {
         ),
         ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", ours),
         ("SSH-2.0-OpenSSH_9.2\r\n\r\n", ours),
-        ("", ours),
+        ("", Outcome::Failed(Failure::Unreachable)),
     ] {
         let proxy = StubProxy::start(answer, ([127, 0, 0, 1], 9).into()).await;
         let record = World::with(through(proxy.address, None))
@@ -164,7 +164,7 @@ async fn a_proxy_whose_answer_does_not_end_is_left() {
     let record = World::with(through(proxy.address, None))
         .send("https://hook.example/")
         .await;
-    assert_eq!(record.outcome, Outcome::OwnFault(OwnFault::Network));
+    assert_eq!(record.outcome, Outcome::Failed(Failure::Unreachable));
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ impl Proxy {
         mut stream: TcpStream,
         origin: &Origin,
     ) -> Result<TcpStream, Fault> {
-        let broken = |error: std::io::Error| away(&format!("the proxy broke off ({error})"));
+        // A target could have a hand in these: they count as tries.
+        let broken = |error: std::io::Error| unreachable(format!("the proxy broke off ({error})"));
         let request = self.request(origin);
         stream.write_all(request.as_bytes()).await.map_err(broken)?;
         let mut answer = Vec::with_capacity(512);
@@ -58,7 +59,7 @@ impl Proxy {
                 break;
             }
             if answer.len() >= ANSWER_BYTES {
-                return Err(away("the proxy's answer is too long"));
+                return Err(unreachable(String::from("the proxy's answer is too long")));
             }
         }
         match status(&answer) {
@@ -70,10 +71,9 @@ impl Proxy {
                 Failure::EgressDenied,
                 "the proxy does not let this target through (403)",
             )),
-            Some(code) => Err(Fault::failed(
-                Failure::Unreachable,
-                format!("the proxy could not reach the target ({code})"),
-            )),
+            Some(code) => Err(unreachable(format!(
+                "the proxy could not reach the target ({code})"
+            ))),
             None => Err(away("what egress.proxy names is no HTTP proxy")),
         }
     }
@@ -90,6 +90,10 @@ impl Proxy {
         text.push_str("\r\n");
         text
     }
+}
+
+fn unreachable(detail: String) -> Fault {
+    Fault::failed(Failure::Unreachable, detail)
 }
 
 /// The proxy is ours to keep running.

@@ -80,7 +80,9 @@ pub(in crate::http) async fn test_endpoint(call: Call) -> Result<Reply, Problem>
             "This type has no example to send; an operator can add one.",
         ));
     };
-    call.api.rates.admit_test(endpoint.id)?;
+    call.api
+        .rates
+        .admit_test(endpoint.organization, endpoint.id)?;
     let test = NewTest {
         organization: endpoint.organization,
         endpoint: endpoint.id,

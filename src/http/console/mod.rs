@@ -267,8 +267,9 @@ async fn note_refused(visit: &Visit, outcome: &Outcome) {
         }
         Err(Refusal::Login) | Ok(_) => None,
     };
-    if let Some((subject, why)) = refusals::subject(&visit.head).zip(why) {
+    if let Some(why) = why.filter(|_| refusals::is_change(&visit.head)) {
         let api = &visit.api;
+        let subject = refusals::named(&visit.head.method, visit.route, &visit.params);
         let place = visit.place().ok().map(|place| place.id());
         let asked = (subject, place);
         api.refusals
@@ -288,12 +289,13 @@ where
         true => session::look(visit).await?,
         false => session::find(visit).await?,
     };
-    if visit.login.is_some() {
-        guest.prove();
+    if let Some(login) = &visit.login {
+        guest.prove(login.organizations().first().copied());
     }
     // Who it is comes first, so that a page which says what is wrong has its navigation.
     let (route, params) = route::find(&visit.head.method, visit.head.uri.path())?;
     visit.params = params;
+    visit.route = route.path;
     if visit.head.method == Method::POST {
         session::check_origin(visit)?;
         form::check_content(&visit.head.headers)?;

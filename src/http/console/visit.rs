@@ -33,6 +33,8 @@ pub(super) struct Visit {
     /// Shared by the ticks of a live page.
     pub head: Arc<Parts>,
     pub params: Vec<String>,
+    /// The form of its path.
+    pub route: &'static str,
     /// What was posted.
     pub form: Form,
     /// What stands in the query.
@@ -73,6 +75,7 @@ impl Visit {
             query: Form::parse(head.uri.query().unwrap_or_default().as_bytes()),
             head: Arc::new(head),
             params: Vec::new(),
+            route: "",
             form: Form::default(),
             login: None,
             peer,

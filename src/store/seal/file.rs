@@ -5,9 +5,10 @@
 
 use super::{KEY_BYTES, KEYS_MAX, MasterKey, MasterKeyError};
 use crate::clock;
+use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -38,7 +39,7 @@ pub fn make(path: &Path) -> Result<MasterKey, MasterKeyError> {
     if path.try_exists().map_err(failed)? {
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
-    write(path, &random_line()?).map_err(failed)?;
+    write(path, &random_line()?, None).map_err(failed)?;
     read(path)
 }
 
@@ -47,6 +48,11 @@ pub fn make(path: &Path) -> Result<MasterKey, MasterKeyError> {
 /// # Errors
 /// As [`read`]; or the file holds as many as it may.
 pub fn add(path: &Path) -> Result<MasterKey, MasterKeyError> {
+    // Where a link leads is what is changed; one at a time, so that no key that somebody took is lost.
+    let path = &fs::canonicalize(path).map_err(|source| failed(path, source))?;
+    let file = File::open(path).map_err(|source| failed(path, source))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|error| failed(path, error.into()))?;
     let known = read_text(path)?;
     let keys = MasterKey::parse(&known).map_err(|_| MasterKeyError::FileMalformed {
         path: path.to_owned(),
@@ -58,7 +64,9 @@ pub fn add(path: &Path) -> Result<MasterKey, MasterKeyError> {
     }
     let mut text = random_line()?;
     text.push_str(&known);
-    write(path, &text).map_err(|source| failed(path, source))?;
+    let owner = file.metadata().map_err(|source| failed(path, source))?;
+    let write = write(path, &text, Some((owner.uid(), owner.gid())));
+    write.map_err(|source| failed(path, source))?;
     read(path)
 }
 
@@ -99,20 +107,31 @@ fn random_line() -> Result<Zeroizing<String>, MasterKeyError> {
     Ok(text)
 }
 
-/// Written under another name, synced, then named, and the name synced.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let unfinished = path.with_extension("key.unfinished");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
+/// Written under another name, synced, then named, and the name synced. It belongs to who owned the file before.
+fn write(path: &Path, text: &str, owner: Option<(u32, u32)>) -> io::Result<()> {
+    let unfinished = path.with_extension(format!("key.unfinished-{}", std::process::id()));
+    let written = put(&unfinished, text, owner).and_then(|()| fs::rename(&unfinished, path));
+    if written.is_err() {
+        let _not_there = fs::remove_file(&unfinished);
+    }
+    written?;
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// A new file, never one that is there already.
+fn put(path: &Path, text: &str, owner: Option<(u32, u32)>) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    let own = file.metadata()?;
+    if let Some((user, group)) = owner.filter(|owner| *owner != (own.uid(), own.gid())) {
+        fchown(&file, Some(user), Some(group))?;
+    }
+    file.sync_all()
 }

@@ -6,6 +6,7 @@
 
 use super::SqlStore;
 use super::audit::Act;
+use super::database::values;
 use super::directory::secrets;
 use super::step::Step;
 use super::tables::SealedSecrets;
@@ -28,22 +29,36 @@ impl SqlStore {
     pub async fn take_master_key(&self, key: MasterKey) -> Result<(), StoreError> {
         self.opens_everything(&key)?;
         let key = Arc::new(key);
-        let (checked, file) = (Arc::clone(&key), self.file.clone());
-        self.change(move |step| {
-            let sealed = canary(step)?;
-            if let Some(fresh) = seal::check(&checked, sealed.as_deref(), &file)? {
-                let [_, write] = step.database.canary();
-                step.sql().execute(write, super::database::values![fresh])?;
-                Act::new("master_key.take", None, checked.id()).record(step, &Actor::server())?;
-            }
-            Ok(())
-        })
-        .await?;
+        self.name(Arc::clone(&key)).await?;
         *self.key.write().unwrap_or_else(PoisonError::into_inner) = key;
         Ok(())
     }
 
-    /// Seals anew what older master keys sealed; answers how many endpoints' secrets.
+    /// Has the data name the newest key that this was opened with.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn name_master_key(&self) -> Result<(), StoreError> {
+        self.name(self.master_key()).await
+    }
+
+    async fn name(&self, key: Arc<MasterKey>) -> Result<(), StoreError> {
+        let file = self.file.clone();
+        self.change(move |step| {
+            let sealed = canary(step)?;
+            seal::check(&key, sealed.as_deref(), &file)?;
+            if sealed.is_some_and(|sealed| key.is_newest_of(&sealed)) {
+                return Ok(());
+            }
+            let [_, write] = step.database.canary();
+            step.sql().execute(write, values![seal::canary(&key)?])?;
+            Act::new("master_key.take", None, key.id()).record(step, &Actor::server())
+        })
+        .await
+    }
+
+    /// Seals anew what older master keys sealed; answers how many endpoints' secrets. One that does not open is said in the
+    /// log and stays as it is.
     ///
     /// # Errors
     /// The database failed; what is done stays done.
@@ -52,16 +67,20 @@ impl SqlStore {
         if !key.has_older() {
             return Ok(0);
         }
-        let stale = self.sealed_otherwise(|sealed| !key.is_newest_of(sealed));
-        for (done, id) in stale.iter().copied().enumerate() {
+        let mut endpoints = 0;
+        for id in self.sealed_otherwise(|sealed| !key.is_newest_of(sealed)) {
             let key = Arc::clone(&key);
-            let ours = self.change(move |step| one(step, &key, id)).await?;
-            if !ours {
-                return Ok(done);
+            match self.change(move |step| one(step, &key, id)).await {
+                Ok(true) => endpoints += 1,
+                Ok(false) => return Ok(endpoints),
+                Err(error @ StoreError::Internal { .. }) => {
+                    tracing::error!(endpoint = %id, %error, "a secret cannot be sealed anew");
+                }
+                Err(error) => return Err(error),
             }
         }
-        if !stale.is_empty() {
-            let (id, endpoints) = (key.id(), stale.len());
+        if endpoints > 0 {
+            let id = key.id();
             self.change(move |step| {
                 Act::new("master_key.seal_anew", None, id)
                     .turning(None, Some(json!({ "endpoints": endpoints })))
@@ -69,7 +88,7 @@ impl SqlStore {
             })
             .await?;
         }
-        Ok(stale.len())
+        Ok(endpoints)
     }
 
     /// That this key, with those before it, opens everything there is.
@@ -100,9 +119,8 @@ impl SqlStore {
 
 fn canary(step: &Step<'_>) -> Result<Option<Vec<u8>>, StoreError> {
     let [read, _] = step.database.canary();
-    step.sql().one(read, super::database::values![], |row| {
-        Ok(row.bytes(0)?.to_vec())
-    })
+    step.sql()
+        .one(read, values![], |row| Ok(row.bytes(0)?.to_vec()))
 }
 
 /// One endpoint; `false` where the data names another node's key as its newest.
