@@ -21,6 +21,7 @@ const LOOKS_PER_SEARCH: u32 = 12;
 pub(super) async fn keep(store: Arc<SqlStore>, key_file: Option<PathBuf>) {
     // What was loaded at the start may be older than what lies there now: it is looked at once more.
     let mut seen = None;
+    let mut is_named = false;
     let mut looks = 0_u32;
     loop {
         let now = key_file.as_deref().and_then(stamp);
@@ -28,14 +29,14 @@ pub(super) async fn keep(store: Arc<SqlStore>, key_file: Option<PathBuf>) {
         if let Some(path) = key_file.as_deref().filter(|_| now != seen) {
             match take(&store, path).await {
                 Taken::Yes => {
-                    fresh = true;
+                    (fresh, is_named) = (true, true);
                     seen = now;
                 }
                 Taken::No => seen = now,
                 Taken::Later => {}
             }
-        } else if looks == 0 {
-            adopt(&store).await;
+        } else if !is_named {
+            is_named = adopt(&store).await;
         }
         if fresh {
             seal_anew(&store).await;
@@ -79,11 +80,14 @@ async fn take(store: &SqlStore, path: &Path) -> Taken {
     }
 }
 
-/// Has the data name the key that the server was started with, where it comes from no file.
-async fn adopt(store: &SqlStore) {
-    if let Err(error) = store.name_master_key().await {
-        tracing::warn!(%error, "the data does not name the newest master key yet");
+/// Has the data name the key that the server was started with, where that comes from no file that can be used; answers
+/// whether it does.
+async fn adopt(store: &SqlStore) -> bool {
+    let named = store.name_master_key().await;
+    if let Err(error) = &named {
+        tracing::warn!(%error, "the data does not name the newest master key yet; trying again");
     }
+    named.is_ok()
 }
 
 async fn seal_anew(store: &SqlStore) {
