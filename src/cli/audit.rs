@@ -179,25 +179,10 @@ async fn verify(log: &mut Log) -> Result<(), Failure> {
     for (chain, (id, digest)) in newest {
         say(&format!(
             "chain {chain}: the newest is {id}, digest {}",
-            hex(&digest)
+            digest
         ))?;
     }
     Ok(())
-}
-
-fn hex(digest: &EntryDigest) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn digest(text: &str) -> Option<EntryDigest> {
-    let mut digest = EntryDigest::default();
-    if text.len() != 2 * digest.len() {
-        return None;
-    }
-    for (slot, pair) in digest.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *slot = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(digest)
 }
 
 /// An entry as the API shows it.
@@ -208,8 +193,8 @@ fn read(shown: &Value) -> Option<Entry> {
         None => None,
         Some(chain) => Some(Link {
             chain: u8::try_from(chain).ok()?,
-            previous: digest(&text("previous")?)?,
-            digest: digest(&text("digest")?)?,
+            previous: EntryDigest::parse(&text("previous")?)?,
+            digest: EntryDigest::parse(&text("digest")?)?,
         }),
     };
     let organization = match shown.get("organization_id")?.as_i64() {

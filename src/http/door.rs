@@ -322,7 +322,7 @@ fn less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, of: K) {
 }
 
 /// Who shares one limit: an IPv4 address, or the 2^64 IPv6 addresses that one machine has for itself.
-fn share_of(address: IpAddr) -> IpAddr {
+pub(super) fn share_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),

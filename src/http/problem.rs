@@ -155,7 +155,7 @@ impl Problem {
             Code::Overloaded,
             "The server is busy: nothing was stored. Try again.",
         )
-        .retrying_after(1)
+        .after_about(1)
     }
 
     /// A fault of ours; `what` goes to the log only.
@@ -170,6 +170,12 @@ impl Problem {
     /// Told to come back after so many seconds.
     pub const fn after(mut self, seconds: u32) -> Self {
         self.retry = RetryAfter::Seconds(seconds);
+        self
+    }
+
+    /// The client should try again after so many seconds, or a little later.
+    pub const fn after_about(mut self, least: u32) -> Self {
+        self.retry = RetryAfter::Jittered(least);
         self
     }
 
@@ -194,12 +200,6 @@ impl Problem {
 
     pub fn allowing(mut self, methods: String) -> Self {
         self.allow = Some(methods);
-        self
-    }
-
-    /// The client should try again after so many seconds, or a little later.
-    pub const fn retrying_after(mut self, least: u32) -> Self {
-        self.retry = RetryAfter::Jittered(least);
         self
     }
 
@@ -272,7 +272,7 @@ impl Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let retried = |code, detail: &'static str| Self::new(code, detail).retrying_after(1);
+        let retried = |code, detail: &'static str| Self::new(code, detail).after_about(1);
         match error {
             StoreError::Full => retried(
                 Code::StorageFull,

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tidings_core::id::{EndpointId, OrganizationId};
 use tidings_core::rate::{Bucket, Rate, TooMany};
 
-/// Subjects whose buckets are kept; full ones are forgotten then.
+/// Buckets that are kept without looking which are full.
 const KEPT: usize = 4_096;
 /// Tests of one endpoint in a minute: a test shows what came back, so it must not be a way to look around quickly.
 const TESTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
@@ -43,27 +43,38 @@ pub(super) struct Rates {
     tests_of: Buckets<OrganizationId>,
 }
 
-/// A bucket for each subject.
+/// A bucket for each subject; full ones are forgotten, whenever there are twice as many as were left the last time.
 #[derive(Debug)]
 pub(super) struct Buckets<K> {
     rate: Rate,
-    known: Mutex<HashMap<K, Bucket>>,
+    known: Mutex<Known<K>>,
+}
+
+#[derive(Debug)]
+struct Known<K> {
+    buckets: HashMap<K, Bucket>,
+    swept_at: usize,
 }
 
 impl<K: Eq + Hash> Buckets<K> {
     pub fn new(rate: Rate) -> Self {
         Self {
             rate,
-            known: Mutex::default(),
+            known: Mutex::new(Known {
+                buckets: HashMap::new(),
+                swept_at: KEPT,
+            }),
         }
     }
 
     pub fn take(&self, subject: K, now: u64) -> Result<(), TooMany> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= KEPT && !known.contains_key(&subject) {
-            known.retain(|_, bucket| !bucket.is_full(now));
+        let Known { buckets, swept_at } = &mut *known;
+        if buckets.len() >= *swept_at {
+            buckets.retain(|_, bucket| !bucket.is_full(now));
+            *swept_at = KEPT.max(2 * buckets.len());
         }
-        let bucket = known
+        let bucket = buckets
             .entry(subject)
             .or_insert_with(|| Bucket::full(self.rate, now));
         bucket.take(1, now)
@@ -99,7 +110,7 @@ impl Rates {
                     Code::Overloaded,
                     "More events come than this server is set to take (limits.events_per_second): nothing was stored. Try again.",
                 )
-                .retrying_after(retry_after)
+                .after_about(retry_after)
             })
     }
 
@@ -116,7 +127,7 @@ impl Rates {
                     "{rate} events a second for one organization: this one was not stored. Try again in {retry_after} s."
                 ),
             )
-            .retrying_after(retry_after)
+            .after_about(retry_after)
         })
     }
 
@@ -138,11 +149,34 @@ impl Rates {
                     "{TESTS} tests of one endpoint in a minute, {TESTS_OF} of an organization. Try again in {retry_after} s."
                 ),
             )
-            .retrying_after(retry_after)
+            .after_about(retry_after)
         })
     }
 }
 
 fn count(events: usize) -> u32 {
     u32::try_from(events).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn buckets_of_who_is_gone_are_forgotten_and_nobody_else_s_are() {
+        let buckets = Buckets::new(Rate::per(NonZeroU32::MIN, MINUTE));
+        let minute = 60_000_000;
+        for subject in 0..KEPT {
+            buckets.take(subject, 0).unwrap();
+        }
+        buckets.take(KEPT, minute).unwrap();
+        let left = |buckets: &Buckets<usize>| buckets.known.lock().unwrap().buckets.len();
+        assert_eq!(left(&buckets), 1);
+        for subject in KEPT + 1..3 * KEPT {
+            buckets.take(subject, minute + 1).unwrap();
+        }
+        assert_eq!(left(&buckets), 2 * KEPT);
+        assert!(buckets.take(KEPT, minute + 2).is_err(), "it took one");
+    }
 }

@@ -7,14 +7,14 @@
 //! Deliberately absent: refused events and refused reads; they change nothing.
 
 use super::auth::STRANGER;
-use super::code::Code;
+use super::door::share_of;
 use super::problem::Problem;
 use super::rates::Buckets;
 use crate::clock::Clock;
 use crate::store::audit::RefusedAct;
 use crate::store::{Actor, Store};
-use http::Method;
 use http::request::Parts;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -70,12 +70,12 @@ impl Refusals {
 
     fn has_room(&self, actor: &Actor) -> bool {
         let now = self.clock.monotonic().0;
-        let address = actor.address.map(|address| address.to_string());
-        match (actor.name == STRANGER, address) {
-            (true, Some(address)) => {
-                self.by_caller.take(address, now).is_ok() && self.strangers.take((), now).is_ok()
+        match actor.address.filter(|_| actor.name == STRANGER) {
+            Some(address) => {
+                let network = share_of(address).to_string();
+                self.by_caller.take(network, now).is_ok() && self.strangers.take((), now).is_ok()
             }
-            _ => self.by_caller.take(actor.name.clone(), now).is_ok(),
+            None => self.by_caller.take(actor.name.clone(), now).is_ok(),
         }
     }
 }
@@ -109,11 +109,15 @@ pub(super) fn is_change(head: &Parts) -> bool {
     !reads && path != "/v1/events" && path != "/v1/events/batch"
 }
 
-/// What the log says of a refusal; nothing where the server is at fault, or too busy.
+/// What the log says of a refusal; nothing where the server is at fault, or somebody came too often or too slowly.
 pub(super) fn why(problem: &Problem) -> Option<Value> {
-    let told = problem.status().is_client_error()
-        && !matches!(problem.code(), Code::RequestTimeout | Code::RateLimited);
-    let mut why = json!({ "status": problem.status().as_u16(), "code": problem.code().name() });
+    let (status, too_late, too_many) = (
+        problem.status(),
+        StatusCode::REQUEST_TIMEOUT,
+        StatusCode::TOO_MANY_REQUESTS,
+    );
+    let told = status.is_client_error() && status != too_late && status != too_many;
+    let mut why = json!({ "status": status.as_u16(), "code": problem.code().name() });
     if let Some(fault) = problem.faults().first()
         && let Some(members) = why.as_object_mut()
     {
@@ -121,4 +125,43 @@ pub(super) fn why(problem: &Problem) -> Option<Value> {
         members.insert(String::from("reason"), json!(fault.code.name()));
     }
     told.then_some(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s17_of_a_path_only_the_ids_are_told_never_a_token_or_a_key() {
+        let token = "3AyBrmMeVahMH2Db4vH-f93EYKrhIkk7FYScJgoZOF0";
+        let key = "tdg_o_0123456789abcdefghijABCDEFGHIJ0123456789abc012345";
+        for (form, params, told) in [
+            (
+                "/admin/password/{token}",
+                vec![token],
+                "/admin/password/{token}",
+            ),
+            ("/v1/keys/{key}", vec![key], "/v1/keys/{key}"),
+            (
+                "/v1/keys/{key}",
+                vec!["key_0anttes9npp70"],
+                "/v1/keys/key_0anttes9npp70",
+            ),
+            ("/v1/keys/{key}", vec!["\u{9b}2J"], "/v1/keys/{key}"),
+            (
+                "/v1/organizations/{org}/endpoints/{ep}/test",
+                vec!["4417", "ep_0anttc4r1v83h"],
+                "/v1/organizations/4417/endpoints/ep_0anttc4r1v83h/test",
+            ),
+            (
+                "/v1/event-types/{type}",
+                vec!["thing.made"],
+                "/v1/event-types/thing.made",
+            ),
+            ("/v1/events", vec![], "/v1/events"),
+        ] {
+            let params: Vec<String> = params.into_iter().map(str::to_owned).collect();
+            assert_eq!(named(&Method::POST, form, &params), format!("POST {told}"));
+        }
+    }
 }

@@ -12,11 +12,33 @@ use async_trait::async_trait;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use tidings_core::id::{AuditId, OrganizationId};
 use tidings_core::time::Timestamp;
 
-/// What an entry is known by to the one after it.
-pub type EntryDigest = [u8; 32];
+/// What an entry is known by to the one after it; written as 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EntryDigest(pub [u8; 32]);
+
+impl fmt::Display for EntryDigest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+impl EntryDigest {
+    /// Reads what is written.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 2 * bytes.len() {
+            return None;
+        }
+        for (slot, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *slot = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
 
 /// What came of an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,9 +125,9 @@ impl Entry {
             self.after,
         ]);
         let mut hash = Sha256::new();
-        hash.update(previous);
+        hash.update(previous.0);
         hash.update(shown.to_string());
-        hash.finalize().into()
+        EntryDigest(hash.finalize().into())
     }
 
     /// Whether its content is what its digest was made of; `None` where there is no digest.

@@ -95,3 +95,20 @@ async fn members_are_shown_in_pages_and_none_is_left_out() {
     let second = get(&world, &next, &cookie).await.text;
     assert!(second.contains("member-50.") && !second.contains("member-49."));
 }
+
+#[tokio::test]
+async fn s23_an_entry_that_was_changed_behind_the_console_is_marked_there() {
+    let world = World::with_organizations().await;
+    let Login { cookie, .. } = login(&world).await;
+    let marked = async || {
+        let page = get(&world, "/admin/audit", &cookie).await.text;
+        assert!(page.contains("Organization made or changed"), "{page}");
+        page.matches("changed afterwards").count()
+    };
+    assert_eq!(marked().await, 0);
+    let database = rusqlite::Connection::open(world.folder.path().join("tidings.db")).unwrap();
+    let change =
+        "UPDATE audit SET subject = '7' WHERE subject = '4417' AND act = 'organization.put'";
+    assert_eq!(database.execute(change, []).unwrap(), 1);
+    assert_eq!(marked().await, 1);
+}

@@ -51,7 +51,6 @@ pub(in crate::http) struct EntryShown {
 }
 
 fn show(entry: Entry) -> EntryShown {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     EntryShown {
         id: entry.id.to_string(),
         at: time(entry.at),
@@ -65,8 +64,8 @@ fn show(entry: Entry) -> EntryShown {
         before: entry.before,
         after: entry.after,
         chain: entry.link.map(|link| link.chain),
-        previous: entry.link.map(|link| hex(&link.previous)),
-        digest: entry.link.map(|link| hex(&link.digest)),
+        previous: entry.link.map(|link| link.previous.to_string()),
+        digest: entry.link.map(|link| link.digest.to_string()),
     }
 }
 

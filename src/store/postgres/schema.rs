@@ -33,7 +33,6 @@ pub(super) fn prepare(
     let sealed = transaction.query_opt("SELECT sealed FROM canary", &[])?;
     let sealed: Option<Vec<u8>> = sealed.map(|row| row.try_get(0)).transpose()?;
     if let Some(canary) = seal::check(key, sealed.as_deref(), location)? {
-        transaction.execute("DELETE FROM canary", &[])?;
         transaction.execute("INSERT INTO canary (sealed) VALUES ($1)", &[&&*canary])?;
     }
     transaction.commit()?;

@@ -17,7 +17,7 @@ use tidings_core::id::{AuditId, OrganizationId};
 use tidings_core::time::Timestamp;
 
 /// Before the first entry of a chain.
-const BEGINNING: EntryDigest = [0; 32];
+const BEGINNING: EntryDigest = EntryDigest([0; 32]);
 /// Entries removed in one step.
 const REMOVED_AT_ONCE: i64 = 500;
 
@@ -124,7 +124,7 @@ fn last_of(sql: &dyn Sql, chain: u8) -> Result<EntryDigest, StoreError> {
         values![chain],
         |row| row.get(0),
     )?;
-    Ok(last.unwrap_or(BEGINNING))
+    Ok(last.map_or(BEGINNING, EntryDigest))
 }
 
 fn insert(sql: &dyn Sql, entry: &Entry, link: &Link) -> Result<(), StoreError> {
@@ -149,8 +149,8 @@ fn insert(sql: &dyn Sql, entry: &Entry, link: &Link) -> Result<(), StoreError> {
             shown(&entry.before),
             shown(&entry.after),
             link.chain,
-            link.previous,
-            link.digest,
+            link.previous.0,
+            link.digest.0,
         ],
     )?;
     Ok(())
@@ -165,8 +165,8 @@ fn read(row: &dyn Row) -> Result<Entry, StoreError> {
     let link = row.get::<Option<u8>>(11)?.map(|chain| {
         Ok::<_, StoreError>(Link {
             chain,
-            previous: row.get(12)?,
-            digest: row.get(13)?,
+            previous: EntryDigest(row.get(12)?),
+            digest: EntryDigest(row.get(13)?),
         })
     });
     Ok(Entry {
