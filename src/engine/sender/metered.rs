@@ -33,9 +33,13 @@ impl Allowance {
 
     /// Takes what this costs; whether it was allowed.
     fn take(&self, cost: usize) -> bool {
-        let rest = self.0.load(Ordering::Relaxed).checked_sub(cost as u64);
-        self.0.store(rest.unwrap_or(0), Ordering::Relaxed);
-        rest.is_some()
+        // In one go: a request that starts meanwhile must not lose what it brings.
+        let taken = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(cost as u64)
+            });
+        taken.is_ok()
     }
 }
 
