@@ -32,7 +32,11 @@ async fn w23_what_was_answered_is_there_in_the_next_life() {
     let delivery = job.delivery;
     drop(job);
     let world = world.reopen();
-    assert_eq!(world.state(delivery), State::InFlight);
+    // Claimed by a life that has ended: whether it has been taken back by now is not this rule's.
+    assert!(matches!(
+        world.state(delivery),
+        State::InFlight | State::Due
+    ));
     assert_eq!(world.count("SELECT count(*) FROM bodies"), 1);
 }
 
