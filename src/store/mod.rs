@@ -103,7 +103,7 @@ pub enum StoreError {
     #[error("the store is closed: the server is stopping")]
     Closed,
     /// The database is damaged.
-    #[error("the database {path} is damaged ({what}); stop the server, keep the file, and restore a backup (see \"Restore\" in docs/operations.md)", path = path.display())]
+    #[error("the database {path} is damaged ({what}); stop the server, keep the file, and restore a backup (docs/operate/backup.md)", path = path.display())]
     Damaged {
         /// The database file.
         path: PathBuf,
