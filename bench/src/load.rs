@@ -121,6 +121,8 @@ pub struct Load {
     pub per_post: u64,
     /// Whether they are public.
     pub public: bool,
+    /// They go round so many organizations, 1 to 9.
+    pub organizations: u8,
 }
 
 /// What a run did. Times are nanoseconds.
@@ -186,10 +188,11 @@ pub fn run(load: &Load) -> Result<Loaded, BenchError> {
 }
 
 async fn drive(load: &Load) -> Result<Loaded, BenchError> {
-    let template = Arc::new(match load.public {
+    let template = match load.public {
         true => Template::public_of_length(load.body_bytes),
         false => Template::of_length(load.body_bytes),
-    });
+    };
+    let template = Arc::new(template.round(load.organizations));
     let mut connections = Vec::with_capacity(load.connections);
     for _ in 0..load.connections {
         connections.push(Connection::open(load, Arc::clone(&template)).await?);

@@ -189,6 +189,7 @@ fn load_by_hand(options: LoadOptions) -> Result<(), BenchError> {
         first_seq: options.first_seq,
         per_post: 1,
         public: false,
+        organizations: 1,
     })?;
     let seconds = loaded.last_accept_ns.saturating_sub(loaded.first_due_ns) as f64 / 1e9;
     print_json(&json!({

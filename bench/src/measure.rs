@@ -84,6 +84,11 @@ pub fn memory(pid: u32) -> Option<Memory> {
     })
 }
 
+/// Files, sockets and other handles that process `pid` has open.
+pub fn handles(pid: u32) -> Option<usize> {
+    Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
+}
+
 fn kibibytes(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_ascii_whitespace().next()?.parse().ok()

@@ -13,6 +13,7 @@ pub const FIRST_SEQ: u64 = 1_000_000_000;
 /// The smallest body that has room for everything but padding.
 pub const SMALLEST_BODY: usize = 128;
 
+const OWNER_KEY: &[u8] = b"\"organization_id\":";
 const SEQ_KEY: &[u8] = b"\"seq\":";
 const TIME_KEY: &[u8] = b"\"t_ns\":";
 /// Decimal digits of `seq` and of `t_ns` (until the year 2286).
@@ -32,6 +33,8 @@ pub fn now_ns() -> u64 {
 pub struct Template {
     head: Vec<u8>,
     tail: Vec<u8>,
+    /// Events go round so many organizations, from 1 on.
+    organizations: u8,
 }
 
 impl Template {
@@ -58,7 +61,24 @@ impl Template {
             b'x',
         );
         tail.extend_from_slice(end);
-        Self { head, tail }
+        Self {
+            head,
+            tail,
+            organizations: 1,
+        }
+    }
+
+    /// The same, going round that many organizations: up to nine, so that every body has the same length.
+    pub fn round(mut self, organizations: u8) -> Self {
+        self.organizations = organizations.clamp(1, 9);
+        self
+    }
+
+    /// The digit of organization 1 in the head.
+    fn owner(&self) -> Option<usize> {
+        let key = OWNER_KEY.len();
+        let at = self.head.windows(key).position(|part| part == OWNER_KEY)?;
+        Some(at + key)
     }
 
     /// The body of event `seq`, due at `t_ns`.
@@ -66,6 +86,12 @@ impl Template {
         let mut body =
             Vec::with_capacity(self.head.len() + self.tail.len() + TIME_KEY.len() + DIGITS + 16);
         body.extend_from_slice(&self.head);
+        if self.organizations > 1
+            && let Some(digit) = self.owner().and_then(|at| body.get_mut(at))
+        {
+            // Below ten by construction.
+            *digit += (seq % u64::from(self.organizations)) as u8;
+        }
         // Writing into a Vec cannot fail.
         let _ = write!(body, "{seq},\"t_ns\":{t_ns}");
         body.extend_from_slice(&self.tail);
@@ -130,6 +156,17 @@ fn number_after<'a>(body: &'a [u8], key: &[u8]) -> Option<(u64, &'a [u8])> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+
+    #[test]
+    fn events_go_round_the_organizations_asked_for() {
+        let template = Template::of_length(SMALLEST_BODY).round(9);
+        for seq in FIRST_SEQ..FIRST_SEQ + 18 {
+            let body = template.fill(seq, now_ns());
+            assert_eq!(body.len(), SMALLEST_BODY);
+            let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(json["organization_id"], seq % 9 + 1);
+        }
+    }
 
     #[test]
     fn a_body_has_the_length_asked_for_and_gives_its_numbers_back() {

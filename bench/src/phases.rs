@@ -78,6 +78,8 @@ pub struct Shape {
     pub reached: u64,
     /// Whether the events are public.
     pub public: bool,
+    /// Organizations they go round, 1 to 9.
+    pub organizations: u8,
 }
 
 impl Shape {
@@ -90,6 +92,7 @@ impl Shape {
             recipients: 1,
             reached: 1,
             public: false,
+            organizations: 1,
         }
     }
 }
@@ -176,6 +179,7 @@ impl Rounds {
             first_seq,
             per_post: shape.per_post,
             public: shape.public,
+            organizations: shape.organizations,
         };
         let loaded = load::run(&load)?;
         let expected = loaded.accepted * shape.reached;

@@ -3,8 +3,8 @@
 //! A phase begins with [`Receiver::begin`]; what arrives with a number from before counts as a stray, so a late
 //! duplicate of one phase cannot pass for an event of the next.
 //! Paths: `/ok` answers at once; `/e/N` does, too, and counts the event as the Nth of its recipients; `/hang` never
-//! answers; `/gate` answers when the gate is opened; `/quiet` answers and counts nothing.
-//! Deliberately absent: failing answers (the product's tests have receivers for those).
+//! answers; `/gate` answers when the gate is opened; `/quiet` answers and counts nothing; `/fail` counts and answers `500`.
+//! Deliberately absent: other failures (the product's tests have receivers for those).
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -270,6 +270,7 @@ async fn answer(
         .strip_prefix("/e/")
         .and_then(|number| number.parse().ok());
     let (hangs, gated, is_quiet) = (path == "/hang", path == "/gate", path == "/quiet");
+    let fails = path == "/fail";
     let body = request.into_body().collect().await;
     if hangs {
         // Until the other side closes.
@@ -285,5 +286,9 @@ async fn answer(
     }
     let stamp = body.ok().and_then(|body| Stamp::read(&body.to_bytes()));
     shared.lock().note(stamp, recipient.unwrap_or(0), now);
-    Ok(Response::new(Full::new(Bytes::from_static(b"ok"))))
+    let mut response = Response::new(Full::new(Bytes::from_static(b"ok")));
+    if fails {
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    Ok(response)
 }

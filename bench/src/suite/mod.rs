@@ -7,6 +7,7 @@ mod model;
 mod overload;
 mod page;
 mod parts;
+mod soak;
 mod stores;
 
 use std::path::{Path, PathBuf};
@@ -43,6 +44,9 @@ pub struct SuiteOptions {
     /// Endpoints that one event goes to in the fan-out part.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(10..=100_000))]
     recipients: u64,
+    /// Length of the soak in minutes.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(6..=1_440))]
+    soak_minutes: u64,
     /// Run only these parts.
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Part>,
@@ -83,11 +87,13 @@ enum Part {
     Overload,
     /// People look at the console while events run.
     Console,
+    /// An hour at a steady rate, a receiver failing, time compressed so that retention passes. Only when it is asked for.
+    Soak,
 }
 
 type Run = fn(&mut Suite) -> Result<Section, BenchError>;
 
-const PARTS: [(Part, Run); 11] = [
+const PARTS: [(Part, Run); 12] = [
     (Part::Single, parts::single),
     (Part::Batch, parts::batch),
     (Part::FanOut, parts::fan_out),
@@ -99,6 +105,7 @@ const PARTS: [(Part, Run); 11] = [
     (Part::Growth, stores::growth),
     (Part::Console, console::console),
     (Part::Endpoints, stores::endpoints),
+    (Part::Soak, soak::soak),
 ];
 
 /// What the parts share.
@@ -138,7 +145,8 @@ pub fn run(options: SuiteOptions) -> Result<(), BenchError> {
     };
     let mut failed = None;
     for (part, run) in PARTS {
-        let wanted = suite.options.only.is_empty() || suite.options.only.contains(&part);
+        let only = &suite.options.only;
+        let wanted = only.contains(&part) || only.is_empty() && part != Part::Soak;
         if !wanted {
             continue;
         }

@@ -214,6 +214,7 @@ pub(super) fn fill(target: &Target, first_seq: u64, wanted: u64) -> Result<u64, 
             first_seq: first_seq + posted,
             per_post: PER_POST,
             public: false,
+            organizations: 1,
         })?;
         if loaded.accepted == 0 {
             return Err(BenchError::NothingThrough {
