@@ -91,9 +91,11 @@ pub enum AppError {
     Resolver(#[from] LookupError),
     /// The address cannot be listened on.
     #[error(
-        "cannot listen on {address}: {problem}; stop what listens there or choose another address with `listen`"
+        "cannot listen on {address}: {problem}; stop what listens there or choose another address with `{setting}`"
     )]
     Listen {
+        /// The setting.
+        setting: &'static str,
         /// The address.
         address: SocketAddr,
         /// The system's words.
@@ -137,6 +139,8 @@ pub struct App {
     _beside: [Beside; 2],
     server: JoinHandle<()>,
     sealing: JoinHandle<()>,
+    /// Serves metrics where that is asked for.
+    metrics: Option<JoinHandle<()>>,
     stop: oneshot::Sender<()>,
 }
 
@@ -146,7 +150,7 @@ impl App {
     /// # Errors
     /// What is wrong and what to do; nothing is left running.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, AppError> {
-        let (listener, address) = listen(settings.listen)?;
+        let (listener, address) = listen("listen", settings.listen)?;
         let room = Room::new(settings.memory_deliveries, settings.memory_bytes);
         let (to_engine, handover) = handover::channel(room);
         let store = open_store(&settings, &clock, to_engine)?;
@@ -183,6 +187,10 @@ impl App {
             })
         };
         let api = api(&settings, clock, &store, (&engine, &drawing))?;
+        let metrics = match settings.metrics_listen {
+            Some(wanted) => Some(metrics(wanted, api.clone())?),
+            None => None,
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let limits = ConnectionLimits {
             total: settings.connections,
@@ -207,6 +215,7 @@ impl App {
             _beside: [delivering, drawing],
             server,
             sealing,
+            metrics,
             stop,
         })
     }
@@ -252,6 +261,9 @@ impl App {
             );
         }
         self.sealing.abort();
+        if let Some(metrics) = self.metrics {
+            metrics.abort();
+        }
         self.store.close().await;
     }
 }
@@ -272,7 +284,14 @@ fn api(
         rates: event_rates(settings),
         version: env!("CARGO_PKG_VERSION"),
         console: console(settings, engine, drawing),
+        data: settings.database.is_none().then(|| settings.data.clone()),
     })
+}
+
+fn metrics(wanted: SocketAddr, api: Api) -> Result<JoinHandle<()>, AppError> {
+    let (listener, address) = listen("telemetry.metrics_listen", wanted)?;
+    tracing::info!(%address, "metrics are served without a key");
+    Ok(tokio::spawn(http::serve_metrics(listener, api)))
 }
 
 fn certificates(settings: &Settings, clock: &Clock) -> Result<Option<Certificates>, AppError> {
@@ -340,8 +359,12 @@ fn is_new(store: &SqlStore) -> bool {
     store.keys(Reach::All, &first).items.is_empty()
 }
 
-fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
+fn listen(
+    setting: &'static str,
+    wanted: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), AppError> {
     let failed = |problem| AppError::Listen {
+        setting,
         address: wanted,
         problem,
     };

@@ -77,7 +77,6 @@ fn probes() -> Vec<(String, &'static [u16])> {
     let no_method: &[u16] = &[405];
     let mut all: Vec<(String, &'static [u16])> = Vec::new();
     for target in [
-        "/metrics",
         "/debug",
         "/debug/pprof/heap",
         "/.git/config",
@@ -120,6 +119,7 @@ fn probes() -> Vec<(String, &'static [u16])> {
     ] {
         all.push((get("/v1/keys", headers), no_key));
     }
+    all.push((get("/metrics", ""), no_key));
     // A whole address in place of a path is our own path, and goes nowhere else.
     all.push((get("http://169.254.169.254/latest/meta-data/", ""), nothing));
     all.push((get("http://evil.example/v1/keys", ""), no_key));

@@ -324,6 +324,14 @@ settings![
         "auto, text or json",
         "How it is logged: auto is text on a terminal and JSON elsewhere"
     ),
+    (
+        "telemetry.metrics_listen",
+        "TIDINGS_TELEMETRY_METRICS_LISTEN",
+        Single,
+        "",
+        "ADDRESS:PORT",
+        "Serve /metrics here, too, without a key; for a network where only the watcher is"
+    ),
 ];
 
 /// What is wrong with the settings. Each text is one line that says what to do.

@@ -52,6 +52,8 @@ pub struct Settings {
     pub events_per_second: [Option<NonZeroU32>; 2],
     /// What is logged, and how.
     pub telemetry: Telemetry,
+    /// Where metrics are served without a key.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// PostgreSQL instead of the embedded store.
@@ -153,6 +155,10 @@ impl Settings {
                 values.rate("limits.events_per_second_per_organization")?,
             ],
             telemetry: telemetry(&values)?,
+            metrics_listen: match values.text("telemetry.metrics_listen").is_empty() {
+                true => None,
+                false => Some(values.parsed("telemetry.metrics_listen")?),
+            },
         })
     }
 

@@ -5,6 +5,7 @@
 
 use super::Transport;
 use crate::clock::Clock;
+use crate::metrics::COUNTS;
 use crate::store::directory::Endpoint;
 use crate::store::queue::{Answer, AttemptRecord, Job, Timing};
 use std::any::Any;
@@ -50,6 +51,12 @@ impl<T: Transport> Attempts<T> {
     /// Starts one.
     pub(super) fn start(&self, job: Job, endpoint: Arc<Endpoint>) {
         let shared = Arc::clone(&self.shared);
+        let [answering, hanging] = &COUNTS.in_flight;
+        let level = match job.reservation.is_slow() {
+            true => hanging,
+            false => answering,
+        };
+        let under_way = level.enter();
         tokio::spawn(async move {
             let started_at = shared.clock.now();
             let attempt = async { shared.transport.attempt(&job, &endpoint).await };
@@ -57,6 +64,8 @@ impl<T: Transport> Attempts<T> {
                 Ok(record) => record,
                 Err(panic) => ours(&job, &endpoint, started_at, &panic),
             };
+            drop(under_way);
+            count(&record);
             log(&job, &endpoint, &record);
             let record = Box::new(record);
             // The driver outlives the attempts it waits for; if it is gone, the lease brings the delivery back.
@@ -104,6 +113,12 @@ fn ours(job: &Job, endpoint: &Endpoint, started_at: Timestamp, panic: &Panic) ->
     }
 }
 
+fn count(record: &AttemptRecord) {
+    COUNTS.attempts.add(record.outcome.class(), 1);
+    COUNTS.attempt_time.note(record.timing.total);
+    COUNTS.attempt_lateness.note(record.lateness);
+}
+
 /// The one wide line per attempt: a success is for `tidings::attempt=debug`, since there may be tens of
 /// thousands a second; anything else is news.
 fn log(job: &Job, endpoint: &Endpoint, record: &AttemptRecord) {
@@ -114,6 +129,7 @@ fn log(job: &Job, endpoint: &Endpoint, record: &AttemptRecord) {
             tracing::event!(
                 target: "tidings::attempt",
                 $level,
+                event = %job.delivery.event,
                 delivery = %job.delivery,
                 organization = job.organization.get(),
                 endpoint = %job.delivery.endpoint,

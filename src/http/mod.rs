@@ -17,6 +17,7 @@ mod door;
 mod fields;
 mod framing;
 mod head;
+mod metrics_listener;
 mod problem;
 mod proxies;
 mod query;
@@ -34,11 +35,14 @@ pub use certificates::{CertificateError, Certificates};
 pub use code::Code;
 pub use connection::PhaseLimits;
 pub use console::{ConsoleParts, EngineLoad, EngineView, SETUP_FILE, SetupTicket};
+pub use metrics_listener::serve_metrics;
 pub use rates::EventRates;
 pub use server::{ConnectionLimits, serve};
 
 use crate::clock::{Clock, RandomBits};
+use crate::metrics::COUNTS;
 use crate::store::Store;
+use api::metrics::{Watched, note_problem};
 use auth::Caller;
 use body::BodyRule;
 use bytes::Bytes;
@@ -55,6 +59,7 @@ use route::{Access, Call, Route};
 use schema::Schemas;
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tidings_core::address::{Cidr, EgressRules};
 use tidings_core::id::OrganizationId;
@@ -79,6 +84,8 @@ pub struct ApiParts {
     pub version: &'static str,
     /// What the console needs besides.
     pub console: ConsoleParts,
+    /// The data directory, whose disk is watched; none where the data is in a database.
+    pub data: Option<PathBuf>,
 }
 
 /// The API and the console. A clone shares everything.
@@ -99,6 +106,7 @@ struct Shared {
     random: RandomBits,
     schemas: Schemas,
     console: Console,
+    watched: Watched,
 }
 
 impl Api {
@@ -120,6 +128,7 @@ impl Api {
             random: RandomBits::seeded()?,
             schemas: Schemas::default(),
             console: Console::new(parts.console),
+            watched: Watched::new(parts.data),
         })))
     }
 
@@ -152,14 +161,19 @@ impl Api {
             // Boxed, so that connections which ask for no page have no room for one.
             let page = Box::pin(console::answer(&self.0, (head, body), from, request_id));
             let reply = page.await;
+            COUNTS.answered(reply.status.as_u16());
             return reply.into_response(request_id);
         }
         // Boxed as well: between requests a connection has no need of it.
         let responding = Box::pin(self.respond((head, body), (peer, guest), request_id));
         let reply = match responding.await {
             Ok(reply) => reply,
-            Err(problem) => problem.reply(request_id, random.next()),
+            Err(problem) => {
+                note_problem(problem.code());
+                problem.reply(request_id, random.next())
+            }
         };
+        COUNTS.answered(reply.status.as_u16());
         reply.into_response(request_id)
     }
 

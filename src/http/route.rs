@@ -2,8 +2,8 @@
 
 use super::Shared;
 use super::api::{
-    audit, batch, deliveries, endpoints, event_types, events, health, keys, openapi, organizations,
-    portal_links, replays, secrets, stats, test_send,
+    audit, batch, deliveries, endpoints, event_types, events, health, keys, metrics, openapi,
+    organizations, portal_links, replays, secrets, stats, test_send,
 };
 use super::auth::{Caller, actor, no_organization};
 use super::body::BodyRule;
@@ -103,6 +103,7 @@ routes! {
     DELETE "/v1/keys/{key}" Key NONE => keys::delete_key;
     GET "/healthz" Anyone NONE => health::get_healthz;
     GET "/readyz" Anyone NONE => health::get_readyz;
+    GET "/metrics" Key NONE => metrics::get_metrics;
     GET "/openapi.json" Anyone NONE => openapi::get_openapi;
 }
 

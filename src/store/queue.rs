@@ -87,6 +87,18 @@ pub enum Accepted {
     UnknownType,
 }
 
+impl Accepted {
+    /// What became of it, in a word, for counting.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Stored(_) => "accepted",
+            Self::Repeated(_) => "repeated",
+            Self::Conflict { .. } => "conflict",
+            Self::UnknownOrganization | Self::UnknownType => "refused",
+        }
+    }
+}
+
 /// What a claim brought.
 #[derive(Debug)]
 pub struct Claimed {

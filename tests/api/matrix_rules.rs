@@ -189,6 +189,7 @@ pub const RULES: &[Rule] = &[
         200,
     ),
     reads("GET /v1/audit", Who::Operator),
+    reads("GET /metrics", Who::Operator),
     reads("GET /v1/organizations/{org}/audit", Who::Administrator),
     reads("GET /v1/organizations/{org}/stats", Who::Viewer),
     reads(

@@ -182,6 +182,7 @@ impl World {
                 setup_file: None,
                 engine: None,
             },
+            data: None,
         })
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -8,12 +8,13 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::process::Command;
 use tidings::config::{Form, SETTINGS};
+use tidings::metrics::{Metric, TABLE};
 
 const BEGIN: &str = "<!-- made by tests/book/reference.rs -->";
 const END: &str = "<!-- until here -->";
 
 fn compare(page: &str, made: &str) {
-    let path = root().join("docs/reference").join(page);
+    let path = root().join("docs").join(page);
     let text = read(&path);
     let (before, rest) = text.split_once(BEGIN).expect("the first marker");
     let (present, after) = rest.split_once(END).expect("the second marker");
@@ -25,9 +26,7 @@ fn compare(page: &str, made: &str) {
         std::fs::write(&path, anew).expect("the page");
         return;
     }
-    panic!(
-        "docs/reference/{page} is not what the program says; UPDATE=1 cargo test --test book reference"
-    );
+    panic!("docs/{page} is not what the program says; UPDATE=1 cargo test --test book reference");
 }
 
 fn cell(text: &str) -> String {
@@ -58,7 +57,29 @@ fn reference_settings_are_those_of_the_program() {
         )
         .unwrap();
     }
-    compare("settings.md", &made);
+    compare("reference/settings.md", &made);
+}
+
+#[test]
+fn reference_metrics_are_those_of_the_program() {
+    let mut made = String::from("| metric | kind | label | what it is |\n|---|---|---|---|\n");
+    for metric in TABLE {
+        let label = match metric.label {
+            "" => String::new(),
+            label => format!("`{label}`"),
+        };
+        let Metric {
+            name, kind, help, ..
+        } = metric;
+        writeln!(
+            made,
+            "| `{name}` | {} | {label} | {} |",
+            kind.name(),
+            cell(help)
+        )
+        .unwrap();
+    }
+    compare("operate/metrics.md", &made);
 }
 
 fn help(command: &[String]) -> String {
@@ -108,5 +129,5 @@ fn reference_commands_are_those_of_the_program() {
         )
         .unwrap();
     }
-    compare("commands.md", &made);
+    compare("reference/commands.md", &made);
 }

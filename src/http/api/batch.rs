@@ -12,6 +12,7 @@ use super::super::reply::Reply;
 use super::super::route::Call;
 use super::events::{IDEMPOTENCY_KEY_HEADER, conflict};
 use super::intake::{EventInput, KeyPlace, accept, type_is_gone, unknown_organization};
+use crate::metrics::COUNTS;
 use crate::store::queue::{Accept, Accepted};
 use bytes::Bytes;
 use http::StatusCode;
@@ -78,13 +79,19 @@ pub(in crate::http) async fn post_events(call: Call) -> Result<Reply, Problem> {
         .into_iter()
         .map(|read| match read {
             Ok(()) => result(stored.next()),
-            Err(problem) => ResultShown::Error(problem.shown(None)),
+            Err(problem) => {
+                COUNTS.events.add("refused", 1);
+                ResultShown::Error(problem.shown(None))
+            }
         })
         .collect();
     Reply::json(StatusCode::ACCEPTED, &ResultsShown { results })
 }
 
 fn result(accepted: Option<Accepted>) -> ResultShown {
+    if let Some(answer) = &accepted {
+        COUNTS.events.add(answer.name(), 1);
+    }
     let problem = match accepted {
         Some(Accepted::Stored(id) | Accepted::Repeated(id)) => {
             return ResultShown::Id(id.to_string());

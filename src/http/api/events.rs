@@ -8,6 +8,7 @@ use super::super::route::Call;
 use super::intake::{EventInput, KeyPlace, accept, type_is_gone, unknown_organization};
 use super::show::time;
 use super::{List, list};
+use crate::metrics::COUNTS;
 use crate::store::log::EventSummary;
 use crate::store::queue::Accepted;
 use bytes::Bytes;
@@ -72,6 +73,9 @@ pub(in crate::http) async fn post_event(call: Call) -> Result<Reply, Problem> {
     let text = Bytes::from(call.json()?);
     let event = accept(&text, KeyPlace::Header(key), &call.api)?;
     let answers = call.api.store.accept(vec![event]).await?;
+    if let Some(answer) = answers.first() {
+        COUNTS.events.add(answer.name(), 1);
+    }
     match answers.first() {
         Some(Accepted::Stored(id)) => Ok(accepted(*id)),
         Some(Accepted::Repeated(id)) => {

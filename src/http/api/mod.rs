@@ -10,6 +10,7 @@ pub(super) mod events;
 pub(super) mod health;
 pub(super) mod intake;
 pub(super) mod keys;
+pub(super) mod metrics;
 pub(super) mod openapi;
 pub(super) mod organizations;
 pub(super) mod portal_links;

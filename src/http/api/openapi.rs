@@ -5,7 +5,7 @@ use super::super::problem::{PROBLEM_JSON, Problem, ProblemShown};
 use super::super::reply::Reply;
 use super::super::route::Call;
 use super::{
-    audit, batch, deliveries, endpoints, event_types, events, health, keys, organizations,
+    audit, batch, deliveries, endpoints, event_types, events, health, keys, metrics, organizations,
     portal_links, replays, secrets, stats, test_send,
 };
 use http::StatusCode;
@@ -33,7 +33,7 @@ use utoipa::{Modify, OpenApi};
         deliveries::list_deliveries, deliveries::get_delivery, deliveries::retry_delivery,
         audit::list_audit, audit::list_organization_audit,
         keys::list_keys, keys::post_key, keys::delete_key,
-        health::get_healthz, health::get_readyz, get_openapi,
+        health::get_healthz, health::get_readyz, metrics::get_metrics, get_openapi,
     ),
     components(schemas(ProblemShown)),
     modifiers(&Keys, &Errors),

@@ -4,6 +4,7 @@ use super::database::values;
 use super::queue::{Body, Posted, Start, make_all, recipients, start, stored_body};
 use super::step::Step;
 use super::tables::NameId;
+use crate::metrics::COUNTS;
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
 use std::sync::atomic::Ordering;
@@ -29,6 +30,7 @@ pub(super) fn expand(step: &mut Step<'_>, limit: usize) -> Result<Upkeep, StoreE
         wanted.push((recipient, start));
         last = recipient.endpoint;
     }
+    COUNTS.fanned_out.add(wanted.len() as u64);
     make_all(step, &posted, Round::Plan, wanted, false)?;
     if recipients.next().is_some() {
         step.sql().execute(

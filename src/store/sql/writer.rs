@@ -19,6 +19,7 @@ use super::step::{After, Memory, Step, read_sweeping};
 use super::tables::Shared;
 use super::view;
 use crate::clock::{Clock, RandomBits};
+use crate::metrics::COUNTS;
 use crate::store::StoreError;
 use crate::store::handover::Handover;
 use std::path::PathBuf;
@@ -353,13 +354,17 @@ impl Writer {
         if let Some((change, _)) = &after.change {
             after.version = database.note_change(*change)?;
         }
+        let began = self.clock.monotonic();
         database.commit()?;
+        let took = self.clock.monotonic().micros_since(began);
+        COUNTS.commit_time.note(Duration::from_micros(took));
         Ok(after)
     }
 
     /// Leaves the transaction, and distrusts what memory learnt in it.
     fn undo(&mut self, database: &dyn Database, error: &StoreError) {
         database.rollback();
+        COUNTS.commit_failures.add(1);
         self.memory.doubt();
         if error.is_final() && self.failed.borrow().is_none() {
             tracing::error!(%error, "the store stops writing");

@@ -6,10 +6,11 @@ use super::super::stats::Tally;
 use super::super::step::Step;
 use super::super::writer::Work;
 use super::test_send::Waiting;
+use crate::metrics::COUNTS;
 use crate::store::StoreError;
 use crate::store::directory::Sending;
 use crate::store::queue::{AttemptRecord, Change, NotSettled, Settled, Settlement};
-use tidings_core::delivery::{CancelReason, Next, Round, State};
+use tidings_core::delivery::{CancelReason, Next, Resting, Round, State};
 use tidings_core::id::{DeliveryId, EndpointId};
 use tidings_core::time::Timestamp;
 use tokio::sync::oneshot;
@@ -77,6 +78,7 @@ impl Work for Settling {
         let answer = match committed {
             Ok(()) => {
                 self.tally.count(&self.results, &self.outcomes);
+                count(&self.results, &self.outcomes);
                 for result in self.results {
                     if let Change::Attempted {
                         record, progress, ..
@@ -94,6 +96,27 @@ impl Work for Settling {
             }),
         };
         let _caller_gone = self.answer.send(answer);
+    }
+}
+
+/// Counts what came to rest.
+fn count(results: &[Settlement], outcomes: &[Settled]) {
+    for (result, _) in results
+        .iter()
+        .zip(outcomes)
+        .filter(|(_, outcome)| **outcome == Settled::Stored)
+    {
+        let end = match &result.change {
+            Change::Attempted { next, .. } => match next {
+                Next::Rest(Resting::Delivered) => "delivered",
+                Next::Rest(Resting::Exhausted) => "exhausted",
+                Next::Rest(Resting::Cancelled(_)) => "cancelled",
+                Next::DueAt(_) => continue,
+            },
+            Change::Cancelled(_) => "cancelled",
+            Change::HandedBack => continue,
+        };
+        COUNTS.ends.add(end, 1);
     }
 }
 
