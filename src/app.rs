@@ -3,6 +3,7 @@
 //! Start: store, recovery, engine, keys, listener. Stop: the listener first, so that nothing new is
 //! accepted; then the engine drains; then the store writes out what is left and closes.
 
+mod exporting;
 mod keys;
 mod sealing;
 pub mod setup;
@@ -173,7 +174,9 @@ impl App {
             false => None,
         };
         let first_key = keys::operator_key(&settings, &store).await?;
-        let sender = sender(&settings, &clock, &store)?;
+        let authorities = extra_ca(&settings)?;
+        exporting::start(&settings, &clock, authorities.clone()).map_err(SenderError::Tls)?;
+        let sender = sender(&settings, &clock, &store, authorities)?;
         let delivering = Beside::delivering().map_err(AppError::Runtime)?;
         let drawing = Beside::console().map_err(AppError::Runtime)?;
         let engine = {
@@ -187,17 +190,12 @@ impl App {
             })
         };
         let api = api(&settings, clock, &store, (&engine, &drawing))?;
-        let metrics = match settings.metrics_listen {
-            Some(wanted) => Some(metrics(wanted, api.clone())?),
-            None => None,
-        };
+        let metrics = settings
+            .metrics_listen
+            .map(|wanted| metrics(wanted, api.clone()))
+            .transpose()?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let limits = ConnectionLimits {
-            total: settings.connections,
-            per_address: settings.connections_per_address,
-            drain: ANSWER,
-            ..ConnectionLimits::default()
-        };
+        let limits = connection_limits(&settings);
         let server = tokio::spawn(http::serve(listener, api, limits, certificates, async {
             let _app_gone = stopped.await;
         }));
@@ -301,6 +299,15 @@ fn certificates(settings: &Settings, clock: &Clock) -> Result<Option<Certificate
     }
 }
 
+fn connection_limits(settings: &Settings) -> ConnectionLimits {
+    ConnectionLimits {
+        total: settings.connections,
+        per_address: settings.connections_per_address,
+        drain: ANSWER,
+        ..ConnectionLimits::default()
+    }
+}
+
 fn event_rates(settings: &Settings) -> EventRates {
     let [total, per_organization] = settings.events_per_second;
     EventRates {
@@ -385,12 +392,22 @@ fn listen(
     Ok((listener, address))
 }
 
-fn sender(settings: &Settings, clock: &Clock, store: &Arc<SqlStore>) -> Result<Sender, AppError> {
-    let extra_ca = settings
-        .extra_ca
-        .as_deref()
-        .map(|path| read_certificates("egress.extra_ca", path))
-        .transpose()?;
+/// Authorities that are trusted beside the system's.
+fn extra_ca(
+    settings: &Settings,
+) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, AppError> {
+    match settings.extra_ca.as_deref() {
+        Some(path) => read_certificates("egress.extra_ca", path),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn sender(
+    settings: &Settings,
+    clock: &Clock,
+    store: &Arc<SqlStore>,
+    extra_ca: Vec<rustls::pki_types::CertificateDer<'static>>,
+) -> Result<Sender, AppError> {
     Ok(Sender::new(SenderParts {
         directory: Arc::clone(store) as Arc<dyn Directory>,
         clock: clock.clone(),
@@ -402,7 +419,7 @@ fn sender(settings: &Settings, clock: &Clock, store: &Arc<SqlStore>) -> Result<S
             credentials: proxy.credentials,
         }),
         signature_header: settings.signature_header.clone(),
-        extra_ca: extra_ca.unwrap_or_default(),
+        extra_ca,
         idle_connections: IDLE_CONNECTIONS,
     })?)
 }

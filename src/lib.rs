@@ -16,3 +16,4 @@ pub mod metrics;
 pub mod runtime;
 pub mod store;
 pub mod telemetry;
+pub mod traces;

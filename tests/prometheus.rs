@@ -9,6 +9,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::disallowed_methods,
+    clippy::print_stderr,
     missing_docs,
     reason = "tests of real processes, in real time"
 )]

@@ -11,7 +11,7 @@ mod resolve;
 mod sources;
 mod values;
 
-pub use resolve::{DatabaseSettings, KeySource, ProxySettings, Settings, Telemetry};
+pub use resolve::{DatabaseSettings, KeySource, OtlpSettings, ProxySettings, Settings, Telemetry};
 pub use sources::{Layers, Origin, Resolved, load};
 
 /// How a setting's value is written.
@@ -323,6 +323,38 @@ settings![
         "auto",
         "auto, text or json",
         "How it is logged: auto is text on a terminal and JSON elsewhere"
+    ),
+    (
+        "telemetry.otlp",
+        "TIDINGS_TELEMETRY_OTLP",
+        Single,
+        "",
+        "http://host:port or https://host, with a path if need be",
+        "Send traces to this OpenTelemetry collector (OTLP over HTTP; /v1/traces is added)"
+    ),
+    (
+        "telemetry.otlp_headers",
+        "TIDINGS_TELEMETRY_OTLP_HEADERS",
+        Secret,
+        "",
+        "name=value, with commas between several",
+        "Headers that the collector asks for, such as a key"
+    ),
+    (
+        "telemetry.otlp_percent",
+        "TIDINGS_TELEMETRY_OTLP_PERCENT",
+        Single,
+        "100",
+        "0 to 100",
+        "Of a hundred events without a traceparent of their producer, so many are traced"
+    ),
+    (
+        "telemetry.traceparent_to_receivers",
+        "TIDINGS_TELEMETRY_TRACEPARENT_TO_RECEIVERS",
+        Single,
+        "false",
+        "true or false",
+        "Whether requests to receivers have a traceparent; a header more than the contract has"
     ),
     (
         "telemetry.metrics_listen",

@@ -54,6 +54,26 @@ pub struct Settings {
     pub telemetry: Telemetry,
     /// Where metrics are served without a key.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where traces go.
+    pub otlp: Option<OtlpSettings>,
+}
+
+/// A collector of traces.
+pub struct OtlpSettings {
+    /// Its address.
+    pub url: url::Url,
+    /// What it asks for.
+    pub headers: Vec<(String, Zeroizing<String>)>,
+    /// How many of a hundred events are traced.
+    pub percent: u8,
+    /// Whether receivers get a `traceparent`.
+    pub to_receivers: bool,
+}
+
+impl std::fmt::Debug for OtlpSettings {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "OtlpSettings({}, …)", self.url)
+    }
 }
 
 /// PostgreSQL instead of the embedded store.
@@ -159,6 +179,7 @@ impl Settings {
                 true => None,
                 false => Some(values.parsed("telemetry.metrics_listen")?),
             },
+            otlp: otlp(&values)?,
         })
     }
 
@@ -299,6 +320,43 @@ fn proxy(values: &Values<'_>) -> Result<Option<ProxySettings>, ConfigError> {
         true if given => Err(values.invalid("egress.proxy", "credentials without a proxy")),
         true => Ok(None),
     }
+}
+
+fn otlp(values: &Values<'_>) -> Result<Option<OtlpSettings>, ConfigError> {
+    let percent = values.number("telemetry.otlp_percent", 0, 100)?;
+    let to_receivers = values.parsed("telemetry.traceparent_to_receivers")?;
+    let mut headers = Vec::new();
+    let text = Zeroizing::new(values.text("telemetry.otlp_headers"));
+    for part in text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
+        let pair = part.split_once('=').filter(|(name, value)| {
+            let name = name.trim().parse::<http::HeaderName>();
+            name.is_ok() && http::HeaderValue::from_str(value.trim()).is_ok()
+        });
+        let Some((name, value)) = pair else {
+            return Err(values.invalid("telemetry.otlp_headers", "not name=value"));
+        };
+        headers.push((
+            name.trim().to_owned(),
+            Zeroizing::new(value.trim().to_owned()),
+        ));
+    }
+    if values.text("telemetry.otlp").is_empty() {
+        return Ok(None);
+    }
+    let url: url::Url = values.parsed("telemetry.otlp")?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !url.username().is_empty() {
+        return Err(values.invalid("telemetry.otlp", "scheme, host, port and path only"));
+    }
+    Ok(Some(OtlpSettings {
+        url,
+        headers,
+        percent: u8::try_from(percent).unwrap_or(100),
+        to_receivers,
+    }))
 }
 
 fn telemetry(values: &Values<'_>) -> Result<Telemetry, ConfigError> {

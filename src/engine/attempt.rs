@@ -8,7 +8,9 @@ use crate::clock::Clock;
 use crate::metrics::COUNTS;
 use crate::store::directory::Endpoint;
 use crate::store::queue::{Answer, AttemptRecord, Job, Timing};
+use crate::traces::{self, Kind, Span, Tracer, Value};
 use std::any::Any;
+use std::borrow::Cow;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -66,6 +68,7 @@ impl<T: Transport> Attempts<T> {
             };
             drop(under_way);
             count(&record);
+            trace(&job, &endpoint, &record);
             log(&job, &endpoint, &record);
             let record = Box::new(record);
             // The driver outlives the attempts it waits for; if it is gone, the lease brings the delivery back.
@@ -117,6 +120,49 @@ fn count(record: &AttemptRecord) {
     COUNTS.attempts.add(record.outcome.class(), 1);
     COUNTS.attempt_time.note(record.timing.total);
     COUNTS.attempt_lateness.note(record.lateness);
+}
+
+/// The attempt as a span, where traces are on.
+fn trace(job: &Job, endpoint: &Endpoint, record: &AttemptRecord) {
+    let Some(tracer) = traces::tracer() else {
+        return;
+    };
+    let Some(trace) = tracer.of(job.delivery.event) else {
+        return;
+    };
+    let text = |text: &dyn std::fmt::Display| Value::Text(text.to_string());
+    let mut attributes = vec![
+        ("http.request.method", text(&"POST")),
+        ("server.address", text(&endpoint.url.host())),
+        ("tidings.delivery", text(&job.delivery)),
+        ("tidings.attempt", Value::Number(record.number.into())),
+        (
+            "tidings.organization",
+            Value::Number(job.organization.get()),
+        ),
+        ("tidings.type", text(&job.wire_type)),
+        ("tidings.outcome", text(&record.outcome.class())),
+    ];
+    if let Some(status) = record.outcome.status() {
+        attributes.push(("http.response.status_code", Value::Number(status.into())));
+    }
+    if let Some(peer) = record.peer {
+        attributes.push(("network.peer.address", text(&peer.ip())));
+    }
+    let failed = record.outcome.verdict() != Verdict::Success;
+    tracer.end(Span {
+        trace: trace.id,
+        id: Tracer::attempt(job.delivery, record.number),
+        parent: Some(trace.root),
+        name: Cow::Borrowed("send"),
+        kind: Kind::Client,
+        time: (
+            record.started_at,
+            record.started_at.plus(record.timing.total),
+        ),
+        attributes,
+        failed: failed.then(|| format!("{} {}", record.outcome.class(), record.detail)),
+    });
 }
 
 /// The one wide line per attempt: a success is for `tidings::attempt=debug`, since there may be tens of

@@ -13,8 +13,9 @@ use crate::clock::Clock;
 use crate::store::Reach;
 use crate::store::directory::{Directory, Endpoint, Sending};
 use crate::store::handover::Due;
-use crate::store::queue::{Claimed, Job, NotSettled, Settled};
+use crate::store::queue::{Change, Claimed, Job, NotSettled, Settled, Settlement};
 use crate::store::{Store, StoreError};
+use crate::traces::tracer;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -177,7 +178,7 @@ impl<T: Transport> Driver<'_, T> {
             self.claim = Some(store.claim(limit, now));
         }
         if let Some(results) = self.actions.settle.take() {
-            self.settle = Some(store.settle(results));
+            self.settle = Some(settle(store, results, self.clock));
         }
         self.again = self.actions.more;
         let start = &mut self.actions.start;
@@ -221,6 +222,34 @@ fn admit(store: &dyn Store, job: &Job) -> Option<Arc<Endpoint>> {
         (Sending::Open, _) | (Sending::Off, Round::Test) => store.endpoint(Reach::All, id),
         (Sending::Off | Sending::Suspended, _) => None,
     }
+}
+
+/// Stores results; where traces are on, with a span for each.
+fn settle<'a>(
+    store: &'a dyn Store,
+    results: Vec<Settlement>,
+    clock: &'a Clock,
+) -> Pin<Box<dyn Future<Output = Result<Vec<Settled>, NotSettled>> + Send + 'a>> {
+    let Some(tracer) = tracer() else {
+        return store.settle(results);
+    };
+    let began = clock.now();
+    let attempts = results.iter().filter_map(|result| match &result.change {
+        Change::Attempted { record, .. } => Some((result.delivery, record.number)),
+        Change::HandedBack | Change::Cancelled(_) => None,
+    });
+    let attempts: Vec<_> = attempts.collect();
+    let settling = store.settle(results);
+    Box::pin(async move {
+        let answer = settling.await;
+        if answer.is_ok() {
+            let now = clock.now();
+            for attempt in attempts {
+                tracer.settled(attempt, (began, now));
+            }
+        }
+        answer
+    })
 }
 
 async fn under_way<T>(call: &mut Call<'_, T>) -> T {

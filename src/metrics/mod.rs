@@ -199,6 +199,8 @@ pub struct Counts {
     pub commit_time: Histogram<12>,
     /// Transactions that were undone because the database failed.
     pub commit_failures: Counter,
+    /// Spans of traces that were not exported.
+    pub spans_dropped: Counter,
 }
 
 const MILLISECOND: u64 = 1_000;
@@ -260,6 +262,7 @@ pub static COUNTS: Counts = Counts {
     in_flight: [const { Level::new() }; 2],
     commit_time: Histogram::new(COMMIT_BOUNDS),
     commit_failures: Counter::new(),
+    spans_dropped: Counter::new(),
 };
 
 impl Counts {

@@ -71,6 +71,7 @@ table! {
     "tidings_nodes" Gauge "lease" "Nodes on this store, by whether their lease goes on",
     "tidings_disk_free_bytes" Gauge "" "Bytes left on the data directory's disk; absent on PostgreSQL",
     "tidings_disk_bytes" Gauge "" "Size of the data directory's disk; absent on PostgreSQL",
+    "tidings_spans_dropped_total" Counter "" "Spans of traces that did not reach the collector",
     "process_resident_memory_bytes" Gauge "" "Resident memory",
     "process_cpu_seconds_total" Counter "" "CPU time, user and system",
     "process_open_fds" Gauge "" "Open files and sockets",

@@ -9,6 +9,7 @@
 
 use super::room::Reservation;
 use super::{Actor, StoreError};
+use crate::traces::Context;
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -58,6 +59,8 @@ pub struct Accept {
     pub event: NewEvent<Bytes>,
     /// The producer's key, if it gave one.
     pub idempotency: Option<Idempotency>,
+    /// The trace that the producer's request is part of, if it said so and traces are on.
+    pub trace: Option<Context>,
 }
 
 /// An idempotency key and what it stands for.

@@ -187,6 +187,7 @@ impl World {
         let accept = Accept {
             event,
             idempotency: None,
+            trace: None,
         };
         let answers = self.store.accept(vec![accept]).await.unwrap();
         assert!(matches!(answers[..], [Accepted::Stored(_)]), "{answers:?}");

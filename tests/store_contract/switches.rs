@@ -31,6 +31,7 @@ async fn post(world: &World, owner: i64, publicity: Publicity) -> EventId {
     let accept = Accept {
         event,
         idempotency: None,
+        trace: None,
     };
     match world.store.accept(vec![accept]).await.unwrap().as_slice() {
         [Accepted::Stored(id)] => *id,

@@ -30,6 +30,7 @@ pub fn event(owner: i64) -> Accept {
             reference: None,
         },
         idempotency: None,
+        trace: None,
     }
 }
 

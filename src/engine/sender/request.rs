@@ -9,6 +9,7 @@ use crate::store::Reach;
 use crate::store::StoreError;
 use crate::store::directory::{Directory, Endpoint};
 use crate::store::queue::Job;
+use crate::traces::tracer;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
@@ -28,6 +29,8 @@ pub(super) type Payload = Full<Bytes>;
 const PREPARED_ENDPOINTS: usize = 40_000;
 /// `User-Agent` of every request (W10).
 const AGENT: &str = concat!("Tidings/", env!("CARGO_PKG_VERSION"));
+
+const TRACEPARENT: &str = "traceparent";
 
 static WEBHOOK_ID: HeaderName = HeaderName::from_static(request::WEBHOOK_ID);
 static WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static(request::WEBHOOK_TIMESTAMP);
@@ -74,6 +77,8 @@ pub(super) struct Signed {
     vomo: String,
     standard: String,
     body: Bytes,
+    /// For receivers that take part in traces; only where that is switched on.
+    traceparent: Option<String>,
 }
 
 impl Signer {
@@ -119,6 +124,9 @@ impl Signer {
             vomo: vomo.as_str().to_owned(),
             standard,
             body: body.into(),
+            traceparent: tracer().and_then(|tracer| {
+                tracer.for_receiver(job.delivery, job.progress.attempts.saturating_add(1))
+            }),
             recipient,
         })
     }
@@ -248,6 +256,9 @@ impl Signed {
             request::WEBHOOK_SIGNATURE,
             self.standard.as_bytes(),
         );
+        if let Some(traceparent) = &self.traceparent {
+            line(&mut head, TRACEPARENT, traceparent.as_bytes());
+        }
         head.extend_from_slice(&recipient.after);
         let length = request::decimal(self.body.len() as u64, &mut digits);
         line(&mut head, CONTENT_LENGTH.as_str(), length);
@@ -268,6 +279,9 @@ impl Signed {
         headers.insert(WEBHOOK_ID.clone(), text(self.id.as_str())?);
         headers.insert(WEBHOOK_TIMESTAMP.clone(), self.seconds.into());
         headers.insert(WEBHOOK_SIGNATURE.clone(), text(&self.standard)?);
+        if let Some(traceparent) = &self.traceparent {
+            headers.insert(TRACEPARENT, text(traceparent)?);
+        }
         for (name, value) in &recipient.custom {
             headers.insert(name, value.clone());
         }

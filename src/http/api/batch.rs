@@ -11,9 +11,10 @@ use super::super::problem::{Problem, ProblemShown};
 use super::super::reply::Reply;
 use super::super::route::Call;
 use super::events::{IDEMPOTENCY_KEY_HEADER, conflict};
-use super::intake::{EventInput, KeyPlace, accept, type_is_gone, unknown_organization};
+use super::intake::{EventInput, KeyPlace, accept, trace_of, type_is_gone, unknown_organization};
 use crate::metrics::COUNTS;
 use crate::store::queue::{Accept, Accepted};
+use crate::traces::tracer;
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
@@ -70,10 +71,24 @@ pub(in crate::http) async fn post_events(call: Call) -> Result<Reply, Problem> {
         let text = call.body.get(span).unwrap_or_default();
         read.push(item(text, &call)?.map(|event| events.push(event)));
     }
+    if let Some(trace) = trace_of(&call.head.headers) {
+        events
+            .iter_mut()
+            .for_each(|event| event.trace = Some(trace));
+    }
+    let asked = tracer().map(|tracer| (tracer, call.api.clock.now()));
     let stored = match events.is_empty() {
         true => Vec::new(),
         false => call.api.store.accept(events).await?,
     };
+    if let Some((tracer, asked)) = asked {
+        let now = call.api.clock.now();
+        for answer in &stored {
+            if let Accepted::Stored(id) = answer {
+                tracer.accepted(*id, (asked, asked, now));
+            }
+        }
+    }
     let mut stored = stored.into_iter();
     let results = read
         .into_iter()

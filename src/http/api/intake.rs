@@ -8,7 +8,9 @@ use super::super::problem::{Problem, cut};
 use super::super::suggest::did_you_mean;
 use super::endpoint_input::sentence;
 use crate::store::queue::{Accept, Idempotency};
+use crate::traces::{Context, tracer};
 use bytes::Bytes;
+use http::HeaderMap;
 use tidings_core::event::{IdempotencyKey, NewEvent, Publicity, Reference};
 use tidings_core::event_type::{
     Audience, EventType, EventTypeError, EventTypeName, SchemaUse, TypeStatus, WireType,
@@ -166,7 +168,16 @@ pub(super) fn accept(text: &Bytes, key: KeyPlace, api: &Shared) -> Result<Accept
             reference: input.reference,
         },
         idempotency,
+        trace: None,
     })
+}
+
+/// The trace that a request is part of, where traces are on.
+pub(super) fn trace_of(headers: &HeaderMap) -> Option<Context> {
+    let _on = tracer()?;
+    let mut given = headers.get_all("traceparent").iter();
+    let only = given.next().filter(|_| given.next().is_none())?;
+    Context::parse(only.to_str().ok()?)
 }
 
 /// What is said where the owner does not exist.

@@ -152,6 +152,10 @@ fn machine(text: &mut Text, api: &Shared) {
         text.figure("tidings_disk_free_bytes", disk.free);
         text.figure("tidings_disk_bytes", disk.total);
     }
+    text.figure(
+        "tidings_spans_dropped_total",
+        COUNTS.spans_dropped.get() as f64,
+    );
     let process = process();
     for (name, value) in [
         ("process_resident_memory_bytes", process.resident),

@@ -67,6 +67,7 @@ fn event(bytes: usize) -> Accept {
             reference: None,
         },
         idempotency: None,
+        trace: None,
     }
 }
 

@@ -9,6 +9,7 @@ use super::super::upkeep::note_event;
 use super::place::{self, BodyHash, Posted};
 use crate::store::StoreError;
 use crate::store::queue::{Accept, Accepted, Idempotency};
+use crate::traces::tracer;
 use tidings_core::delivery::Round;
 use tidings_core::event::{Publicity, Reference};
 use tidings_core::id::{EndpointId, EventId, OrganizationId};
@@ -40,6 +41,9 @@ pub fn accept(
         public: event.publicity == Publicity::Public,
         accepted_at: step.now,
     };
+    if let Some((tracer, context)) = tracer().zip(accept.trace) {
+        tracer.remember(posted.id, context);
+    }
     store(step, &posted, accept, hash)?;
     if let Some(key) = &accept.idempotency {
         remember(step, &posted, key)?;
