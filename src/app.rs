@@ -175,7 +175,8 @@ impl App {
         };
         let first_key = keys::operator_key(&settings, &store).await?;
         let authorities = extra_ca(&settings)?;
-        exporting::start(&settings, &clock, authorities.clone()).map_err(SenderError::Tls)?;
+        let collector =
+            exporting::start(&settings, &clock, authorities.clone()).map_err(SenderError::Tls)?;
         let sender = sender(&settings, &clock, &store, authorities)?;
         let delivering = Beside::delivering().map_err(AppError::Runtime)?;
         let drawing = Beside::console().map_err(AppError::Runtime)?;
@@ -189,7 +190,8 @@ impl App {
                 slots: settings.attempts,
             })
         };
-        let api = api(&settings, clock, &store, (&engine, &drawing))?;
+        let api = api(&settings, clock.clone(), &store, (&engine, &drawing))?;
+        exporting::report(collector, &api, clock);
         let metrics = settings
             .metrics_listen
             .map(|wanted| metrics(wanted, api.clone()))

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod handles;
 pub mod http;
 pub mod metrics;
+pub mod otlp;
 pub mod runtime;
 pub mod store;
 pub mod telemetry;

@@ -21,6 +21,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
+use tidings::metrics::{Kind, TABLE};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -105,6 +106,9 @@ fn spans(collector: &Receiver<(String, String)>, last: &str) -> Vec<Value> {
     let mut all = Vec::new();
     while !all.iter().any(|span: &Value| span["name"] == last) {
         let (head, body) = collector.recv_timeout(PATIENCE).expect("spans");
+        if head.starts_with("POST /otel/v1/metrics ") {
+            continue;
+        }
         assert!(
             head.starts_with("POST /otel/v1/traces HTTP/1.1\r\n"),
             "{head}"
@@ -182,6 +186,38 @@ fn a_collector_receives_the_whole_trace_of_one_event_and_the_receiver_takes_part
         head.contains(&format!("\r\ntraceparent: 00-{TRACE}-{sent}-01\r\n")),
         "{head}"
     );
+}
+
+#[test]
+fn a_collector_gets_every_metric() {
+    let data = tempfile::tempdir().unwrap();
+    let (collector, told) = listens(200);
+    let (receiver, _received) = listens(200);
+    let _server = traced(data.path(), &format!("http://{collector}"), receiver, &[]);
+    let (head, body) = told.recv_timeout(PATIENCE).expect("metrics");
+    assert!(head.starts_with("POST /v1/metrics HTTP/1.1\r\n"), "{head}");
+    let document: Value = serde_json::from_str(&body).unwrap();
+    let metrics = &document["resourceMetrics"][0]["scopeMetrics"][0]["metrics"];
+    let metrics = metrics.as_array().unwrap();
+    let names: Vec<_> = metrics
+        .iter()
+        .map(|metric| metric["name"].as_str().unwrap())
+        .collect();
+    let table: Vec<_> = TABLE.iter().map(|metric| metric.name).collect();
+    assert_eq!(names, table);
+    for (metric, known) in metrics.iter().zip(TABLE) {
+        let data = match known.kind {
+            Kind::Counter => "sum",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        let points = metric[data]["dataPoints"].as_array();
+        // Problems are named once there is one.
+        assert!(
+            points.is_some_and(|points| !points.is_empty() || known.label == "code"),
+            "{metric}"
+        );
+    }
 }
 
 #[test]

@@ -1,13 +1,20 @@
-//! Switches traces on where a collector is named.
+//! Tells an OpenTelemetry collector, where one is named: spans as they come, metrics once a minute.
 
 use crate::clock::Clock;
 use crate::config::{OtlpSettings, Settings};
-use crate::traces::export::{self, Collector};
+use crate::http::Api;
+use crate::metrics::otlp::Document;
+use crate::otlp::Collector;
+use crate::traces::export;
 use crate::traces::{self, Rules};
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Starts exporting; the task ends with the runtime.
+/// Between two reports of the metrics.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Switches traces on; they are sent until the runtime ends. Gives the collector, if there is one.
 ///
 /// # Errors
 /// The cryptography library refuses its own defaults.
@@ -15,20 +22,40 @@ pub fn start(
     settings: &Settings,
     clock: &Clock,
     extra_ca: Vec<CertificateDer<'static>>,
-) -> Result<(), rustls::Error> {
+) -> Result<Option<Arc<Collector>>, rustls::Error> {
     let Some(otlp) = &settings.otlp else {
-        return Ok(());
+        return Ok(None);
     };
     let rules = Rules {
         percent: otlp.percent,
         to_receivers: otlp.to_receivers,
     };
     let tls = Arc::new(tls(extra_ca)?);
+    let collector = Arc::new(collector(settings, otlp, tls));
     if let Some(spans) = traces::start(rules) {
-        let collector = collector(settings, otlp, tls);
-        tokio::spawn(export::run(collector, spans, clock.clone()));
+        tokio::spawn(export::run(Arc::clone(&collector), spans, clock.clone()));
     }
-    Ok(())
+    Ok(Some(collector))
+}
+
+/// Tells a collector the metrics, once at the start and then once a minute, until the runtime ends.
+pub fn report(collector: Option<Arc<Collector>>, api: &Api, clock: Clock) {
+    if let Some(collector) = collector {
+        tokio::spawn(tell(collector, api.clone(), clock));
+    }
+}
+
+async fn tell(collector: Arc<Collector>, api: Api, clock: Clock) {
+    let started = clock.now().as_micros();
+    loop {
+        let mut document = Document::new(started, clock.now().as_micros());
+        api.metrics(&mut document).await;
+        let document = document.finish(&collector);
+        if let Err(problem) = collector.post("/v1/metrics", document).await {
+            tracing::warn!(problem, "the collector did not take the metrics");
+        }
+        tokio::time::sleep(MINUTE).await;
+    }
 }
 
 fn collector(

@@ -330,7 +330,7 @@ settings![
         Single,
         "",
         "http://host:port or https://host, with a path if need be",
-        "Send traces to this OpenTelemetry collector (OTLP over HTTP; /v1/traces is added)"
+        "Send traces and metrics to this OpenTelemetry collector (OTLP over HTTP; /v1/traces and /v1/metrics are added)"
     ),
     (
         "telemetry.otlp_headers",

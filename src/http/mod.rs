@@ -40,9 +40,9 @@ pub use rates::EventRates;
 pub use server::{ConnectionLimits, serve};
 
 use crate::clock::{Clock, RandomBits};
-use crate::metrics::COUNTS;
+use crate::metrics::{COUNTS, Figures};
 use crate::store::Store;
-use api::metrics::{Watched, note_problem};
+use api::metrics::{self, Watched, note_problem};
 use auth::Caller;
 use body::BodyRule;
 use bytes::Bytes;
@@ -130,6 +130,11 @@ impl Api {
             console: Console::new(parts.console),
             watched: Watched::new(parts.data),
         })))
+    }
+
+    /// Takes every metric down.
+    pub async fn metrics(&self, figures: &mut (dyn Figures + Send)) {
+        metrics::write(&self.0, figures).await;
     }
 
     /// Ends answers that come part by part: the server stops.

@@ -7,6 +7,7 @@
 //! Deliberately absent: labels for organizations and endpoints, of which there may be a hundred thousand (the API's statistics
 //! are for those), and gauges of the store and the engine, which are asked when somebody looks.
 
+pub mod otlp;
 mod process;
 mod table;
 pub mod text;
@@ -102,7 +103,7 @@ impl<const N: usize> Histogram<N> {
     }
 
     /// Bounds in seconds, each with how many times were at most that long; then all of them, and their sum in seconds.
-    pub fn read(&self) -> (Vec<(f64, u64)>, u64, f64) {
+    pub fn read(&self) -> Times {
         let mut sum = 0;
         let mut steps = Vec::with_capacity(N);
         for (bound, within) in self.bounds.iter().zip(&self.within) {
@@ -112,6 +113,19 @@ impl<const N: usize> Histogram<N> {
         let all = sum + self.beyond.get();
         (steps, all, self.micros.get() as f64 / 1e6)
     }
+}
+
+/// Times by length as [`Histogram::read`] gives them: bounds with how many were within, all, and their sum.
+pub type Times = (Vec<(f64, u64)>, u64, f64);
+
+/// Takes figures down, in the order of the table, each once.
+pub trait Figures {
+    /// A figure without a label.
+    fn figure(&mut self, name: &str, value: f64);
+    /// A figure for each value of its label.
+    fn figures(&mut self, name: &str, values: &mut dyn Iterator<Item = (&str, f64)>);
+    /// Times by length.
+    fn times(&mut self, name: &str, times: Times);
 }
 
 /// What becomes of a posted event.

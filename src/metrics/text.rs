@@ -3,7 +3,7 @@
 //! Writes only what stands in [`TABLE`], in its order, each once with its help and type; a test holds that all of it is
 //! written.
 
-use super::{Histogram, Kind, Metric, TABLE};
+use super::{Figures, Kind, Metric, TABLE, Times};
 use std::fmt::Write as _;
 
 /// The media type.
@@ -35,15 +35,20 @@ impl Text {
         Some(metric)
     }
 
-    /// A figure without a label.
-    pub fn figure(&mut self, name: &str, value: f64) {
+    /// All of it.
+    pub fn finish(self) -> String {
+        self.written
+    }
+}
+
+impl Figures for Text {
+    fn figure(&mut self, name: &str, value: f64) {
         if self.open(name).is_some() {
             let _ = writeln!(self.written, "{name} {value}");
         }
     }
 
-    /// A figure for each value of its label.
-    pub fn figures<'a>(&mut self, name: &str, values: impl IntoIterator<Item = (&'a str, f64)>) {
+    fn figures(&mut self, name: &str, values: &mut dyn Iterator<Item = (&str, f64)>) {
         let Some(metric) = self.open(name) else {
             return;
         };
@@ -53,22 +58,15 @@ impl Text {
         }
     }
 
-    /// Times by length.
-    pub fn histogram<const N: usize>(&mut self, name: &str, times: &Histogram<N>) {
+    fn times(&mut self, name: &str, (steps, all, seconds): Times) {
         if self.open(name).is_none() {
             return;
         }
-        let (steps, all, seconds) = times.read();
         for (bound, within) in steps {
             let _ = writeln!(self.written, "{name}_bucket{{le=\"{bound}\"}} {within}");
         }
         let _ = writeln!(self.written, "{name}_bucket{{le=\"+Inf\"}} {all}");
         let _ = write!(self.written, "{name}_sum {seconds}\n{name}_count {all}\n");
-    }
-
-    /// All of it.
-    pub fn finish(self) -> String {
-        self.written
     }
 }
 
@@ -84,16 +82,17 @@ impl Kind {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Histogram;
     use super::*;
     use std::time::Duration;
 
     #[test]
     fn figures_are_written_as_prometheus_reads_them() {
         let mut text = Text::default();
-        text.figures("tidings_build_info", [("1.2.3", 1.0)]);
+        text.figures("tidings_build_info", &mut [("1.2.3", 1.0)].into_iter());
         let times = Histogram::new([1_000, 2_500_000]);
         times.note(Duration::from_millis(1_500));
-        text.histogram("tidings_attempt_seconds", &times);
+        text.times("tidings_attempt_seconds", times.read());
         text.figure("tidings_store_up", 0.0);
         let text = text.finish();
         for line in [

@@ -9,7 +9,7 @@ use super::super::problem::Problem;
 use super::super::reply::Reply;
 use super::super::route::Call;
 use crate::metrics::text::{MEDIA_TYPE, Text};
-use crate::metrics::{COUNTS, Counter, process, space};
+use crate::metrics::{COUNTS, Counter, Figures, process, space};
 use crate::store::health::Health;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
@@ -61,22 +61,28 @@ pub(in crate::http) async fn get_metrics(call: Call) -> Result<Reply, Problem> {
     Ok(reply.with(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE)))
 }
 
-/// Everything, in the order of the table.
+/// As Prometheus reads them.
 pub(in crate::http) async fn written(api: &Shared) -> String {
     let mut text = Text::default();
-    text.figures("tidings_build_info", [(api.version, 1.0)]);
-    text.figures("tidings_events_total", floats(COUNTS.events.read()));
+    write(api, &mut text).await;
+    text.finish()
+}
+
+/// Everything, in the order of the table.
+pub(in crate::http) async fn write(api: &Shared, text: &mut (dyn Figures + Send)) {
+    text.figures("tidings_build_info", &mut [(api.version, 1.0)].into_iter());
+    text.figures("tidings_events_total", &mut floats(COUNTS.events.read()));
     let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter();
     let answers = classes.zip(COUNTS.answers.iter().map(Counter::get));
-    text.figures("tidings_http_answers_total", floats(answers));
+    text.figures("tidings_http_answers_total", &mut floats(answers));
     let problems = Code::ALL.iter().zip(&PROBLEMS);
     let problems = problems.map(|(code, count)| (code.name(), count.get()));
     text.figures(
         "tidings_problems_total",
-        floats(problems.filter(|(_, count)| *count > 0)),
+        &mut floats(problems.filter(|(_, count)| *count > 0)),
     );
     text.figure("tidings_fanned_out_total", COUNTS.fanned_out.get() as f64);
-    engine(&mut text, api);
+    engine(text, api);
     let answered = timeout(PATIENCE, api.store.health()).await;
     let health = match &answered {
         Ok(Ok(health)) => Some(health.clone()),
@@ -94,23 +100,32 @@ pub(in crate::http) async fn written(api: &Shared) -> String {
         }
         last.clone()
     };
-    store(&mut text, (known, up), api.clock.now());
-    machine(&mut text, api);
-    text.finish()
+    store(text, (known, up), api.clock.now());
+    machine(text, api);
 }
 
-fn engine(text: &mut Text, api: &Shared) {
-    text.figures("tidings_attempts_total", floats(COUNTS.attempts.read()));
-    text.histogram("tidings_attempt_seconds", &COUNTS.attempt_time);
-    text.histogram("tidings_attempt_lateness_seconds", &COUNTS.attempt_lateness);
-    text.figures("tidings_deliveries_ended_total", floats(COUNTS.ends.read()));
+fn engine(text: &mut dyn Figures, api: &Shared) {
+    text.figures(
+        "tidings_attempts_total",
+        &mut floats(COUNTS.attempts.read()),
+    );
+    text.times("tidings_attempt_seconds", COUNTS.attempt_time.read());
+    text.times(
+        "tidings_attempt_lateness_seconds",
+        COUNTS.attempt_lateness.read(),
+    );
+    text.figures(
+        "tidings_deliveries_ended_total",
+        &mut floats(COUNTS.ends.read()),
+    );
     let [answering, hanging] = &COUNTS.in_flight;
     text.figures(
         "tidings_attempts_in_flight",
-        [
+        &mut [
             ("answering", answering.get() as f64),
             ("timing_out", hanging.get() as f64),
-        ],
+        ]
+        .into_iter(),
     );
     if let Some(load) = api.console.engine.as_ref().map(|engine| engine.load()) {
         text.figure("tidings_attempt_slots", load.slots as f64);
@@ -119,7 +134,7 @@ fn engine(text: &mut Text, api: &Shared) {
     }
 }
 
-fn store(text: &mut Text, (health, up): (Option<Health>, bool), now: Timestamp) {
+fn store(text: &mut dyn Figures, (health, up): (Option<Health>, bool), now: Timestamp) {
     if let Some(health) = &health {
         let late = health
             .oldest_due
@@ -132,7 +147,7 @@ fn store(text: &mut Text, (health, up): (Option<Health>, bool), now: Timestamp) 
     if let Some(bytes) = health.as_ref().and_then(|health| health.bytes) {
         text.figure("tidings_store_bytes", bytes as f64);
     }
-    text.histogram("tidings_store_commit_seconds", &COUNTS.commit_time);
+    text.times("tidings_store_commit_seconds", COUNTS.commit_time.read());
     text.figure(
         "tidings_store_failures_total",
         COUNTS.commit_failures.get() as f64,
@@ -142,12 +157,12 @@ fn store(text: &mut Text, (health, up): (Option<Health>, bool), now: Timestamp) 
         let gone = health.nodes.len() - alive;
         text.figures(
             "tidings_nodes",
-            [("held", alive as f64), ("ran_out", gone as f64)],
+            &mut [("held", alive as f64), ("ran_out", gone as f64)].into_iter(),
         );
     }
 }
 
-fn machine(text: &mut Text, api: &Shared) {
+fn machine(text: &mut dyn Figures, api: &Shared) {
     if let Some(disk) = api.watched.data.as_deref().and_then(space) {
         text.figure("tidings_disk_free_bytes", disk.free);
         text.figure("tidings_disk_bytes", disk.total);
