@@ -14,6 +14,7 @@ pub mod handles;
 pub mod http;
 pub mod metrics;
 pub mod runtime;
+pub mod service_manager;
 pub mod store;
 pub mod telemetry;
 pub mod traces;
