@@ -418,11 +418,8 @@ fn sender(
     store: &Arc<SqlStore>,
     extra_ca: Vec<rustls::pki_types::CertificateDer<'static>>,
 ) -> Result<Sender, AppError> {
-    let dialer = match settings.source_addresses.as_slice() {
-        [] => Dialer::tcp(),
-        sources => Dialer::tcp_from(sources)
-            .map_err(|(address, problem)| AppError::SourceAddress { address, problem })?,
-    };
+    let dialer = Dialer::tcp_from(&settings.source_addresses)
+        .map_err(|(address, problem)| AppError::SourceAddress { address, problem })?;
     Ok(Sender::new(SenderParts {
         directory: Arc::clone(store) as Arc<dyn Directory>,
         clock: clock.clone(),

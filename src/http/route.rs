@@ -2,8 +2,8 @@
 
 use super::Shared;
 use super::api::{
-    audit, batch, compare, deliveries, endpoints, event_types, events, health, keys, metrics, openapi,
-    organizations, portal_links, replays, secrets, stats, test_send,
+    audit, batch, compare, deliveries, endpoints, event_types, events, health, keys, metrics,
+    openapi, organizations, portal_links, replays, secrets, stats, test_send,
 };
 use super::auth::{Caller, actor, no_organization};
 use super::body::BodyRule;

@@ -56,7 +56,8 @@ impl Dialer {
         Self::new(TcpStream::connect)
     }
 
-    /// Over TCP from these addresses, at most one of each family; a family without one goes as the system chooses.
+    /// Over TCP from these addresses, at most one of each family; a family without one (all of them, when none is given) goes as the
+    /// system chooses.
     ///
     /// # Errors
     /// The first of them that is none of this machine's, with the system's words.

@@ -5,8 +5,8 @@ use super::super::problem::{PROBLEM_JSON, Problem, ProblemShown};
 use super::super::reply::Reply;
 use super::super::route::Call;
 use super::{
-    audit, batch, compare, deliveries, endpoints, event_types, events, health, keys, metrics, organizations,
-    portal_links, replays, secrets, stats, test_send,
+    audit, batch, compare, deliveries, endpoints, event_types, events, health, keys, metrics,
+    organizations, portal_links, replays, secrets, stats, test_send,
 };
 use http::StatusCode;
 use std::sync::LazyLock;
