@@ -68,7 +68,7 @@ impl Ended {
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(&folder.path().join("data"), &operator_key());
         Self { server, folder }
@@ -153,7 +153,7 @@ organizations:
 
 #[test]
 fn applied_twice_a_file_changes_nothing_the_second_time() {
-    let place = Place::new();
+    let place = Place::start();
     let planned = place.apply(FILE, &["--dry-run"]);
     let planned = planned.failed(
         3,
@@ -198,7 +198,7 @@ fn applied_twice_a_file_changes_nothing_the_second_time() {
 
 #[test]
 fn one_word_changed_is_one_change_and_the_difference_says_which() {
-    let place = Place::new();
+    let place = Place::start();
     place.apply(FILE, &["--yes"]).done();
     for (from, to, difference) in [
         (
@@ -251,7 +251,7 @@ fn one_word_changed_is_one_change_and_the_difference_says_which() {
 
 #[test]
 fn only_prune_deletes_and_only_what_the_file_speaks_of() {
-    let place = Place::new();
+    let place = Place::start();
     place.apply(FILE, &["--yes"]).done();
     let fewer = "version: 1\norganizations:\n  - id: 4417\n    endpoints:\n      - url: https://other.example.com/hooks\n";
     assert_eq!(
@@ -284,7 +284,7 @@ fn only_prune_deletes_and_only_what_the_file_speaks_of() {
 
 #[test]
 fn a_failure_in_the_middle_says_what_was_done_and_a_repeat_goes_on() {
-    let place = Place::new();
+    let place = Place::start();
     // What only the server knows: which addresses are closed.
     let file = FILE.replace("https://other.example.com/hooks", "http://10.1.2.3/hooks");
     let failed = place.apply(&file, &["--yes", "--secrets-out", "secrets"]);
@@ -341,7 +341,7 @@ fn without_ids(export: &str) -> String {
 
 #[test]
 fn an_export_applied_to_an_empty_server_exports_the_same_but_for_ids() {
-    let (place, empty) = (Place::new(), Place::new());
+    let (place, empty) = (Place::start(), Place::start());
     place.apply(FILE, &["--yes"]).done();
     let update = r#"{"enabled":false}"#;
     place
@@ -396,7 +396,7 @@ fn an_export_applied_to_an_empty_server_exports_the_same_but_for_ids() {
 
 #[test]
 fn the_outcome_as_json_says_each_change_and_whether_it_was_made() {
-    let place = Place::new();
+    let place = Place::start();
     let pending = place.apply(FILE, &["--dry-run", "--json"]);
     let planned: Value = serde_json::from_str(&pending.out).unwrap();
     assert_eq!(
@@ -421,7 +421,7 @@ fn the_outcome_as_json_says_each_change_and_whether_it_was_made() {
 
 #[test]
 fn a_hundred_organizations_with_ten_endpoints_each_take_bounded_time() {
-    let place = Place::new();
+    let place = Place::start();
     let mut file = String::from("version: 1\norganizations:\n");
     for organization in 1..=100 {
         file += &format!(

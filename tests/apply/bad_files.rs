@@ -214,7 +214,7 @@ fn check(place: &Place, file: &str, words: &str) {
 
 #[test]
 fn a_bad_file_is_refused_whole_with_its_line() {
-    let place = Place::new();
+    let place = Place::start();
     for (rest, words) in AFTER_HEAD {
         check(&place, &format!("{HEAD}{rest}"), words);
     }
@@ -233,7 +233,7 @@ fn a_bad_file_is_refused_whole_with_its_line() {
 
 #[test]
 fn all_mistakes_are_said_at_once_in_the_order_of_lines() {
-    let place = Place::new();
+    let place = Place::start();
     let ended = place.apply(
         &format!("{HEAD}    webhooks: off\n    slug: 5\n    colour: red\n"),
         &[],
@@ -252,7 +252,7 @@ fn all_mistakes_are_said_at_once_in_the_order_of_lines() {
 
 #[test]
 fn what_grows_without_end_is_refused() {
-    let place = Place::new();
+    let place = Place::start();
     let mut bomb = String::from("version: 1\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..=9 {
         let before = format!("*a{}", level - 1);
