@@ -29,7 +29,7 @@ use crate::store::seal::MasterKeyError;
 use crate::store::sql::SqlStore;
 use crate::store::sqlite::{self, Options};
 use crate::store::{Reach, Store, StoreError, handover};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +99,16 @@ pub enum AppError {
         setting: &'static str,
         /// The address.
         address: SocketAddr,
+        /// The system's words.
+        problem: std::io::Error,
+    },
+    /// Requests cannot leave from an address.
+    #[error(
+        "egress.source_addresses: requests cannot leave from {address} ({problem}); name an address of this machine"
+    )]
+    SourceAddress {
+        /// The address.
+        address: IpAddr,
         /// The system's words.
         problem: std::io::Error,
     },
@@ -410,12 +420,14 @@ fn sender(
     store: &Arc<SqlStore>,
     extra_ca: Vec<rustls::pki_types::CertificateDer<'static>>,
 ) -> Result<Sender, AppError> {
+    let dialer = Dialer::tcp_from(&settings.source_addresses)
+        .map_err(|(address, problem)| AppError::SourceAddress { address, problem })?;
     Ok(Sender::new(SenderParts {
         directory: Arc::clone(store) as Arc<dyn Directory>,
         clock: clock.clone(),
         resolver: Arc::new(Resolver::system()?),
         rules: Arc::new(settings.egress.clone()),
-        dialer: Dialer::tcp(),
+        dialer,
         proxy: settings.proxy.clone().map(|proxy| Proxy {
             address: proxy.address,
             credentials: proxy.credentials,

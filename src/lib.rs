@@ -15,6 +15,7 @@ pub mod http;
 pub mod metrics;
 pub mod otlp;
 pub mod runtime;
+pub mod service_manager;
 pub mod store;
 pub mod telemetry;
 pub mod traces;

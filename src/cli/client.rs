@@ -46,6 +46,8 @@ pub struct Reply {
     pub status: u16,
     /// Its body; `null` when it is no JSON.
     pub body: Value,
+    /// The body as it came, for who needs the order of members and the digits of numbers.
+    pub text: Bytes,
 }
 
 impl Reply {
@@ -165,6 +167,7 @@ impl Client {
         Ok(Reply {
             status,
             body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+            text: body,
         })
     }
 }

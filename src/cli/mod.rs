@@ -1,13 +1,16 @@
 //! The command line: what was asked for, parsed by clap, and one exit code for each way to end.
 //!
-//! Exit codes: 0 done; 1 it did not work (the message says why); 2 the command line is wrong; 74 the disk
-//! failed; 78 a setting or the data directory is wrong.
+//! Exit codes: 0 done; 1 it did not work (the message says why); 2 the command line is wrong; 3 changes are pending
+//! (`apply`); 74 the disk failed; 78 a setting or the data directory is wrong.
 
+mod apply;
 mod audit;
 mod client;
 mod demo;
 mod doctor;
 mod events;
+mod export;
+mod health;
 mod keys;
 mod listen;
 mod master_key;
@@ -34,7 +37,7 @@ struct Cli {
     command: Action,
 }
 
-const AFTER: &str = "Start here: tidings demo\n\nExit codes: 0 done, 1 failed (the message says why), 2 wrong command line, 74 disk failure, 78 wrong setting or data directory";
+const AFTER: &str = "Start here: tidings demo\n\nExit codes: 0 done, 1 failed (the message says why), 2 wrong command line, 3 changes pending (apply), 74 disk failure, 78 wrong setting or data directory";
 
 #[derive(Debug, Subcommand)]
 enum Action {
@@ -55,6 +58,12 @@ enum Action {
     /// Check a signature, offline
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::VerifyArgs),
+    /// Bring a server to what a file says: organizations, endpoints, event types
+    #[command(after_help = apply::EXAMPLES)]
+    Apply(apply::ApplyArgs),
+    /// Print a server's organizations, endpoints and event types as a file for `apply`
+    #[command(after_help = export::EXAMPLES)]
+    Export(export::ExportArgs),
     /// API keys
     #[command(subcommand, after_help = keys::EXAMPLES)]
     Key(keys::KeyAction),
@@ -67,6 +76,9 @@ enum Action {
     /// Check settings, disk, clock, database, name resolution and egress, and say what to do
     #[command(after_help = "Example: tidings doctor --data /var/lib/tidings")]
     Doctor(doctor::DoctorArgs),
+    /// Ask a running server whether it is ready
+    #[command(after_help = health::EXAMPLES)]
+    Health(health::HealthArgs),
     /// Make a one-time link into the console, for the first operator or one who lost the way in
     #[command(after_help = setup_link::EXAMPLES)]
     SetupLink(setup_link::SetupLinkArgs),
@@ -155,10 +167,13 @@ pub fn run() -> ExitCode {
         Action::Send(args) => events::run(args),
         Action::Listen(args) => listen::run(args),
         Action::Verify(args) => verify::run(args),
+        Action::Apply(args) => apply::run(args),
+        Action::Export(args) => export::run(args),
         Action::Key(action) => keys::run(action),
         Action::Audit(args) => audit::run(args),
         Action::MasterKey(action) => master_key::run(action),
         Action::Doctor(args) => doctor::run(args),
+        Action::Health(args) => health::run(args),
         Action::SetupLink(args) => setup_link::run(args),
         Action::Migrate(args) => migrate::run(args),
         Action::Openapi => output::say(crate::http::openapi()),

@@ -16,6 +16,9 @@ pub enum Failure {
     /// A wrong setting or environment that no table row names: a port in use, an open key file.
     #[error("{0}")]
     Environment(String),
+    /// Nothing went wrong, and something is still to be done: a script can tell it from both other ends.
+    #[error("{0}")]
+    Pending(String),
     /// Anything else; the text says what and what to do.
     #[error("{0}")]
     Failed(String),
@@ -27,6 +30,7 @@ impl Failure {
         match self {
             Self::Store(StoreError::Io { .. }) => 74,
             Self::Config(_) | Self::Environment(_) => 78,
+            Self::Pending(_) => 3,
             Self::Store(
                 StoreError::Locked { .. }
                 | StoreError::TooNew { .. }

@@ -5,6 +5,7 @@ use super::{SettingFlags, output};
 use crate::app::{App, AppError};
 use crate::clock::Clock;
 use crate::config::{Layers, Resolved, Settings, load};
+use crate::service_manager::{self, Phase};
 use crate::{core_dump, handles, telemetry};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -76,6 +77,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         app.address(),
         app.location()
     ));
+    tell(Phase::Ready);
     if let Some(link) = app.setup_link() {
         note("Set the console up here; the link works once, for 15 minutes:");
         output::say(link)?;
@@ -87,10 +89,18 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     tokio::select! {
         () = stop.wait() => {
             tracing::info!("stopping: finishing what is in flight");
+            tell(Phase::Stopping);
             app.stop().await;
             Ok(())
         }
         error = app.failed() => Err(Failure::Store(error)),
+    }
+}
+
+/// Tells systemd, when it started us.
+fn tell(phase: Phase) {
+    if let Err(error) = service_manager::tell(std::env::var_os("NOTIFY_SOCKET").as_deref(), phase) {
+        tracing::warn!(%error, "the service manager cannot be told: NOTIFY_SOCKET");
     }
 }
 

@@ -197,6 +197,14 @@ settings![
         "Further root certificates for receivers' TLS"
     ),
     (
+        "egress.source_addresses",
+        "TIDINGS_EGRESS_SOURCE_ADDRESSES",
+        List,
+        "",
+        "this machine's addresses, at most one of IPv4 and one of IPv6",
+        "Addresses that requests to receivers, or to the proxy, leave from; the system chooses otherwise"
+    ),
+    (
         "master_key",
         "TIDINGS_MASTER_KEY",
         Secret,

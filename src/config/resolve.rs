@@ -3,7 +3,7 @@
 use super::values::Values;
 use super::{ConfigError, Form, Resolved, SETTINGS};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use tidings_core::address::{Cidr, EgressRules, ProxyAddress};
@@ -32,6 +32,8 @@ pub struct Settings {
     pub proxy: Option<ProxySettings>,
     /// Further root certificates.
     pub extra_ca: Option<PathBuf>,
+    /// The addresses that requests leave from, at most one of each family.
+    pub source_addresses: Vec<IpAddr>,
     /// Where the master key comes from.
     pub master_key: KeySource,
     /// Where a preset operator key comes from.
@@ -162,6 +164,7 @@ impl Settings {
             egress: egress(&values)?,
             proxy: proxy(&values)?,
             extra_ca: values.path("egress.extra_ca"),
+            source_addresses: source_addresses(&values)?,
             master_key: values.key("master_key", "master_key_file")?,
             operator_key: values.key("operator_key", "operator_key_file")?,
             kept_days: kept_days(&values)?,
@@ -304,6 +307,22 @@ fn egress(values: &Values<'_>) -> Result<EgressRules, ConfigError> {
         closed_ports: values.list("egress.closed_ports")?.into_iter().collect(),
         nat64: values.parsed("egress.nat64")?,
     })
+}
+
+fn source_addresses(values: &Values<'_>) -> Result<Vec<IpAddr>, ConfigError> {
+    let name = "egress.source_addresses";
+    let addresses: Vec<IpAddr> = values.list(name)?;
+    if addresses
+        .iter()
+        .any(|address| address.is_unspecified() || address.is_multicast())
+    {
+        return Err(values.invalid(name, "not an address of a machine"));
+    }
+    let of_one_family = addresses.iter().filter(|address| address.is_ipv6()).count();
+    if of_one_family > 1 || addresses.len() - of_one_family > 1 {
+        return Err(values.invalid(name, "two of one family"));
+    }
+    Ok(addresses)
 }
 
 fn proxy(values: &Values<'_>) -> Result<Option<ProxySettings>, ConfigError> {

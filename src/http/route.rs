@@ -2,8 +2,8 @@
 
 use super::Shared;
 use super::api::{
-    audit, batch, deliveries, endpoints, event_types, events, health, keys, metrics, openapi,
-    organizations, portal_links, replays, secrets, stats, test_send,
+    audit, batch, compare, deliveries, endpoints, event_types, events, health, keys, metrics,
+    openapi, organizations, portal_links, replays, secrets, stats, test_send,
 };
 use super::auth::{Caller, actor, no_organization};
 use super::body::BodyRule;
@@ -83,6 +83,7 @@ routes! {
     GET "/v1/organizations/{org}/endpoints/{ep}/secret" Key NONE => secrets::get_secret;
     POST "/v1/organizations/{org}/endpoints/{ep}/secret/rotate" Key MAYBE => secrets::rotate_secret;
     POST "/v1/organizations/{org}/endpoints/{ep}/secret/confirm" Key MAYBE => secrets::confirm_secret;
+    POST "/v1/organizations/{org}/endpoints/{ep}/headers/compare" Key SETTINGS => compare::compare_headers;
     POST "/v1/organizations/{org}/endpoints/{ep}/test" Key SETTINGS => test_send::test_endpoint;
     POST "/v1/organizations/{org}/endpoints/{ep}/replay" Key SETTINGS => replays::post_replay;
     GET "/v1/organizations/{org}/endpoints/{ep}/replay/{rpl}" Key NONE => replays::get_replay;

@@ -166,6 +166,15 @@ pub const RULES: &[Rule] = &[
         "",
         204,
     ),
+    // Operators only: it answers guesses.
+    Rule {
+        operation: "POST /v1/organizations/{org}/endpoints/{ep}/headers/compare",
+        who: Who::Operator,
+        body: r#"{"headers":{"x-team":"red"}}"#,
+        done: 200,
+        made: None,
+        changes: false,
+    },
     changes(
         "POST /v1/organizations/{org}/endpoints/{ep}/test",
         Who::Administrator,

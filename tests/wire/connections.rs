@@ -3,8 +3,11 @@
 use crate::authority::{Authority, Offer};
 use crate::receiver::{Receiver, Reply, Request, Step};
 use crate::world::{Setting, World};
+use std::net::IpAddr;
 use std::time::Duration;
+use tidings::engine::sender::Dialer;
 use tidings_core::outcome::{Failure, Outcome};
+use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn endpoints_of_one_host_share_connections() {
@@ -36,6 +39,23 @@ async fn attempts_at_once_do_not_wait_for_each_other() {
         assert!(record.timing.total < Duration::from_millis(900));
     }
     assert_eq!(receiver.seen().opened, 3);
+}
+
+#[tokio::test]
+async fn requests_leave_from_the_address_that_is_set_and_only_from_one_of_ours() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let ours: IpAddr = "127.0.0.2".parse().unwrap();
+    let world = World::with(Setting {
+        dialer: Dialer::tcp_from(&[ours, "::1".parse().unwrap()]).unwrap(),
+        ..Setting::default()
+    });
+    let accepted = async { listener.accept().await.unwrap().1.ip() };
+    let (_unanswered, seen) = tokio::join!(world.send(&url), accepted);
+    assert_eq!(seen, ours);
+    let theirs: IpAddr = "192.0.2.1".parse().unwrap();
+    let (refused, _) = Dialer::tcp_from(&[ours, theirs]).err().unwrap();
+    assert_eq!(refused, theirs);
 }
 
 #[tokio::test]

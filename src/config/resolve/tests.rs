@@ -37,6 +37,14 @@ fn the_defaults_are_allowed() {
 }
 
 #[test]
+fn requests_leave_from_one_address_of_each_family_at_most() {
+    let name = "egress.source_addresses";
+    let settings = with(&[(name, "10.1.2.3,2001:db8::1")]).unwrap();
+    assert_eq!(settings.source_addresses.len(), 2);
+    with(&[(name, "10.1.2.3,10.1.2.4")]).unwrap_err();
+}
+
+#[test]
 fn a_wrong_value_names_the_setting_its_value_its_origin_and_what_is_allowed() {
     for (name, value) in [
         ("listen", "8420"),
@@ -46,6 +54,8 @@ fn a_wrong_value_names_the_setting_its_value_its_origin_and_what_is_allowed() {
         ("egress.closed_ports", "70000"),
         ("egress.nat64", "maybe"),
         ("egress.proxy", "https://proxy:3128"),
+        ("egress.source_addresses", "0.0.0.0"),
+        ("egress.source_addresses", "10.1.2.3/32"),
         ("limits.events_per_second", "-1"),
         ("limits.events_per_second_per_organization", "1000001"),
         ("retention.audit_days", "0"),

@@ -24,7 +24,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tidings_core::address::{EgressRules, Host, Origin, ProxyAddress, Scheme};
 use tidings_core::outcome::{Failure, Outcome, OwnFault};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 /// How long one address is tried alone while there are others (RFC 8305, section 5, recommends 250 ms).
@@ -56,6 +56,28 @@ impl Dialer {
         Self::new(TcpStream::connect)
     }
 
+    /// Over TCP from these addresses, at most one of each family; a family without one (all of them, when none is given) goes as the
+    /// system chooses.
+    ///
+    /// # Errors
+    /// The first of them that is none of this machine's, with the system's words.
+    pub fn tcp_from(sources: &[IpAddr]) -> Result<Self, (IpAddr, io::Error)> {
+        for source in sources {
+            bound(*source).map_err(|error| (*source, error))?;
+        }
+        let sources: Arc<[IpAddr]> = sources.into();
+        Ok(Self::new(move |address: SocketAddr| {
+            let same_family = |source: &&IpAddr| source.is_ipv6() == address.is_ipv6();
+            let source = sources.iter().find(same_family).copied();
+            async move {
+                match source {
+                    Some(source) => bound(source)?.connect(address).await,
+                    None => TcpStream::connect(address).await,
+                }
+            }
+        }))
+    }
+
     /// By this function.
     pub fn new<F>(dial: impl Fn(SocketAddr) -> F + Send + Sync + 'static) -> Self
     where
@@ -63,6 +85,16 @@ impl Dialer {
     {
         Self(Arc::new(move |address| Box::pin(dial(address))))
     }
+}
+
+/// A socket that will connect from this address.
+fn bound(source: IpAddr) -> io::Result<TcpSocket> {
+    let socket = match source {
+        IpAddr::V4(_) => TcpSocket::new_v4(),
+        IpAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.bind(SocketAddr::new(source, 0))?;
+    Ok(socket)
 }
 
 impl Connector {

@@ -133,7 +133,7 @@ fn read_types(value: Value<'_>, api: &Shared) -> Read<Vec<WireType>> {
     }
 }
 
-fn read_headers(value: Value<'_>, api: &Shared) -> Read<CustomHeaders> {
+pub(super) fn read_headers(value: Value<'_>, api: &Shared) -> Read<CustomHeaders> {
     CustomHeaders::parse(value.strings()?, &api.signature_header).map_err(|error| {
         let pointer = error.header().map(segment).unwrap_or_default();
         let code = Code::named(error.code());

@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod batch;
+pub(super) mod compare;
 pub(super) mod deliveries;
 mod endpoint_input;
 pub(super) mod endpoints;

@@ -5,8 +5,8 @@ use super::super::problem::{PROBLEM_JSON, Problem, ProblemShown};
 use super::super::reply::Reply;
 use super::super::route::Call;
 use super::{
-    audit, batch, deliveries, endpoints, event_types, events, health, keys, metrics, organizations,
-    portal_links, replays, secrets, stats, test_send,
+    audit, batch, compare, deliveries, endpoints, event_types, events, health, keys, metrics,
+    organizations, portal_links, replays, secrets, stats, test_send,
 };
 use http::StatusCode;
 use std::sync::LazyLock;
@@ -24,7 +24,7 @@ use utoipa::{Modify, OpenApi};
         organizations::list_organizations, organizations::get_organization, organizations::put_organization,
         organizations::delete_organization, organizations::put_webhooks,
         endpoints::list_endpoints, endpoints::post_endpoint, endpoints::get_endpoint, endpoints::patch_endpoint,
-        endpoints::delete_endpoint, test_send::test_endpoint,
+        endpoints::delete_endpoint, compare::compare_headers, test_send::test_endpoint,
         secrets::get_secret, secrets::rotate_secret, secrets::confirm_secret,
         replays::post_replay, replays::get_replay, replays::delete_replay,
         event_types::list_event_types, event_types::get_event_type, event_types::put_event_type,

@@ -1,6 +1,6 @@
 //! The file with the master key: a line for the newest key and one for each before it.
 //!
-//! Invariants: only its owner may read it; a new content is complete or absent, on disk before this returns; a key is
+//! Invariants: only its owner and root may read it; a new content is complete or absent, on disk before this returns; a key is
 //! never taken out here, since backups may still need it.
 
 use super::{KEY_BYTES, KEYS_MAX, MasterKey, MasterKeyError};
@@ -77,11 +77,18 @@ fn failed(path: &Path, source: io::Error) -> MasterKeyError {
     }
 }
 
+/// Whether nobody but the file's owner and root reads it. A credential that systemd hands to a service is root's, and the
+/// service reads it by an access list, which shows as the rights of root's group.
+pub(super) const fn is_private(mode: u32, (owner, group): (u32, u32)) -> bool {
+    mode & 0o077 == 0 || (owner == 0 && group == 0 && mode & 0o037 == 0)
+}
+
 fn read_text(path: &Path) -> Result<Zeroizing<String>, MasterKeyError> {
     let failed = |source| failed(path, source);
     let file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    let metadata = file.metadata().map_err(failed)?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if !is_private(mode, (metadata.uid(), metadata.gid())) {
         return Err(MasterKeyError::Open {
             path: path.to_owned(),
             mode,
