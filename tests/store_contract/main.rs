@@ -25,6 +25,7 @@ mod keys;
 mod lists;
 mod lives;
 mod log;
+mod notices;
 mod replay;
 mod retention;
 mod secrets;

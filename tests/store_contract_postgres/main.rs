@@ -36,6 +36,9 @@ mod lives;
 #[path = "../store_contract/log.rs"]
 mod log;
 mod nodes;
+#[path = "../store_contract/notices.rs"]
+mod notices;
+mod notices_nodes;
 #[path = "../store_contract/replay.rs"]
 mod replay;
 #[path = "../store_contract/retention.rs"]
