@@ -4,10 +4,12 @@
 //! accepted; then the engine drains; then the store writes out what is left and closes.
 
 mod keys;
+pub mod notices;
 mod sealing;
 pub mod setup;
 
 pub use keys::{master_key_of, master_key_path};
+pub use notices::mailer;
 
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, Settings};
@@ -104,6 +106,17 @@ pub enum AppError {
     /// HTTPS cannot be served.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// Notices would be told under the name of a type that the operator registered.
+    #[error(
+        "notices.organization: the catalogue has a type of your own under the name of a notice, `{name}`; leave the setting empty and have notices mailed (notices.smtp_url)"
+    )]
+    NoticeNameTaken {
+        /// The type.
+        name: &'static str,
+    },
+    /// Mail cannot be set up.
+    #[error(transparent)]
+    Mail(#[from] crate::mail::MailError),
     /// A file that a setting names cannot be read.
     #[error("{setting}: cannot read {path}: {problem}", path = path.display())]
     File {
@@ -141,6 +154,7 @@ pub struct App {
     sealing: JoinHandle<()>,
     /// Serves metrics where that is asked for.
     metrics: Option<JoinHandle<()>>,
+    courier: Option<JoinHandle<()>>,
     stop: oneshot::Sender<()>,
 }
 
@@ -168,6 +182,7 @@ impl App {
             .public_url
             .clone()
             .unwrap_or_else(|| format!("{scheme}://{address}"));
+        let courier = notices::start(&settings, &store, (&base, &clock)).await?;
         let setup_link = match is_new(&store) {
             true => Some(setup::link(&*store, &base, clock.now()).await?),
             false => None,
@@ -186,6 +201,7 @@ impl App {
                 slots: settings.attempts,
             })
         };
+        let courier = courier.map(|courier| courier.start(&drawing));
         let api = api(&settings, clock, &store, (&engine, &drawing))?;
         let metrics = match settings.metrics_listen {
             Some(wanted) => Some(metrics(wanted, api.clone())?),
@@ -216,6 +232,7 @@ impl App {
             server,
             sealing,
             metrics,
+            courier,
             stop,
         })
     }
@@ -261,8 +278,8 @@ impl App {
             );
         }
         self.sealing.abort();
-        if let Some(metrics) = self.metrics {
-            metrics.abort();
+        for beside in [self.metrics, self.courier].into_iter().flatten() {
+            beside.abort();
         }
         self.store.close().await;
     }
@@ -282,6 +299,7 @@ fn api(
         proxies: settings.trusted_proxies.clone(),
         pace: BodyPace::default(),
         rates: event_rates(settings),
+        notices: notices::shown(&settings.notices),
         version: env!("CARGO_PKG_VERSION"),
         console: console(settings, engine, drawing),
         data: settings.database.is_none().then(|| settings.data.clone()),

@@ -7,10 +7,12 @@
 //! Deliberately absent: environment names made by rule. `TIDINGS_EGRESS_ALLOW_HTTP` could be read two ways;
 //! the table says which.
 
+mod notices;
 mod resolve;
 mod sources;
 mod values;
 
+pub use notices::NoticeSettings;
 pub use resolve::{DatabaseSettings, KeySource, ProxySettings, Settings, Telemetry};
 pub use sources::{Layers, Origin, Resolved, load};
 
@@ -227,6 +229,46 @@ settings![
         "",
         "a file",
         "File with the operator's API key"
+    ),
+    (
+        "notices.organization",
+        "TIDINGS_NOTICES_ORGANIZATION",
+        Single,
+        "",
+        "an organization's number",
+        "The operator's organization: its endpoints may choose notices (endpoint failing, exhausted, switched off, …)"
+    ),
+    (
+        "notices.smtp_url",
+        "TIDINGS_NOTICES_SMTP_URL",
+        Secret,
+        "",
+        "smtp://user:password@host:587 (STARTTLS) or smtps://…; smtp://…?tls=none sends in the clear",
+        "The mail server that notices are mailed through; without one they are not mailed"
+    ),
+    (
+        "notices.smtp_ca",
+        "TIDINGS_NOTICES_SMTP_CA",
+        Single,
+        "",
+        "a PEM file",
+        "Further root certificates for the mail server's TLS"
+    ),
+    (
+        "notices.email_from",
+        "TIDINGS_NOTICES_EMAIL_FROM",
+        Single,
+        "",
+        "an address such as tidings@example.org",
+        "From whom notices are mailed"
+    ),
+    (
+        "notices.email_to",
+        "TIDINGS_NOTICES_EMAIL_TO",
+        List,
+        "",
+        "1 to 20 addresses such as ops@example.org",
+        "To whom notices are mailed"
     ),
     (
         "retention.bodies_days",
