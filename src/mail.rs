@@ -18,6 +18,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use rustls::pki_types::CertificateDer;
+use std::error::Error;
 use std::time::Duration;
 use tidings_core::notice::one_line;
 
@@ -101,6 +102,7 @@ pub struct Mailer {
     server: String,
     from: Mailbox,
     to: Vec<Mailbox>,
+    patience: Duration,
 }
 
 /// What became of a letter.
@@ -133,7 +135,15 @@ impl Mailer {
             server: server.to_string(),
             from: settings.from.clone(),
             to: settings.to.clone(),
+            patience: PATIENCE,
         })
+    }
+
+    /// The same with another patience than [`PATIENCE`].
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Sends a letter to everybody. It is sent if one took it; who did not is said.
@@ -169,7 +179,7 @@ impl Mailer {
     /// # Errors
     /// What is wrong.
     pub async fn reach(&self) -> Result<(), MailError> {
-        match tokio::time::timeout(PATIENCE, self.transport.test_connection()).await {
+        match tokio::time::timeout(self.patience, self.transport.test_connection()).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) | Err(_) => Err(self.silent()),
             Ok(Err(error)) => Err(self.in_words(&error)),
@@ -185,7 +195,7 @@ impl Mailer {
             .header(AutoSubmitted)
             .body(letter.body.clone())
             .map_err(|error| MailError::Message(error.to_string()))?;
-        match tokio::time::timeout(PATIENCE, self.transport.send(message)).await {
+        match tokio::time::timeout(self.patience, self.transport.send(message)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(self.in_words(&error)),
             Err(_) => Err(self.silent()),
@@ -205,8 +215,11 @@ impl Mailer {
 
     fn in_words(&self, error: &lettre::transport::smtp::Error) -> MailError {
         let server = self.server.clone();
-        let source = std::error::Error::source(error);
-        let what = source.map_or_else(|| error.to_string(), ToString::to_string);
+        // What lies at the bottom says it best: above it stands only that something failed.
+        let sources = || std::iter::successors(error.source(), |&error| error.source());
+        let what = sources()
+            .last()
+            .map_or_else(|| error.to_string(), ToString::to_string);
         let what: String = one_line(&what).chars().take(WORDS).collect();
         if let Some(code) = error.status() {
             MailError::Refused {
@@ -216,7 +229,7 @@ impl Mailer {
             }
         } else if error.is_timeout() {
             self.silent()
-        } else if error.is_tls() || source.is_some_and(speaks_of_tls) {
+        } else if error.is_tls() || sources().any(speaks_of_tls) {
             MailError::Tls { server, what }
         } else if error.is_client() || error.is_response() {
             MailError::Unfit { server, what }
@@ -227,7 +240,7 @@ impl Mailer {
 }
 
 /// A handshake that fails comes as a failed connection.
-fn speaks_of_tls(source: &(dyn std::error::Error + 'static)) -> bool {
+fn speaks_of_tls(source: &(dyn Error + 'static)) -> bool {
     source
         .downcast_ref::<std::io::Error>()
         .and_then(std::io::Error::get_ref)
@@ -270,7 +283,7 @@ impl Header for AutoSubmitted {
         HeaderName::new_from_ascii_str("Auto-Submitted")
     }
 
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    fn parse(_: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
         Ok(Self)
     }
 

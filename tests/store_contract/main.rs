@@ -26,6 +26,7 @@ mod lists;
 mod lives;
 mod log;
 mod notices;
+mod notices_kept;
 mod replay;
 mod retention;
 mod secrets;

@@ -38,6 +38,8 @@ mod log;
 mod nodes;
 #[path = "../store_contract/notices.rs"]
 mod notices;
+#[path = "../store_contract/notices_kept.rs"]
+mod notices_kept;
 mod notices_nodes;
 #[path = "../store_contract/replay.rs"]
 mod replay;

@@ -1,11 +1,11 @@
 //! Notices on a database: what is noted with results ([`noting`]), what upkeep makes of it ([`chore`]), who is told
-//! ([`tell`]), the types in the catalogue ([`types`]), and what waits to be mailed ([`mails`]).
+//! ([`tell`]), the types in the catalogue ([`entries`]), and what waits to be mailed ([`mails`]).
 
 mod chore;
+mod entries;
 mod mails;
 mod noting;
 mod tell;
-mod types;
 
 pub(super) use chore::step;
 pub(super) use noting::{Noted, Noting};
@@ -52,7 +52,7 @@ impl Notices for SqlStore {
 /// Follows the rule from now on; what was noted under another one is forgotten where nobody is told any more.
 fn start(step: &mut Step<'_>, rule: Option<NoticeRule>) -> Result<Told, StoreError> {
     let organization = rule.as_ref().and_then(|rule| rule.organization);
-    if let Told::NameTaken(name) = types::prepare(step, organization)? {
+    if let Told::NameTaken(name) = entries::prepare(step, organization)? {
         return Ok(Told::NameTaken(name));
     }
     let sql = step.sql();
