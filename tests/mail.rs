@@ -10,6 +10,8 @@
 
 #[path = "support/authority.rs"]
 mod authority;
+#[path = "mail/command.rs"]
+mod command;
 #[path = "mail/courier.rs"]
 mod courier;
 #[path = "mail/sending.rs"]
