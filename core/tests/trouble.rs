@@ -168,6 +168,14 @@ proptest! {
         prop_assert_eq!(in_parts, fold(&all));
         let exhausted = steps.iter().filter(|(_, attempt)| matches!(attempt, Attempt::Exhausted)).count();
         prop_assert_eq!(fold(&all).exhausted_in_all() as usize, exhausted);
+        let success = steps.iter().rposition(|(_, attempt)| matches!(attempt, Attempt::Success));
+        let after = &steps[success.map_or(0, |place| place + 1)..];
+        let moment = |step: Option<&(u64, Attempt)>| step.map(|(second, _)| at(*second));
+        prop_assert_eq!(fold(&all).succeeded, success.map(|place| at(steps[place].0)));
+        prop_assert_eq!(fold(&all).since, moment(after.first()));
+        prop_assert_eq!(fold(&all).failed as usize, after.len());
+        let last = steps.iter().rev().find(|(_, attempt)| !matches!(attempt, Attempt::Success));
+        prop_assert_eq!(fold(&all).last.map(|(moment, _)| moment), moment(last));
     }
 
     /// Every exhausted delivery is told once; notices of a kind are an hour apart; a run is told to be over exactly if it was

@@ -57,9 +57,9 @@ pub fn about(id: String, items: &[Item], base: &str) -> Letter {
     if more > 0 {
         let _infallible = write!(body, "And {more} more.\n\n");
     }
-    let _infallible = write!(
+    let _infallible = writeln!(
         body,
-        "Sent by Tidings at {}, because notices.email_to names this address.\n",
+        "Sent by Tidings at {}, because notices.email_to names this address.",
         line(base)
     );
     Letter {

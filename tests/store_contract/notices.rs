@@ -140,6 +140,14 @@ async fn a_notice_of_a_switch_or_a_rotation_is_there_with_the_change() {
     assert_eq!(names(&world.told()), [""; 0]);
     world.switch(&endpoint, SwitchChange::OnSendHeld).await;
     assert_eq!(names(&world.told()), ["endpoint.switched_on"]);
+}
+
+#[tokio::test]
+async fn a_notice_of_a_rotation_says_until_when_the_old_secret_is_valid() {
+    let mut world = World::telling().await;
+    let endpoint = world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.jobs();
+    let owner = organization(LARKSPUR);
     for (fresh, overlap) in [("whsec_second", 3_600), ("whsec_third", 0)] {
         let rotation = Rotation {
             fresh: secret(fresh),
@@ -170,7 +178,7 @@ async fn a_notice_of_a_switch_or_a_rotation_is_there_with_the_change() {
             "SELECT count(*) FROM events WHERE organization_id = {OPERATORS} AND reference = '{}'",
             endpoint.id
         )),
-        4
+        2
     );
 }
 
