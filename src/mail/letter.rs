@@ -124,7 +124,7 @@ mod tests {
         let letter = about(String::from("1"), &[item(evil)], "https://h\r\nX: y");
         assert!(!letter.subject.contains(['\r', '\n', '\0', '\u{2028}']));
         let lines: Vec<&str> = letter.body.lines().collect();
-        assert_eq!(lines.len(), 7, "{}", letter.body);
+        assert_eq!(lines.len(), 6, "{}", letter.body);
         assert!(!letter.body.contains('\r'));
         assert!(
             lines
