@@ -178,10 +178,7 @@ impl App {
         }
         let certificates = certificates(&settings, &clock)?;
         let scheme = certificates.as_ref().map_or("http", |_| "https");
-        let base = settings
-            .public_url
-            .clone()
-            .unwrap_or_else(|| format!("{scheme}://{address}"));
+        let base = base(&settings, scheme, address);
         let courier = notices::start(&settings, &store, (&base, &clock)).await?;
         let setup_link = match is_new(&store) {
             true => Some(setup::link(&*store, &base, clock.now()).await?),
@@ -203,10 +200,8 @@ impl App {
         };
         let courier = courier.map(|courier| courier.start(&drawing));
         let api = api(&settings, clock, &store, (&engine, &drawing))?;
-        let metrics = match settings.metrics_listen {
-            Some(wanted) => Some(metrics(wanted, api.clone())?),
-            None => None,
-        };
+        let wanted = settings.metrics_listen;
+        let metrics = wanted.map(|at| metrics(at, api.clone())).transpose()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let limits = ConnectionLimits {
             total: settings.connections,
@@ -310,6 +305,12 @@ fn metrics(wanted: SocketAddr, api: Api) -> Result<JoinHandle<()>, AppError> {
     let (listener, address) = listen("telemetry.metrics_listen", wanted)?;
     tracing::info!(%address, "metrics are served without a key");
     Ok(tokio::spawn(http::serve_metrics(listener, api)))
+}
+
+/// How people reach the console, for links.
+fn base(settings: &Settings, scheme: &str, address: SocketAddr) -> String {
+    let told = settings.public_url.clone();
+    told.unwrap_or_else(|| format!("{scheme}://{address}"))
 }
 
 fn certificates(settings: &Settings, clock: &Clock) -> Result<Option<Certificates>, AppError> {
