@@ -5,10 +5,12 @@
 
 mod exporting;
 mod keys;
+pub mod notices;
 mod sealing;
 pub mod setup;
 
 pub use keys::{master_key_of, master_key_path};
+pub use notices::mailer;
 
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, Settings};
@@ -115,6 +117,17 @@ pub enum AppError {
     /// HTTPS cannot be served.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// Notices would be told under the name of a type that the operator registered.
+    #[error(
+        "notices.organization: the catalogue has a type of your own under the name of a notice, `{name}`; leave the setting empty and have notices mailed (notices.smtp_url)"
+    )]
+    NoticeNameTaken {
+        /// The type.
+        name: &'static str,
+    },
+    /// Mail cannot be set up.
+    #[error(transparent)]
+    Mail(#[from] crate::mail::MailError),
     /// A file that a setting names cannot be read.
     #[error("{setting}: cannot read {path}: {problem}", path = path.display())]
     File {
@@ -152,6 +165,7 @@ pub struct App {
     sealing: JoinHandle<()>,
     /// Serves metrics where that is asked for.
     metrics: Option<JoinHandle<()>>,
+    courier: Option<JoinHandle<()>>,
     stop: oneshot::Sender<()>,
 }
 
@@ -175,10 +189,8 @@ impl App {
         }
         let certificates = certificates(&settings, &clock)?;
         let scheme = certificates.as_ref().map_or("http", |_| "https");
-        let base = settings
-            .public_url
-            .clone()
-            .unwrap_or_else(|| format!("{scheme}://{address}"));
+        let base = base(&settings, scheme, address);
+        let courier = notices::start(&settings, &store, (&base, &clock)).await?;
         let setup_link = match is_new(&store) {
             true => Some(setup::link(&*store, &base, clock.now()).await?),
             false => None,
@@ -200,12 +212,11 @@ impl App {
                 slots: settings.attempts,
             })
         };
+        let courier = courier.map(|courier| courier.start(&drawing));
         let api = api(&settings, clock.clone(), &store, (&engine, &drawing))?;
         exporting::report(collector, &api, clock);
-        let metrics = settings
-            .metrics_listen
-            .map(|wanted| metrics(wanted, api.clone()))
-            .transpose()?;
+        let wanted = settings.metrics_listen;
+        let metrics = wanted.map(|at| metrics(at, api.clone())).transpose()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let limits = connection_limits(&settings);
         let server = tokio::spawn(http::serve(listener, api, limits, certificates, async {
@@ -226,6 +237,7 @@ impl App {
             server,
             sealing,
             metrics,
+            courier,
             stop,
         })
     }
@@ -271,8 +283,8 @@ impl App {
             );
         }
         self.sealing.abort();
-        if let Some(metrics) = self.metrics {
-            metrics.abort();
+        for beside in [self.metrics, self.courier].into_iter().flatten() {
+            beside.abort();
         }
         self.store.close().await;
     }
@@ -292,6 +304,7 @@ fn api(
         proxies: settings.trusted_proxies.clone(),
         pace: BodyPace::default(),
         rates: event_rates(settings),
+        notices: notices::shown(&settings.notices),
         version: env!("CARGO_PKG_VERSION"),
         console: console(settings, engine, drawing),
         data: settings.database.is_none().then(|| settings.data.clone()),
@@ -302,6 +315,12 @@ fn metrics(wanted: SocketAddr, api: Api) -> Result<JoinHandle<()>, AppError> {
     let (listener, address) = listen("telemetry.metrics_listen", wanted)?;
     tracing::info!(%address, "metrics are served without a key");
     Ok(tokio::spawn(http::serve_metrics(listener, api)))
+}
+
+/// How people reach the console, for links.
+fn base(settings: &Settings, scheme: &str, address: SocketAddr) -> String {
+    let told = settings.public_url.clone();
+    told.unwrap_or_else(|| format!("{scheme}://{address}"))
 }
 
 fn certificates(settings: &Settings, clock: &Clock) -> Result<Option<Certificates>, AppError> {

@@ -9,7 +9,9 @@
 use serde::Deserialize;
 use std::sync::Arc;
 use tidings_core::event_type::{EventType, EventTypeError, SchemaUse, TypeStatus, WireType};
+use tidings_core::id::OrganizationId;
 use tidings_core::json::{self, JsonError, Limits};
+use tidings_core::notice::{Kind, Notice};
 
 const EVENT_TYPES: &str = include_str!("../catalogue/event-types.json");
 const SHAPES: [(&str, &str); 4] = [
@@ -30,6 +32,12 @@ const SHAPES: [(&str, &str); 4] = [
         include_str!("../catalogue/shapes/membership.json"),
     ),
 ];
+
+/// The shape of notices, and what tells it from a schema of an operator's own.
+const NOTICE: &str = include_str!("../catalogue/shapes/notice.json");
+const NOTICE_ID: &str = "urn:tidings:notice";
+/// How people reach the console, in examples.
+const EXAMPLE_BASE: &str = "https://webhooks.example.org";
 
 /// Why the catalogue cannot be read: a defect of the build, which the tests would have shown.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +102,39 @@ pub fn entries() -> Result<Vec<EventType>, CatalogueError> {
         .collect()
 }
 
+/// The entries of notices, in use; their examples are about an endpoint of `organization`.
+///
+/// # Errors
+/// The files in the binary are not what they should be.
+pub fn notices(organization: OrganizationId) -> Result<Vec<EventType>, CatalogueError> {
+    let shape = Shape::parse(NOTICE)?;
+    Kind::ALL
+        .into_iter()
+        .map(|kind| {
+            let example = Notice::example(kind, organization).data(EXAMPLE_BASE);
+            Ok(EventType {
+                wire: WireType::parse(kind.name())?,
+                label: String::from(kind.label()),
+                description: String::from(kind.when()),
+                status: TypeStatus::Active,
+                compatible: false,
+                schema: Some(Arc::clone(&shape.schema)),
+                schema_use: SchemaUse::Documents,
+                example: Some(Arc::from(example)),
+            })
+        })
+        .collect()
+}
+
+/// Whether an entry is a notice's: made by the server, not by an operator under the same name.
+pub fn is_notice(entry: &EventType) -> bool {
+    Kind::of(&entry.wire).is_some()
+        && entry
+            .schema
+            .as_deref()
+            .is_some_and(|schema| schema.contains(NOTICE_ID))
+}
+
 struct Shape {
     schema: Arc<str>,
     example: Option<Arc<str>>,
@@ -156,7 +197,10 @@ mod tests {
 
     #[test]
     fn w9_every_type_has_a_schema_and_an_example_that_fits_it() {
-        for entry in entries().unwrap() {
+        let home = OrganizationId::new(77).unwrap();
+        let notices = notices(home).unwrap();
+        assert!(notices.iter().all(is_notice) && !entries().unwrap().iter().any(is_notice));
+        for entry in entries().unwrap().into_iter().chain(notices) {
             let schema: serde_json::Value =
                 serde_json::from_str(entry.schema.as_deref().unwrap()).unwrap();
             let example: serde_json::Value =

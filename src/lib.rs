@@ -12,6 +12,7 @@ pub mod core_dump;
 pub mod engine;
 pub mod handles;
 pub mod http;
+pub mod mail;
 pub mod metrics;
 pub mod otlp;
 pub mod runtime;

@@ -367,6 +367,12 @@ fn printed(key: &str, needles: &HashMap<Vec<u8>, String>) -> Vec<String> {
             "TIDINGS_EGRESS_PROXY_CREDENTIALS",
             format!("user:{PASSWORD}"),
         )
+        .env(
+            "TIDINGS_NOTICES_SMTP_URL",
+            format!("smtp://user:{PASSWORD}@mail"),
+        )
+        .env("TIDINGS_NOTICES_EMAIL_FROM", "tidings@example.org")
+        .env("TIDINGS_NOTICES_EMAIL_TO", "ops@example.org")
         .output()
         .unwrap();
     assert!(printed.status.success(), "{printed:?}");

@@ -59,6 +59,7 @@ pub fn run(args: DoctorArgs) -> Result<(), Failure> {
             small_runtime()?.block_on(names(args.resolve.as_deref())),
         ),
         ("egress", egress(&settings)),
+        ("notices", small_runtime()?.block_on(notices(&settings))),
     ];
     let mut bad = 0;
     for (name, finding) in checks {
@@ -220,6 +221,29 @@ async fn names(host: Option<&str>) -> Finding {
                 .join(", ")
         )),
         Err(error) => Finding::Bad(format!("{host}: {error}")),
+    }
+}
+
+async fn notices(settings: &Settings) -> Finding {
+    let organization = settings.notices.organization;
+    let mailer = match crate::app::mailer(&settings.notices) {
+        Ok(mailer) => mailer,
+        Err(error) => return Finding::Bad(error.to_string()),
+    };
+    let events = organization.map(|id| format!("events of organization {id}"));
+    let mail = match &mailer {
+        Some(mailer) => match mailer.reach().await {
+            Ok(()) => Some(format!("mail through {}, which answers", mailer.server())),
+            Err(error) => return Finding::Bad(error.to_string()),
+        },
+        None => None,
+    };
+    let ways: Vec<String> = events.into_iter().chain(mail).collect();
+    match ways.is_empty() {
+        true => Finding::Good(String::from(
+            "off (notices.organization and notices.smtp_url turn them on)",
+        )),
+        false => Finding::Good(ways.join(", and ")),
     }
 }
 

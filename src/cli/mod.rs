@@ -15,6 +15,7 @@ mod keys;
 mod listen;
 mod master_key;
 mod migrate;
+mod notices;
 mod output;
 mod receiver;
 mod serve;
@@ -43,7 +44,7 @@ const AFTER: &str = "Start here: tidings demo\n\nExit codes: 0 done, 1 failed (t
 enum Action {
     /// Run the server
     #[command(
-        after_help = "In environment or file only, since arguments can be read by every user of the machine:\n  master_key    [env: TIDINGS_MASTER_KEY]    32 bytes as 64 hex digits or base64\n  operator_key  [env: TIDINGS_OPERATOR_KEY]  a key made by `tidings key generate --scope operator`\n  database_url  [env: TIDINGS_DATABASE_URL]  postgres://user:password@host:5432/database, sslmode=require for TLS\n  egress.proxy_credentials  [env: TIDINGS_EGRESS_PROXY_CREDENTIALS]  user:password\n\nExample: tidings serve --data /var/lib/tidings --egress-allow 10.1.2.0/24"
+        after_help = "In environment or file only, since arguments can be read by every user of the machine:\n  master_key    [env: TIDINGS_MASTER_KEY]    32 bytes as 64 hex digits or base64\n  operator_key  [env: TIDINGS_OPERATOR_KEY]  a key made by `tidings key generate --scope operator`\n  database_url  [env: TIDINGS_DATABASE_URL]  postgres://user:password@host:5432/database, sslmode=require for TLS\n  egress.proxy_credentials  [env: TIDINGS_EGRESS_PROXY_CREDENTIALS]  user:password\n  notices.smtp_url  [env: TIDINGS_NOTICES_SMTP_URL]  smtp://user:password@host:587\n\nExample: tidings serve --data /var/lib/tidings --egress-allow 10.1.2.0/24"
     )]
     Serve(serve::ServeArgs),
     /// Show the whole product in one terminal: server, receivers, events, retries
@@ -82,6 +83,9 @@ enum Action {
     /// Make a one-time link into the console, for the first operator or one who lost the way in
     #[command(after_help = setup_link::EXAMPLES)]
     SetupLink(setup_link::SetupLinkArgs),
+    /// Notices: what operators are told of endpoints
+    #[command(subcommand, after_help = notices::EXAMPLES)]
+    Notices(notices::NoticesAction),
     /// Carry the embedded store's data over to PostgreSQL
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::MigrateArgs),
@@ -175,6 +179,7 @@ pub fn run() -> ExitCode {
         Action::Doctor(args) => doctor::run(args),
         Action::Health(args) => health::run(args),
         Action::SetupLink(args) => setup_link::run(args),
+        Action::Notices(action) => notices::run(action),
         Action::Migrate(args) => migrate::run(args),
         Action::Openapi => output::say(crate::http::openapi()),
     };

@@ -1,5 +1,6 @@
 //! Text becomes meaning: one typed [`Settings`], or one error that names the setting.
 
+use super::notices::{NoticeSettings, notices};
 use super::values::Values;
 use super::{ConfigError, Form, Resolved, SETTINGS};
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub master_key: KeySource,
     /// Where a preset operator key comes from.
     pub operator_key: KeySource,
+    /// What operators are told, and how.
+    pub notices: NoticeSettings,
     /// Days that bodies are kept, records, and the audit log.
     pub kept_days: [usize; 3],
     /// Attempts in flight at once.
@@ -167,6 +170,7 @@ impl Settings {
             source_addresses: source_addresses(&values)?,
             master_key: values.key("master_key", "master_key_file")?,
             operator_key: values.key("operator_key", "operator_key_file")?,
+            notices: notices(&values)?,
             kept_days: kept_days(&values)?,
             attempts: values.number("limits.attempts", 16, 65_536)?,
             memory_deliveries: values.number("limits.memory_deliveries", 16, 1_000_000)?,

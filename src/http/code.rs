@@ -109,6 +109,7 @@ codes! {
     NoPublicForm = 422 "no_public_form" "The type has no public form",
     UnknownEventType = 422 "unknown_event_type" "An event type is not in the catalogue",
     InactiveEventType = 422 "inactive_event_type" "An event type is switched off",
+    ReservedEventType = 422 "reserved_event_type" "The event type is the server's own",
     UnknownOrganization = 422 "unknown_organization" "The organization is not known",
     SchemaMismatch = 422 "schema_mismatch" "The data does not fit the type's schema",
     InvalidSchema = 422 "invalid_schema" "The schema is not valid",

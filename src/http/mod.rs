@@ -18,6 +18,7 @@ mod fields;
 mod framing;
 mod head;
 mod metrics_listener;
+mod notices;
 mod problem;
 mod proxies;
 mod query;
@@ -36,6 +37,7 @@ pub use code::Code;
 pub use connection::PhaseLimits;
 pub use console::{ConsoleParts, EngineLoad, EngineView, SETUP_FILE, SetupTicket};
 pub use metrics_listener::serve_metrics;
+pub use notices::NoticeParts;
 pub use rates::EventRates;
 pub use server::{ConnectionLimits, serve};
 
@@ -80,6 +82,8 @@ pub struct ApiParts {
     pub pace: BodyPace,
     /// How many events may come.
     pub rates: EventRates,
+    /// Where notices go.
+    pub notices: NoticeParts,
     /// This program's version, as in `User-Agent`.
     pub version: &'static str,
     /// What the console needs besides.
@@ -102,6 +106,7 @@ struct Shared {
     pace: BodyPace,
     rates: Rates,
     refusals: Refusals,
+    notices: NoticeParts,
     version: &'static str,
     random: RandomBits,
     schemas: Schemas,
@@ -124,6 +129,7 @@ impl Api {
             signature_header: parts.signature_header,
             proxies: parts.proxies,
             pace: parts.pace,
+            notices: parts.notices,
             version: parts.version,
             random: RandomBits::seeded()?,
             schemas: Schemas::default(),

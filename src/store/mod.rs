@@ -14,6 +14,7 @@ pub mod handover;
 pub mod health;
 pub mod log;
 pub mod migrate;
+pub mod notices;
 pub mod postgres;
 pub mod queue;
 pub mod retention;

@@ -34,6 +34,7 @@ mod matrix_console;
 mod matrix_console_rules;
 mod matrix_rules;
 mod matrix_scene;
+mod notices;
 mod organizations;
 mod rates;
 mod slow;

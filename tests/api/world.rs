@@ -12,10 +12,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tidings::clock::Clock;
 use tidings::http::{
-    Api, ApiParts, BodyPace, Certificates, ConnectionLimits, ConsoleParts, EventRates, serve,
+    Api, ApiParts, BodyPace, Certificates, ConnectionLimits, ConsoleParts, EventRates, NoticeParts,
+    serve,
 };
 use tidings::store::directory::{Directory as _, NewKey, Scope};
 use tidings::store::handover::{self, Receiver};
+use tidings::store::notices::{NoticeRule, Notices as _, Told};
 use tidings::store::queue::{AttemptRecord, Change, Job, Queue as _, Settlement, Timing};
 use tidings::store::room::Room;
 use tidings::store::seal::MasterKey;
@@ -56,6 +58,7 @@ struct Door {
     pace: BodyPace,
     limits: ConnectionLimits,
     rates: EventRates,
+    notices: NoticeParts,
 }
 
 /// What a server answered.
@@ -143,6 +146,27 @@ impl World {
         Self::serving(clock, door, None).await
     }
 
+    /// A world that tells notices to this organization.
+    pub async fn telling(organization: i64) -> Self {
+        let noon = Timestamp::parse_rfc3339("2026-03-01T12:00:00Z").unwrap();
+        let door = Door {
+            notices: NoticeParts {
+                organization: OrganizationId::new(organization),
+                mail: None,
+            },
+            ..Door::default()
+        };
+        let world = Self::serving(Clock::manual(noon), door, None).await;
+        let rule = NoticeRule {
+            organization: OrganizationId::new(organization),
+            mail: false,
+            base: String::from("https://webhooks.example.org"),
+        };
+        let told = world.store.tell_notices(Some(rule)).await;
+        assert_eq!(told, Ok(Told::Ready));
+        world
+    }
+
     /// A world that speaks TLS.
     pub async fn secure(clock: Clock, certificates: Certificates) -> Self {
         Self::serving(clock, Door::default(), Some(certificates)).await
@@ -174,6 +198,7 @@ impl World {
             proxies: vec!["127.0.0.1/32".parse().unwrap()],
             pace: door.pace,
             rates: door.rates,
+            notices: door.notices,
             version: "0.0.0",
             console: ConsoleParts {
                 runtime: None,

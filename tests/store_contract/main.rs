@@ -25,6 +25,8 @@ mod keys;
 mod lists;
 mod lives;
 mod log;
+mod notices;
+mod notices_kept;
 mod replay;
 mod retention;
 mod secrets;

@@ -36,6 +36,11 @@ mod lives;
 #[path = "../store_contract/log.rs"]
 mod log;
 mod nodes;
+#[path = "../store_contract/notices.rs"]
+mod notices;
+#[path = "../store_contract/notices_kept.rs"]
+mod notices_kept;
+mod notices_nodes;
 #[path = "../store_contract/replay.rs"]
 mod replay;
 #[path = "../store_contract/retention.rs"]

@@ -24,13 +24,13 @@ use tidings_core::id::DeliveryId;
 use tokio::sync::Notify;
 
 /// One more node on the data of a world.
-struct Node {
-    store: Arc<SqlStore>,
-    engine: Receiver,
+pub struct Node {
+    pub store: Arc<SqlStore>,
+    pub engine: Receiver,
 }
 
 impl Node {
-    fn beside(world: &World, name: &str, room: usize) -> Self {
+    pub fn beside(world: &World, name: &str, room: usize) -> Self {
         Self::try_beside(world, name, room).unwrap()
     }
 

@@ -70,6 +70,9 @@ fn a_wrong_value_names_the_setting_its_value_its_origin_and_what_is_allowed() {
         ("public_url", "ftp://example.com"),
         ("public_url", "https://example.com/path"),
         ("telemetry.format", "xml"),
+        ("notices.organization", "0"),
+        ("notices.organization", "acme"),
+        ("notices.email_to", "ops"),
     ] {
         let error = with(&[(name, value)]).unwrap_err();
         let text = error.to_string();
@@ -103,4 +106,34 @@ fn a_secret_is_never_printed_and_excludes_its_file() {
         with(&[("master_key", "x"), ("master_key_file", "y")]),
         Err(ConfigError::Both { .. })
     ));
+}
+
+#[test]
+fn mail_needs_a_server_a_sender_and_somebody_to_get_it() {
+    let url = ("notices.smtp_url", "smtp://u:hunter2@mx.example.org");
+    let (from, to) = (
+        ("notices.email_from", "tidings@example.org"),
+        ("notices.email_to", "ops@example.org"),
+    );
+    assert!(with(&[]).unwrap().notices.mail.is_none());
+    let mail = with(&[url, from, to]).unwrap().notices.mail.unwrap();
+    assert_eq!(mail.to.len(), 1);
+    assert!(!format!("{mail:?}").contains("hunter2"));
+    for (given, missing) in [
+        (vec![url, from], "notices.email_to"),
+        (vec![url, to], "notices.email_from"),
+        (vec![from, to], "notices.smtp_url"),
+        (
+            vec![("notices.smtp_url", "http://u:hunter2@mx"), from, to],
+            "notices.smtp_url",
+        ),
+        (
+            vec![url, ("notices.email_from", "not an address"), to],
+            "notices.email_from",
+        ),
+    ] {
+        let error = with(&given).unwrap_err().to_string();
+        assert!(error.starts_with(missing), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
 }

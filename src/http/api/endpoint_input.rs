@@ -3,12 +3,15 @@
 use super::super::Shared;
 use super::super::code::Code;
 use super::super::fields::{Fields, Known, Read, Value, segment, wrong};
+use super::super::notices::{is_ours, is_reserved};
 use super::super::problem::{Fault, Problem};
 use super::super::suggest::did_you_mean;
+use crate::catalogue::is_notice;
 use crate::store::Store;
 use tidings_core::address::TargetUrl;
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event_type::{TypeStatus, WireType};
+use tidings_core::id::OrganizationId;
 use tidings_core::limits::{EVENT_TYPES_PER_ENDPOINT, TEXT_CHARS};
 use tidings_core::secret::Secret;
 use utoipa::ToSchema;
@@ -64,14 +67,23 @@ pub(in crate::http) enum Held {
     Discard,
 }
 
-/// Reads a type that an endpoint may choose.
-pub(super) fn read_type(value: Value<'_>, store: &dyn Store) -> Read<WireType> {
+/// Reads a type that an endpoint of the organization may choose.
+fn read_type(value: Value<'_>, api: &Shared, organization: OrganizationId) -> Read<WireType> {
     let text = value.string()?;
     let wire = match WireType::parse(&text) {
         Ok(wire) => wire,
         Err(error) => return wrong(Code::InvalidEventType, sentence(&error.to_string())),
     };
-    match store.event_type(&wire).map(|entry| entry.status) {
+    let store = &*api.store;
+    let entry = store.event_type(&wire);
+    if is_reserved(&wire, entry.as_deref())
+        && !entry
+            .as_deref()
+            .is_some_and(|entry| api.notices.may_choose(entry, organization))
+    {
+        return wrong(Code::ReservedEventType, is_ours(&wire.name));
+    }
+    match entry.map(|entry| entry.status) {
         Some(TypeStatus::Active) => Ok(wire),
         Some(TypeStatus::Inactive) => wrong(
             Code::InactiveEventType,
@@ -103,6 +115,7 @@ pub(super) fn near_type(text: &str, store: &dyn Store) -> String {
     let names: Vec<String> = store
         .event_types()
         .iter()
+        .filter(|entry| !is_notice(entry))
         .map(|entry| entry.wire.to_string())
         .collect();
     did_you_mean(text, names.iter().map(String::as_str))
@@ -113,9 +126,9 @@ fn read_url(value: Value<'_>, api: &Shared) -> Read<TargetUrl> {
         .or_else(|error| wrong(Code::named(error.code()), error.to_string()))
 }
 
-fn read_types(value: Value<'_>, api: &Shared) -> Read<Vec<WireType>> {
+fn read_types(value: Value<'_>, (api, organization): At<'_>) -> Read<Vec<WireType>> {
     let types = value.list(EVENT_TYPES_PER_ENDPOINT, |value| {
-        read_type(value, &*api.store)
+        read_type(value, api, organization)
     })?;
     if types.is_empty() {
         return wrong(Code::EmptyFilter, "Choose at least one event type.");
@@ -158,7 +171,11 @@ const READ_ONLY: &[&str] = &[
     "updated_at",
 ];
 
-pub(super) fn read(body: &[u8], api: &Shared) -> Result<Input, Problem> {
+/// Where an endpoint is made or changed.
+type At<'a> = (&'a Shared, OrganizationId);
+
+pub(super) fn read(body: &[u8], at: At<'_>) -> Result<Input, Problem> {
+    let (api, _) = at;
     let mut fields = Fields::of(
         body,
         Known {
@@ -174,7 +191,7 @@ pub(super) fn read(body: &[u8], api: &Shared) -> Result<Input, Problem> {
         },
     )?;
     let url = fields.required("url", |value| read_url(value, api));
-    let event_types = fields.required("event_types", |value| read_types(value, api));
+    let event_types = fields.required("event_types", |value| read_types(value, at));
     let description = fields.optional("description", read_description);
     let enabled = fields.optional("enabled", Value::boolean);
     let headers = fields.optional("headers", |value| read_headers(value, api));
@@ -189,7 +206,8 @@ pub(super) fn read(body: &[u8], api: &Shared) -> Result<Input, Problem> {
     }))
 }
 
-pub(super) fn read_patch(body: &[u8], api: &Shared) -> Result<PatchInput, Problem> {
+pub(super) fn read_patch(body: &[u8], at: At<'_>) -> Result<PatchInput, Problem> {
+    let (api, _) = at;
     let mut fields = Fields::of(
         body,
         Known {
@@ -208,7 +226,7 @@ pub(super) fn read_patch(body: &[u8], api: &Shared) -> Result<PatchInput, Proble
     let input = PatchInput {
         url: fields.optional("url", |value| read_url(value, api)),
         description: fields.optional("description", read_description),
-        event_types: fields.optional("event_types", |value| read_types(value, api)),
+        event_types: fields.optional("event_types", |value| read_types(value, at)),
         enabled: fields.optional("enabled", Value::boolean),
         held: fields.optional("held", |value| value.choice(&held)),
         headers: fields.optional("headers", |value| read_headers(value, api)),

@@ -82,7 +82,7 @@ pub(super) fn no_endpoint(call: &Call) -> Problem {
 pub(in crate::http) async fn post_endpoint(call: Call) -> Result<Reply, Problem> {
     let organization = call.administered()?;
     call.no_query()?;
-    let input = read(&call.json()?, &call.api)?;
+    let input = read(&call.json()?, (&call.api, organization))?;
     let caller = call.caller()?;
     if input.secret.is_some() && !caller.is_operator() {
         return Err(Problem::new(
@@ -171,7 +171,7 @@ pub(in crate::http) async fn patch_endpoint(call: Call) -> Result<Reply, Problem
     let organization = call.administered()?;
     call.no_query()?;
     let id = call.endpoint()?;
-    let input = read_patch(&call.json()?, &call.api)?;
+    let input = read_patch(&call.json()?, (&call.api, organization))?;
     let switch = input.enabled.map(|enabled| match (enabled, input.held) {
         (false, _) => SwitchChange::Off,
         (true, Some(Held::Discard)) => SwitchChange::OnDiscardHeld,

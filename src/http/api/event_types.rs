@@ -2,6 +2,7 @@
 
 use super::super::code::Code;
 use super::super::fields::{Fields, Read, Value, known, wrong};
+use super::super::notices::{is_ours, is_reserved};
 use super::super::problem::Problem;
 use super::super::reply::Reply;
 use super::super::route::Call;
@@ -72,8 +73,11 @@ fn show(entry: &EventType) -> Result<TypeShown, Problem> {
     responses((status = 200, description = "All forms of all types", body = TypesShown)))]
 pub(in crate::http) async fn list_event_types(call: Call) -> Result<Reply, Problem> {
     call.no_query()?;
-    let entries = call.api.store.event_types();
-    let data: Result<Vec<TypeShown>, Problem> = entries.iter().map(|entry| show(entry)).collect();
+    let (entries, caller) = (call.api.store.event_types(), call.caller()?);
+    let shown = entries
+        .iter()
+        .filter(|entry| call.api.notices.shows(entry, caller));
+    let data: Result<Vec<TypeShown>, Problem> = shown.map(|entry| show(entry)).collect();
     Reply::ok(&TypesShown {
         data: data?,
         next_cursor: None,
@@ -88,9 +92,11 @@ pub(in crate::http) async fn get_event_type(call: Call) -> Result<Reply, Problem
     call.no_query()?;
     let text = call.param(0);
     let store = &call.api.store;
+    let caller = call.caller()?;
     let found = WireType::parse(text)
         .ok()
-        .and_then(|wire| store.event_type(&wire));
+        .and_then(|wire| store.event_type(&wire))
+        .filter(|entry| call.api.notices.shows(entry, caller));
     match found {
         Some(entry) => Reply::ok(&show(&entry)?),
         None => {
@@ -232,6 +238,9 @@ pub(in crate::http) async fn put_event_type(call: Call) -> Result<Reply, Problem
     let wire = WireType::parse(call.param(0))
         .map_err(|error| Problem::new(Code::InvalidEventType, sentence(&error.to_string())))?;
     let before = store.event_type(&wire);
+    if is_reserved(&wire, before.as_deref()) {
+        return Err(Problem::new(Code::ReservedEventType, is_ours(&wire.name)));
+    }
     let entry = read(&call.json()?, &wire, before.as_deref())?;
     if let Some(before) = before.as_deref().filter(|before| before.compatible) {
         let switched = EventType {

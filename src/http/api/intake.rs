@@ -4,9 +4,11 @@
 use super::super::Shared;
 use super::super::code::Code;
 use super::super::fields::{Fields, Known, Read, Value, wrong};
+use super::super::notices::{is_ours, is_reserved};
 use super::super::problem::{Problem, cut};
 use super::super::suggest::did_you_mean;
 use super::endpoint_input::sentence;
+use crate::catalogue::is_notice;
 use crate::store::queue::{Accept, Idempotency};
 use crate::traces::{Context, tracer};
 use bytes::Bytes;
@@ -209,7 +211,12 @@ fn content_hash(text: &[u8]) -> [u8; 16] {
 
 fn check_type(input: &EventInput, publicity: Publicity, api: &Shared) -> Result<(), Problem> {
     let own = WireType::new(input.r#type.clone(), Audience::Own);
-    let Some(entry) = api.store.event_type(&own) else {
+    let entry = api.store.event_type(&own);
+    if is_reserved(&own, entry.as_deref()) {
+        let problem = is_ours(&own.name);
+        return Err(Problem::field("/type", Code::ReservedEventType, problem));
+    }
+    let Some(entry) = entry else {
         return Err(unknown_type(&input.r#type, api));
     };
     active(&entry)?;
@@ -249,7 +256,7 @@ fn unknown_type(name: &EventTypeName, api: &Shared) -> Problem {
         .store
         .event_types()
         .iter()
-        .filter(|entry| entry.wire.audience == Audience::Own)
+        .filter(|entry| entry.wire.audience == Audience::Own && !is_notice(entry))
         .map(|entry| entry.wire.to_string())
         .collect();
     let hint = did_you_mean(name.as_str(), names.iter().map(String::as_str));

@@ -1,7 +1,9 @@
 //! Test sends: the catalogue's example, once, now, and the attempt as the answer.
 
+use super::super::Shared;
 use super::super::code::Code;
 use super::super::fields::{Fields, Read, Value, known, wrong};
+use super::super::notices::is_ours;
 use super::super::problem::Problem;
 use super::super::reply::Reply;
 use super::super::route::Call;
@@ -9,7 +11,6 @@ use super::add_on_required;
 use super::endpoint_input::{near_type, sentence};
 use super::endpoints::{existing, no_endpoint};
 use super::show::{AttemptShown, Audience, attempt};
-use crate::store::Store;
 use crate::store::directory::Endpoint;
 use crate::store::log::AttemptDetail;
 use crate::store::queue::{AttemptRecord, NewTest, TestStarted};
@@ -18,24 +19,27 @@ use http::StatusCode;
 use serde::Serialize;
 use std::time::Duration;
 use tidings_core::event_type::WireType;
-use tidings_core::id::DeliveryId;
+use tidings_core::id::{DeliveryId, OrganizationId};
 use utoipa::ToSchema;
 
 /// A test waits for its attempt: the deadline and what settling takes.
 const TEST_WAIT: Duration = Duration::from_secs(4);
 
-/// Reads a type that the catalogue holds, in use or not.
-fn read_known_type(value: Value<'_>, store: &dyn Store) -> Read<WireType> {
-    let text = value.string()?;
+/// Reads a type that the catalogue holds for the organization, in use or not.
+fn read_known_type(value: Value<'_>, api: &Shared, organization: OrganizationId) -> Read<WireType> {
+    let (text, store) = (value.string()?, &*api.store);
     match WireType::parse(&text) {
-        Ok(wire) if store.event_type(&wire).is_some() => Ok(wire),
-        Ok(wire) => {
-            let hint = near_type(&text, store);
-            wrong(
-                Code::UnknownEventType,
-                format!("`{wire}` is not in the catalogue.{hint}"),
-            )
-        }
+        Ok(wire) => match store.event_type(&wire) {
+            Some(entry) if api.notices.may_choose(&entry, organization) => Ok(wire),
+            Some(_) => wrong(Code::ReservedEventType, is_ours(&wire.name)),
+            None => {
+                let hint = near_type(&text, store);
+                wrong(
+                    Code::UnknownEventType,
+                    format!("`{wire}` is not in the catalogue.{hint}"),
+                )
+            }
+        },
         Err(error) => wrong(Code::InvalidEventType, sentence(&error.to_string())),
     }
 }
@@ -70,7 +74,9 @@ pub(in crate::http) async fn test_endpoint(call: Call) -> Result<Reply, Problem>
     let store = &call.api.store;
     let body = call.json()?;
     let mut fields = Fields::of(&body, known(&["event_type"]))?;
-    let event_type = fields.required("event_type", |value| read_known_type(value, &**store));
+    let event_type = fields.required("event_type", |value| {
+        read_known_type(value, &call.api, endpoint.organization)
+    });
     let input = fields.finish(event_type.map(|event_type| TestInput { event_type }))?;
     let entry = store.event_type(&input.event_type);
     let Some(example) = entry.and_then(|entry| entry.example.clone()) else {

@@ -8,6 +8,7 @@ use super::page::{Page, Section};
 use super::pieces::{block, token};
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome};
+use crate::catalogue::is_notice;
 use maud::{Markup, html};
 use serde_json::Value;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ pub(super) async fn list(visit: Visit) -> Outcome {
     let types = visit.api.store.event_types();
     let shown = types
         .iter()
-        .filter(|entry| operator || entry.status == TypeStatus::Active);
+        .filter(|entry| (operator || entry.status == TypeStatus::Active) && visit.shows(entry));
     let along = along(&visit);
     let body = html! {
         h1 { "Event types" }
@@ -76,7 +77,8 @@ fn find(visit: &Visit) -> Result<Arc<EventType>, Problem> {
     let text = visit.param(0);
     let missing = || Problem::missing(Code::NoSuchEventType, "event type", text);
     let wire = WireType::parse(text).map_err(|_| missing())?;
-    visit.api.store.event_type(&wire).ok_or_else(missing)
+    let entry = visit.api.store.event_type(&wire);
+    entry.filter(|entry| visit.shows(entry)).ok_or_else(missing)
 }
 
 /// `GET /admin/event-types/{type}`.
@@ -89,6 +91,7 @@ pub(super) async fn get(visit: Visit) -> Outcome {
         div .heading { h1 { code { (entry.wire) } } (status(&entry)) }
         p { strong { (entry.label) } ": " (entry.description) }
         p { @match entry.wire.audience {
+            Audience::Own if is_notice(&entry) => "A notice: Tidings itself makes it, for endpoints of the operators' organization.",
             Audience::Own => "Goes to the organization whose record it is.",
             Audience::Public => "Goes to every other organization on the network that chose it; organization_id is the receiving organization's.",
         } }
@@ -106,7 +109,7 @@ pub(super) async fn get(visit: Visit) -> Outcome {
             } }
             (block("schema", "JSON Schema", &laid_out(schema)))
         }
-        @if operator { (switch_form(&visit, &entry)) }
+        @if operator && !is_notice(&entry) { (switch_form(&visit, &entry)) }
     };
     Ok(page(&visit, &entry.wire.to_string(), body).into())
 }

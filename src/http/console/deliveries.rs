@@ -158,7 +158,7 @@ fn type_filter(visit: &Visit) -> Markup {
             label for="type" { "Event type" }
             select id="type" name="type" {
                 option value="" { "All" }
-                @for entry in types.iter().filter(|entry| entry.status == TypeStatus::Active || entry.wire.to_string() == chosen) {
+                @for entry in types.iter().filter(|entry| visit.shows(entry) && (entry.status == TypeStatus::Active || entry.wire.to_string() == chosen)) {
                     @let wire = entry.wire.to_string();
                     option value=(wire) selected[wire == chosen] { (wire) }
                 }

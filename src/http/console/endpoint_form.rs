@@ -9,6 +9,7 @@ use super::pieces::{Field, fault_summary, token};
 use super::secret;
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, UNPROCESSABLE};
+use crate::catalogue::is_notice;
 use crate::store::directory::Endpoint;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
@@ -73,21 +74,28 @@ impl Typed {
     }
 }
 
+/// What stands over the notices.
+const NOTICES: &str = "notices about endpoints";
+
 /// A row of the table of event types: own and public form of one type.
 struct TypeRow {
     own: Option<Arc<EventType>>,
     public: Option<Arc<EventType>>,
 }
 
-/// The catalogue by object, with what is in use or chosen.
-fn rows_by_object(visit: &Visit, chosen: &Form) -> Vec<(String, Vec<TypeRow>)> {
+/// The catalogue by object, with what is in use or chosen; notices, where they may be chosen, stand for themselves.
+fn rows_by_object(visit: &Visit, place: &Place, chosen: &Form) -> Vec<(String, Vec<TypeRow>)> {
     let mut objects: Vec<(String, Vec<TypeRow>)> = Vec::new();
     for entry in visit.api.store.event_types() {
-        let in_use = entry.status == TypeStatus::Active;
+        let in_use =
+            entry.status == TypeStatus::Active && visit.api.notices.may_choose(&entry, place.id());
         if !in_use && !chosen.holds("type", &entry.wire.to_string()) {
             continue;
         }
-        let object = entry.wire.name.object();
+        let object = match is_notice(&entry) {
+            true => NOTICES,
+            false => entry.wire.name.object(),
+        };
         let place = objects.iter().position(|(known, _)| known == object);
         let place = place.unwrap_or_else(|| {
             objects.push((object.to_owned(), Vec::new()));
@@ -135,7 +143,7 @@ fn choice(entry: Option<&Arc<EventType>>, chosen: &Form, column: &str) -> Markup
 }
 
 /// The table of event types, grouped by object.
-fn types_table(visit: &Visit, chosen: &Form, faults: &Faults) -> Markup {
+fn types_table(visit: &Visit, place: &Place, chosen: &Form, faults: &Faults) -> Markup {
     let fault = faults.field("event_types");
     html! {
         fieldset .types aria-describedby="event_types-hint" {
@@ -146,7 +154,7 @@ fn types_table(visit: &Visit, chosen: &Form, faults: &Faults) -> Markup {
             }
             @if let Some(fault) = fault { p .fault role="alert" { (fault) } }
             p .all hidden { button .plain type="button" data-check="own" { "All own" } " " button .plain type="button" data-check="none" { "None" } }
-            @for (object, rows) in rows_by_object(visit, chosen) {
+            @for (object, rows) in rows_by_object(visit, place, chosen) {
                 table .list .cards .choose {
                     caption { (title_of(&object)) }
                     thead { tr { th scope="col" { "When" } th scope="col" { "Own" } th scope="col" { "Public" } } }
@@ -204,7 +212,7 @@ fn draw(
             (token(visit))
             (Field::text("url", "Target URL", &typed.url).kind("url").required()
                 .hint("Where requests go: https, reachable from the internet.").draw(faults))
-            (types_table(visit, &typed.types, faults))
+            (types_table(visit, place, &typed.types, faults))
             (Field::text("description", "Description", &typed.description)
                 .hint("For you and your colleagues, such as the name of the system behind it.").draw(faults))
             (headers_field(typed, edited, faults))

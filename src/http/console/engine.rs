@@ -1,11 +1,17 @@
 //! The engine's health, for operators: what waits, what is under way, which nodes there are.
 
 use super::Outcome;
+use super::configuration::PATH;
 use super::page::{Page, Section, part};
 use super::pieces::{duration, moment, number, tile};
 use super::visit::Visit;
+use crate::store::directory::{Endpoint, PageRequest};
 use maud::{Markup, html};
+use std::sync::Arc;
 use std::time::Duration;
+use tidings_core::id::OrganizationId;
+use tidings_core::limits::ENDPOINTS_PER_ORGANIZATION;
+use tidings_core::notice::Kind;
 use tidings_core::time::Timestamp;
 
 /// How loaded this node's engine is.
@@ -61,14 +67,54 @@ pub(super) async fn get(visit: Visit) -> Outcome {
             }
         }
     };
+    let notices = notices(&visit);
     let body = html! {
         h1 { "Engine" }
         p .quiet { "Tidings " (visit.api.version) ". This page follows what happens." }
         (part("engine", &inner))
+        (notices)
     };
     Ok(Page::new("Engine", Section::Engine, body)
         .with_live("engine", inner)
         .into())
+}
+
+/// Where notices go.
+fn notices(visit: &Visit) -> Markup {
+    let notices = &visit.api.notices;
+    html! {
+        h2 { "Notices" }
+        @match notices.organization {
+            None => p .quiet { "As events: off. Set notices.organization to the organization whose endpoints are to be told." },
+            Some(id) => {
+                @let endpoints = endpoints_told(visit, id);
+                @if visit.api.store.organization(id).is_none() {
+                    p .warn { "As events: organization " (id) " is not there yet; until somebody makes it, notices are lost." }
+                } @else {
+                    p { "As events of " a href={ (PATH) "?organization=" (id) } { (visit.name_of(id)) } ": "
+                        @match endpoints { 0 => "no endpoint chose them yet.", 1 => "1 endpoint chose them.", many => { (many) " endpoints chose them." } } }
+                }
+            }
+        }
+        @match &notices.mail {
+            None => p .quiet { "By mail: off. Set notices.smtp_url." },
+            Some(words) => p { "By mail: " (words) "." },
+        }
+    }
+}
+
+/// Endpoints that are told of something.
+fn endpoints_told(visit: &Visit, organization: OrganizationId) -> usize {
+    let page = PageRequest {
+        limit: ENDPOINTS_PER_ORGANIZATION,
+        after: None,
+    };
+    let endpoints = visit.api.store.endpoints(organization, &page).items;
+    let told = |endpoint: &&Arc<Endpoint>| {
+        let mut types = endpoint.event_types.iter();
+        types.any(|wire| Kind::of(wire).is_some())
+    };
+    endpoints.iter().filter(told).count()
 }
 
 fn oldest(oldest: Option<Timestamp>, now: Timestamp) -> Markup {

@@ -19,6 +19,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use std::net::IpAddr;
 use std::sync::Arc;
+use tidings_core::event_type::EventType;
 use tidings_core::id::{EndpointId, OrganizationId};
 use tidings_core::organization::Organization;
 use tidings_core::time::Timestamp;
@@ -224,6 +225,17 @@ impl Visit {
             Some(id) => self.place_of(id),
             None => Err(no_organization(text).into()),
         }
+    }
+
+    /// Whether the login sees this type: those of notices are not for everybody.
+    pub fn shows(&self, entry: &EventType) -> bool {
+        self.api.notices.shows_where(entry, |organization| {
+            let scope = self
+                .login
+                .as_ref()
+                .and_then(|login| login.scope(organization));
+            scope.is_some()
+        })
     }
 
     /// An organization, if the login knows it; a foreign one is as a missing one.

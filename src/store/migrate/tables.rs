@@ -54,7 +54,7 @@ macro_rules! table {
 }
 
 /// All of them, in an order in which each refers to what is there.
-pub(super) const TABLES: [Table; 22] = [
+pub(super) const TABLES: [Table; 25] = [
     table!("organizations", 1, [
         Int "id", Text "name", Text "slug", Int "add_ons", Int "webhooks", Int "created_at", Int "updated_at",
         Int "deleted_at",
@@ -108,6 +108,15 @@ pub(super) const TABLES: [Table; 22] = [
         Int "next_event", Int "end_event", Int "examined", Int "queued", Int "created_at",
     ]),
     table!("stats", 3, [Int "subject", Int "bucket", Int "measure", Int "count"]),
+    table!("trouble_notes", 1, [
+        Int "id", Int "endpoint_id", Int "succeeded_at", Int "since", Int "failed", Int "exhausted",
+        Int "exhausted_before", Int "last_at", Int "last_outcome",
+    ]),
+    table!("troubles", 1, [
+        Int "endpoint_id", Int "since", Int "failed", Int "exhausted", Int "last_at", Int "last_outcome", Int "told",
+        Int "failing_told_at", Int "exhausted_told_at", Int "untold", Int "look_at",
+    ]),
+    table!("notice_mails", 1, [Int "id", Int "at", Text "kind", Text "data", Int "retry_at"]),
     table!("events_listed", 2, [Int "organization_id", Int "event_id"]),
     table!("deliveries_listed", 2, [Int "endpoint_id", Int "event_id"]),
 ];

@@ -7,11 +7,12 @@ use postgres::{Client, Transaction};
 use std::path::Path;
 
 /// Every format there was: the steps from nothing to now.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../../migrations/postgres/0001_first.sql"),
     include_str!("../../../migrations/postgres/0002_stats.sql"),
     include_str!("../../../migrations/postgres/0003_accounts.sql"),
     include_str!("../../../migrations/postgres/0004_audit.sql"),
+    include_str!("../../../migrations/postgres/0005_notices.sql"),
 ];
 /// The lock that nodes take while they look at the schema or change it: `TDNG` and a number.
 pub(super) const LOCK: i64 = 0x5444_4E47_0001;

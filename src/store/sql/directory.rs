@@ -11,7 +11,7 @@ mod organizations;
 pub(super) mod secrets;
 mod sweep;
 
-pub use catalogue::seed;
+pub use catalogue::{seed, write as write_entry};
 
 use super::SqlStore;
 use crate::store::directory::{

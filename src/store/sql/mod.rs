@@ -13,6 +13,7 @@ mod due;
 mod expand;
 mod health;
 mod log;
+mod notices;
 mod queue;
 pub mod readers;
 mod recover;
@@ -79,6 +80,7 @@ pub struct SqlStore {
     key: RwLock<Arc<MasterKey>>,
     tables: Arc<Shared>,
     readers: Readers,
+    clock: Clock,
     /// `None` only while it is dropped.
     writer: Option<mpsc::Sender<Message>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -125,7 +127,7 @@ impl SqlStore {
         let task = Thread {
             queue,
             file: parts.location.clone(),
-            clock: parts.clock,
+            clock: parts.clock.clone(),
             handover: parts.handover,
             callers: Handle::try_current().ok(),
             failed: parts.failed,
@@ -146,6 +148,7 @@ impl SqlStore {
             tables: opened.tables,
             readers: Readers::new(parts.snapshots),
             file: parts.location,
+            clock: parts.clock,
             writer: Some(sender),
             thread: Mutex::new(Some(thread)),
             failed,
@@ -370,7 +373,9 @@ fn load(
             SELECT coalesce(max(id), 0) AS id FROM events UNION ALL SELECT coalesce(max(id), 0) FROM endpoints
             UNION ALL SELECT coalesce(max(id), 0) FROM api_keys UNION ALL SELECT coalesce(max(id), 0) FROM audit
             UNION ALL SELECT coalesce(max(id), 0) FROM replays UNION ALL SELECT coalesce(max(id), 0) FROM accounts
-            UNION ALL SELECT coalesce(max(id), 0) FROM links UNION ALL SELECT coalesce(max(id), 0) FROM sessions) AS newest",
+            UNION ALL SELECT coalesce(max(id), 0) FROM links UNION ALL SELECT coalesce(max(id), 0) FROM sessions
+            UNION ALL SELECT coalesce(max(id), 0) FROM trouble_notes
+            UNION ALL SELECT coalesce(max(id), 0) FROM notice_mails) AS newest",
         database::values![],
     )?;
     let mut tables = Tables::load(sql)?;

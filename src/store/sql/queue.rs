@@ -8,6 +8,7 @@ mod settle;
 mod test_send;
 
 pub use super::recover::ABANDONED;
+pub(super) use accept::post_own;
 pub(super) use place::{Body, Posted, Recipient, Start, make_all, recipients, start, stored_body};
 pub(super) use settle::again;
 pub(super) use test_send::Waiting;

@@ -6,6 +6,7 @@
 use super::aside::Aside;
 use super::database::{Database, DirectoryChange, Sql, values};
 use super::due::DueSummary;
+use super::notices::Noting;
 use super::stats::{Tally, Writing};
 use super::tables::Tables;
 use super::upkeep::Chores;
@@ -71,6 +72,8 @@ pub(super) struct Memory {
     pub writing: Writing,
     /// Where upkeep stands.
     pub chores: Chores,
+    /// Which endpoints fail, and who is told of it.
+    pub notices: Noting,
     doubted: bool,
 }
 
@@ -92,6 +95,7 @@ impl Memory {
             tally: Tally::default(),
             writing: Writing::default(),
             chores: Chores::load(sql)?,
+            notices: Noting::default(),
             doubted: false,
         })
     }
@@ -101,6 +105,7 @@ impl Memory {
         self.doubted = true;
         self.expanding.store(true, Ordering::Release);
         self.chores.doubt();
+        self.notices.doubt();
         self.writing.doubt();
     }
 

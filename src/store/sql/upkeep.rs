@@ -12,7 +12,7 @@ pub(super) use listing::{note_delivery, note_event};
 
 use super::database::{Sql, values};
 use super::step::Step;
-use super::{accounts, aside, due, recover, stats};
+use super::{accounts, aside, due, notices, recover, stats};
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
 use listing::Listing;
@@ -70,7 +70,7 @@ impl Chores {
 
 type Chore = fn(&mut Step<'_>, Timestamp) -> Result<Upkeep, StoreError>;
 
-const CHORES: [Chore; 8] = [
+const CHORES: [Chore; 9] = [
     sweep::step,
     aside::step,
     listing::step,
@@ -78,6 +78,7 @@ const CHORES: [Chore; 8] = [
     forget_keys,
     accounts::forget,
     stats::step,
+    notices::step,
     retention::step,
 ];
 

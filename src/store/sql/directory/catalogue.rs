@@ -56,7 +56,8 @@ pub fn put(
     Ok(entry)
 }
 
-fn write(sql: &dyn Sql, position: i64, entry: &EventType) -> Result<NameId, StoreError> {
+/// Writes one form of a type at a place.
+pub fn write(sql: &dyn Sql, position: i64, entry: &EventType) -> Result<NameId, StoreError> {
     let name = entry.wire.name.as_str();
     sql.execute(
         "INSERT INTO event_type_names (name) VALUES (?1) ON CONFLICT (name) DO NOTHING",

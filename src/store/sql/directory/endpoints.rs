@@ -1,5 +1,6 @@
 //! Changes of endpoints (W1, W3, W6).
 
+use super::super::notices;
 use super::super::step::Step;
 use super::super::tables::SealedSecrets;
 use super::super::tables::rows::audience_code;
@@ -141,6 +142,9 @@ pub fn patch(
             Some(audit::endpoint(&record)),
         )
         .record(step, actor)?;
+    if record.switch != before.switch {
+        notices::switched(step, &record, actor)?;
+    }
     Ok(Changed::Done(seen(step, record, secrets)))
 }
 

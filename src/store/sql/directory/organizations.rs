@@ -3,6 +3,7 @@
 //! An organization that is deleted keeps its row for its history; put again, it starts anew.
 
 use super::super::accounts;
+use super::super::notices;
 use super::super::step::Step;
 use super::audit::{self, Act};
 use super::sweep::{self, Reason};
@@ -83,6 +84,7 @@ pub fn set_webhooks(
     if switch.is_on() {
         wake(step, &record);
     }
+    notices::switched_all(step, &record, actor)?;
     Ok(Changed::Done(seen(step, record)))
 }
 

@@ -1,5 +1,6 @@
 //! Rotation and opening of signing secrets (W4, W21).
 
+use super::super::notices;
 use super::super::step::Step;
 use super::super::tables::{SealedOlder, SealedSecrets};
 use super::audit::Act;
@@ -51,6 +52,8 @@ pub fn rotate(
         Err(RotateError::OverlapRunning { until }) => Ok(Rotated::OverlapRunning { until }),
         Ok(pair) => store(step, key, &before, &pair).and_then(|record| {
             Act::new("secret.rotate", Some(owner), id.to_string()).record(step, actor)?;
+            let older_until = pair.older(step.now).map(|older| older.until);
+            notices::rotated(step, &record, older_until, actor)?;
             Ok(Rotated::Done(record))
         }),
     }

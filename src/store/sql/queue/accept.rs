@@ -5,11 +5,13 @@
 
 use super::super::database::{EventRow, values};
 use super::super::step::Step;
+use super::super::tables::NameId;
 use super::super::upkeep::note_event;
 use super::place::{self, BodyHash, Posted};
 use crate::store::StoreError;
 use crate::store::queue::{Accept, Accepted, Idempotency};
 use crate::traces::tracer;
+use bytes::Bytes;
 use tidings_core::delivery::Round;
 use tidings_core::event::{Publicity, Reference};
 use tidings_core::id::{EndpointId, EventId, OrganizationId};
@@ -44,7 +46,8 @@ pub fn accept(
     if let Some((tracer, context)) = tracer().zip(accept.trace) {
         tracer.remember(posted.id, context);
     }
-    store(step, &posted, accept, hash)?;
+    let reference = event.reference.as_ref().map(Reference::as_str);
+    store(step, &posted, (reference, &event.data), hash)?;
     if let Some(key) = &accept.idempotency {
         remember(step, &posted, key)?;
     }
@@ -52,13 +55,30 @@ pub fn accept(
     Ok(Accepted::Stored(posted.id))
 }
 
+/// Stores an event that the server itself makes, in an organization that is there.
+pub fn post_own(
+    step: &mut Step<'_>,
+    (organization, name): (OrganizationId, NameId),
+    reference: Option<&str>,
+    data: &Bytes,
+) -> Result<(), StoreError> {
+    let posted = Posted {
+        id: EventId::from_raw(step.next_id()),
+        organization,
+        name,
+        public: false,
+        accepted_at: step.now,
+    };
+    store(step, &posted, (reference, data), &place::body_hash(data))?;
+    fan_out(step, &posted, data)
+}
+
 fn store(
     step: &mut Step<'_>,
     posted: &Posted,
-    accept: &Accept,
+    (reference, data): (Option<&str>, &Bytes),
     hash: &BodyHash,
 ) -> Result<(), StoreError> {
-    let reference = accept.event.reference.as_ref().map(Reference::as_str);
     step.database.insert_event(&EventRow {
         id: posted.id.raw(),
         organization: posted.organization.get(),
@@ -68,7 +88,7 @@ fn store(
         accepted_at: posted.accepted_at.as_micros(),
         reference,
         hash,
-        data: &accept.event.data,
+        data,
     })?;
     note_event(step, posted.organization, posted.id, reference);
     Ok(())
@@ -124,7 +144,7 @@ fn used_before(
 }
 
 /// Makes the first deliveries, and leaves a cursor for the rest.
-fn fan_out(step: &mut Step<'_>, posted: &Posted, data: &bytes::Bytes) -> Result<(), StoreError> {
+fn fan_out(step: &mut Step<'_>, posted: &Posted, data: &Bytes) -> Result<(), StoreError> {
     let mut recipients = place::recipients(step.tables, posted, EndpointId::from_raw(0));
     let mut last = EndpointId::from_raw(0);
     let mut wanted = Vec::new();

@@ -2,6 +2,7 @@
 
 use super::super::aside::{NO_EPOCH, Places};
 use super::super::database::SettleRow;
+use super::super::notices::Noted;
 use super::super::stats::Tally;
 use super::super::step::Step;
 use super::super::writer::Work;
@@ -56,12 +57,14 @@ impl Work for Settling {
             .map(|result| end(step, &mut places, result))
             .unzip();
         let held = step.database.settle(&rows)?;
+        let mut noted = Noted::begin(step)?;
         let ends = rows.iter().zip(waits).zip(held);
         for (result, ((row, waits), held)) in self.results.iter().zip(ends) {
             if !held {
                 self.outcomes.push(Settled::LeaseLost);
                 continue;
             }
+            noted.meet(&step.memory.notices, result);
             if let Some(due_at) = waits {
                 let id = result.delivery;
                 if row.state == State::InFlight.code() {
@@ -71,7 +74,7 @@ impl Work for Settling {
             }
             self.outcomes.push(Settled::Stored);
         }
-        Ok(())
+        noted.write(step)
     }
 
     fn answer(self: Box<Self>, committed: Result<(), &StoreError>) {
