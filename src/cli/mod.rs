@@ -4,6 +4,7 @@
 //! failed; 78 a setting or the data directory is wrong.
 
 mod audit;
+mod backup;
 mod client;
 mod demo;
 mod doctor;
@@ -14,6 +15,7 @@ mod master_key;
 mod migrate;
 mod output;
 mod receiver;
+mod restore;
 mod serve;
 mod setup_link;
 mod verify;
@@ -73,6 +75,12 @@ enum Action {
     /// Carry the embedded store's data over to PostgreSQL
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::MigrateArgs),
+    /// Copy the data to a file, while a server runs on it, and check the copy
+    #[command(after_help = backup::EXAMPLES)]
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup, and check it
+    #[command(after_help = restore::EXAMPLES)]
+    Restore(restore::RestoreArgs),
     /// Print the OpenAPI document
     #[command(after_help = "Example: tidings openapi > openapi.json")]
     Openapi,
@@ -161,6 +169,8 @@ pub fn run() -> ExitCode {
         Action::Doctor(args) => doctor::run(args),
         Action::SetupLink(args) => setup_link::run(args),
         Action::Migrate(args) => migrate::run(args),
+        Action::Backup(args) => backup::run(args),
+        Action::Restore(args) => restore::run(args),
         Action::Openapi => output::say(crate::http::openapi()),
     };
     match result {
