@@ -173,7 +173,7 @@ fn next(step: &Step<'_>, after: i64) -> Result<Option<Running>, StoreError> {
 }
 
 /// Whether the lists hold everything up to an event.
-fn is_listed(sql: &dyn Sql, event: i64) -> Result<bool, StoreError> {
+pub(super) fn is_listed(sql: &dyn Sql, event: i64) -> Result<bool, StoreError> {
     let listed_to: Option<i64> = sql.one(
         "SELECT value FROM meta WHERE key = 'listed_to'",
         values![],

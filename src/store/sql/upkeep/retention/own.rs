@@ -7,6 +7,7 @@
 //! Places are remembered, so that a round only looks at what became old enough since the one before.
 
 use super::super::super::database::values;
+use super::super::super::erase;
 use super::super::super::purge::{self, Budget, Purged};
 use super::super::super::step::Step;
 use super::super::super::tables::Tables;
@@ -147,7 +148,12 @@ fn part(
         |row| row.get::<i64>(0),
     )?;
     let Some(last) = events.last().copied() else {
-        return Ok((before, Upkeep::Idle));
+        // What is not listed yet is looked for again in the next round.
+        let done = match erase::is_listed(step.sql(), before)? {
+            true => before,
+            false => from,
+        };
+        return Ok((done, Upkeep::Idle));
     };
     if bodies {
         step.sql().execute(
