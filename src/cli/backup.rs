@@ -64,11 +64,11 @@ pub fn run(args: BackupArgs) -> Result<(), Failure> {
         put_key(&settings, &key_file)?;
     }
     if args.json {
-        let mut report = report(&target, &copied);
-        report["master_key"] = match args.with_master_key {
+        let key = match args.with_master_key {
             true => json!(key_file),
             false => Value::Null,
         };
+        let report = report(&target, &copied, ("master_key", key));
         say(&report.to_string())?;
     } else {
         say(&format!("{}: {}", target.display(), summary(&copied)))?;
@@ -121,10 +121,10 @@ fn key_words(settings: &Settings, beside: Option<&PathBuf>) -> String {
     }
 }
 
-/// What a copy holds, for programs.
-pub fn report(file: &Path, copied: &Copied) -> Value {
+/// What a copy holds, for programs, and one thing more.
+pub fn report(file: &Path, copied: &Copied, more: (&str, Value)) -> Value {
     let contents = &copied.contents;
-    json!({
+    let mut report = json!({
         "file": file,
         "bytes": copied.bytes,
         "format": copied.format,
@@ -138,7 +138,11 @@ pub fn report(file: &Path, copied: &Copied) -> Value {
         "last_event": contents.last.map(|(id, at)| json!({ "id": id.to_string(), "accepted_at": at.rfc3339() })),
         "damaged_bodies": contents.damaged_bodies,
         "audit_faults": contents.audit_faults,
-    })
+    });
+    if let Some(members) = report.as_object_mut() {
+        members.insert(more.0.to_owned(), more.1);
+    }
+    report
 }
 
 /// What a copy holds, for people.

@@ -63,8 +63,8 @@ pub fn run(args: RestoreArgs) -> Result<(), Failure> {
     shown.end();
     let serve = format!("tidings serve --data {}", settings.data.display());
     if args.json {
-        let mut report = report(&args.backup, &restored);
-        report["data"] = json!(settings.data);
+        let more = ("data", json!(settings.data));
+        let report = report(&args.backup, &restored, more);
         say(&report.to_string())?;
     } else {
         say(&format!(
