@@ -92,6 +92,21 @@ fn cut_short(from: &Path, url: &str, events: u64) {
     assert!(said.contains("tidings migrate"), "{said}");
 }
 
+/// What went over may be old once a server ran on the data again.
+fn not_after_a_server_ran(from: &Path, url: &str) {
+    let lives = |more: i64| {
+        let data = rusqlite::Connection::open(from.join("tidings.db")).unwrap();
+        data.execute("UPDATE nodes SET epoch = epoch + ?1", [more])
+            .unwrap();
+    };
+    lives(1);
+    let refused = migrate(from, url).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(78), "{said}");
+    assert!(said.contains("a server ran on the data since"), "{said}");
+    lives(-1);
+}
+
 /// A node on what arrived goes on with it.
 fn served(from: &Path, url: &str, (key, good): (&str, &Witness), events: u64) {
     let key_file = from.join("master.key");
@@ -151,6 +166,14 @@ fn everything_is_carried_over_once_and_served_from_there() {
 
     let cluster = Cluster::start();
     cut_short(data.path(), &cluster.url, events);
+    not_after_a_server_ran(data.path(), &cluster.url);
+    // Another master key makes no other data of it.
+    let rotated = tidings()
+        .args(["master-key", "rotate", "--data"])
+        .arg(data.path())
+        .status()
+        .unwrap();
+    assert!(rotated.success());
     let done = migrate(data.path(), &cluster.url).output().unwrap();
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.success(), "{said}");

@@ -71,7 +71,7 @@ pub enum IdError {
     },
 }
 
-const KINDS: [(&str, &str); 10] = [
+const KINDS: [(&str, &str); 11] = [
     ("evt_", "an event id"),
     ("dlv_", "a delivery id"),
     ("att_", "an attempt id"),
@@ -82,6 +82,7 @@ const KINDS: [(&str, &str); 10] = [
     ("acc_", "an account id"),
     ("ses_", "a session id"),
     ("lnk_", "a link id"),
+    ("ers_", "an erasure id"),
 ];
 
 fn refuse(text: &str, wanted: &'static str, prefix: &'static str, chars: usize) -> IdError {
@@ -213,6 +214,10 @@ id!(
 id!(
     /// A one-time link into the console (its record, never the link itself).
     LinkId, "lnk_", "a link id"
+);
+id!(
+    /// A job that erases an event, or everything of an organization.
+    ErasureId, "ers_", "an erasure id"
 );
 
 /// One event for one endpoint. Its text is the `webhook-id` of every try (W15).

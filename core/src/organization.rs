@@ -120,6 +120,15 @@ impl Switch {
     }
 }
 
+/// How long an organization's own events are kept, in days, where that is not as the server says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct KeptDays {
+    /// Bodies.
+    pub bodies: Option<u32>,
+    /// Events, deliveries and attempts; a body is never kept longer.
+    pub attempts: Option<u32>,
+}
+
 /// A tenant of the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Organization {
@@ -133,6 +142,8 @@ pub struct Organization {
     pub add_ons: AddOns,
     /// The feature switch of W3: one per organization, off until someone enables it or creates the first endpoint.
     pub webhooks: Switch,
+    /// How long its own events are kept.
+    pub kept: KeptDays,
     /// When the record was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -190,6 +201,7 @@ mod tests {
             slug: None,
             add_ons,
             webhooks,
+            kept: KeptDays::default(),
             created_at: zero,
             updated_at: zero,
         };

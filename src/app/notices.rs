@@ -4,7 +4,8 @@
 //! server that is away is said once in the log, asked again ever more seldom, and said once more when it works again. A
 //! mail may come twice after a crash between its sending and the note of it; it has the same message id then.
 
-use super::{AppError, read_certificates};
+use super::AppError;
+use super::parts::read_certificates;
 use crate::clock::Clock;
 use crate::config::{NoticeSettings, Settings};
 use crate::http::NoticeParts;

@@ -159,12 +159,18 @@ async fn verify(log: &mut Log) -> Result<(), Failure> {
     let Inspection {
         seen,
         unlinked,
+        erased,
         newest,
         ..
     } = inspection;
     if unlinked > 0 {
         note(&format!(
             "{unlinked} entries are from before there were digests"
+        ));
+    }
+    if erased > 0 {
+        note(&format!(
+            "{erased} entries are of organizations that were erased: their places hold, what they said cannot be checked"
         ));
     }
     if wrong > 0 {
@@ -213,6 +219,10 @@ fn read(shown: &Value) -> Option<Entry> {
         outcome: ActOutcome::named(&text("outcome")?)?,
         before: value("before"),
         after: value("after"),
+        erased: shown
+            .get("erased")
+            .and_then(Value::as_bool)
+            .unwrap_or(false),
         link,
     })
 }

@@ -30,7 +30,7 @@ impl From<MigrateError> for Failure {
     fn from(error: MigrateError) -> Self {
         match error {
             MigrateError::Store(error) => Self::Store(error),
-            MigrateError::NotEmpty(_) | MigrateError::InUse(_) => {
+            MigrateError::NotEmpty(_) | MigrateError::InUse(_) | MigrateError::Moved(_) => {
                 Self::Environment(error.to_string())
             }
             MigrateError::Different { .. } => Self::Failed(error.to_string()),

@@ -5,6 +5,7 @@
 
 mod apply;
 mod audit;
+mod backup;
 mod client;
 mod demo;
 mod doctor;
@@ -18,6 +19,7 @@ mod migrate;
 mod notices;
 mod output;
 mod receiver;
+mod restore;
 mod serve;
 mod setup_link;
 mod verify;
@@ -89,6 +91,12 @@ enum Action {
     /// Carry the embedded store's data over to PostgreSQL
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::MigrateArgs),
+    /// Copy the data to a file, while a server runs on it, and check the copy
+    #[command(after_help = backup::EXAMPLES)]
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup, and check it
+    #[command(after_help = restore::EXAMPLES)]
+    Restore(restore::RestoreArgs),
     /// Print the OpenAPI document
     #[command(after_help = "Example: tidings openapi > openapi.json")]
     Openapi,
@@ -181,6 +189,8 @@ pub fn run() -> ExitCode {
         Action::SetupLink(args) => setup_link::run(args),
         Action::Notices(action) => notices::run(action),
         Action::Migrate(args) => migrate::run(args),
+        Action::Backup(args) => backup::run(args),
+        Action::Restore(args) => restore::run(args),
         Action::Openapi => output::say(crate::http::openapi()),
     };
     match result {

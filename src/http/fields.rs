@@ -152,6 +152,14 @@ impl<'a> Fields<'a> {
         }));
     }
 
+    /// As [`Fields::finish`], for an object inside another.
+    pub fn finish_inside<T>(self, made: T) -> Read<T> {
+        match self.faults.is_empty() {
+            true => Ok(made),
+            false => Err(self.faults),
+        }
+    }
+
     /// `made`, unless anything was wrong.
     pub fn finish<T>(self, made: Option<T>) -> Result<T, Problem> {
         match made {
@@ -170,6 +178,14 @@ impl<'a> Value<'a> {
             Code::WrongType,
             format!("Must be {what} (got {}).", self.kind),
         )
+    }
+
+    /// Something, or null.
+    pub fn or_null<T>(self, read: impl FnOnce(Self) -> Read<T>) -> Read<Option<T>> {
+        match self.kind {
+            Kind::Null => Ok(None),
+            _ => read(self).map(Some),
+        }
     }
 
     /// A string, whatever it holds.

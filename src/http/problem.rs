@@ -297,6 +297,7 @@ impl From<StoreError> for Problem {
                     "The store cannot be used: nothing was stored. The server's log says why.",
                 )
             }
+            StoreError::BeingErased { .. } => Self::new(Code::BeingErased, format!("{error}.")),
             StoreError::Locked { .. }
             | StoreError::TooNew { .. }
             | StoreError::WrongMasterKey { .. }

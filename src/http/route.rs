@@ -2,8 +2,8 @@
 
 use super::Shared;
 use super::api::{
-    audit, batch, compare, deliveries, endpoints, event_types, events, health, keys, metrics,
-    openapi, organizations, portal_links, replays, secrets, stats, test_send,
+    audit, batch, compare, deliveries, endpoints, erasures, event_types, events, health, keys,
+    metrics, openapi, organizations, portal_links, replays, secrets, stats, test_send,
 };
 use super::auth::{Caller, actor, no_organization};
 use super::body::BodyRule;
@@ -68,6 +68,8 @@ routes! {
     POST "/v1/events" Key BodyRule::Json(EVENT_BYTES) => events::post_event;
     POST "/v1/events/batch" Key BodyRule::Json(BATCH_BYTES) => batch::post_events;
     GET "/v1/events/{evt}" Key NONE => events::get_event;
+    DELETE "/v1/events/{evt}" Key NONE => erasures::erase_event;
+    GET "/v1/erasures/{ers}" Key NONE => erasures::get_erasure;
     GET "/v1/organizations" Key NONE => organizations::list_organizations;
     GET "/v1/organizations/{org}" Key NONE => organizations::get_organization;
     PUT "/v1/organizations/{org}" Key SETTINGS => organizations::put_organization;

@@ -1,7 +1,8 @@
 //! The audit log: who did what, when, from where, and what came of it (S23).
 //!
 //! Invariants: an act is on the log in the commit that makes it true; nothing changes or removes an entry but its
-//! retention; each entry holds the digest of the one before it in its chain, so that a changed or missing one shows. A node
+//! retention, and the erasure of an organization, which takes out what its entries say of before and after and from where, and
+//! nothing else; each entry holds the digest of the one before it in its chain, so that a changed or missing one shows. A node
 //! has a chain of its own, since nodes write beside each other. Secrets never stand in an entry.
 //! Deliberately absent: proof against whoever takes the newest or the oldest entries of a chain away, or writes all of it anew;
 //! for that, keep copies of the newest digests elsewhere.
@@ -102,6 +103,8 @@ pub struct Entry {
     pub before: Option<Value>,
     /// How it is now; secrets masked. Of a refused act, why.
     pub after: Option<Value>,
+    /// Whether an erasure took out what it said of before and after and from where.
+    pub erased: bool,
     /// Its place in its chain; entries of versions before there were chains have none.
     pub link: Option<Link>,
 }
@@ -130,9 +133,13 @@ impl Entry {
         EntryDigest(hash.finalize().into())
     }
 
-    /// Whether its content is what its digest was made of; `None` where there is no digest.
+    /// Whether its content is what its digest was made of; `None` where there is no digest, or only what an erasure left.
     pub fn is_whole(&self) -> Option<bool> {
         let link = self.link?;
+        if self.erased {
+            let left = self.before.is_some() || self.after.is_some() || self.address.is_some();
+            return left.then_some(false);
+        }
         Some(self.digest_after(&link.previous) == link.digest)
     }
 }
@@ -163,6 +170,8 @@ pub struct Inspection {
     expected: HashMap<u8, (AuditId, EntryDigest)>,
     /// Entries with a digest.
     pub seen: usize,
+    /// Entries of erased organizations among them: their digests hold the chain together, and no longer tell what they said.
+    pub erased: usize,
     /// Entries without one: older than the chains.
     pub unlinked: usize,
     /// The newest of each chain.
@@ -180,6 +189,7 @@ impl Inspection {
             return None;
         };
         self.seen += 1;
+        self.erased += usize::from(entry.erased);
         let this = (entry.id, link.digest);
         self.newest.entry(link.chain).or_insert(this);
         let put_in = self.without.take();

@@ -4,6 +4,7 @@
 //! waiting; changes are on disk, with an audit row in the same commit, before they are answered or seen.
 //! Secrets are sealed on disk and opened on demand.
 
+use super::retention::Retention;
 use super::{Actor, Reach, StoreError};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use tidings_core::address::TargetUrl;
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event_type::{EventType, WireType};
 use tidings_core::id::{EndpointId, KeyId, OrganizationId};
-use tidings_core::organization::{AddOns, Organization, Switch};
+use tidings_core::organization::{AddOns, KeptDays, Organization, Switch};
 use tidings_core::secret::{Overlap, Secret, Secrets};
 use tidings_core::time::Timestamp;
 
@@ -216,6 +217,8 @@ pub struct OrganizationChange {
     pub slug: Option<String>,
     /// All add-ons it now has.
     pub add_ons: AddOns,
+    /// How long its own events are kept; absent stays.
+    pub kept: Option<KeptDays>,
 }
 
 /// One page of a list, newest first unless said otherwise.
@@ -243,6 +246,10 @@ pub struct PageRequest {
 /// The directory. Synchronous methods answer from memory.
 #[async_trait]
 pub trait Directory: Send + Sync {
+    /// How long events are kept where their organization says nothing else; for good without it.
+    fn retention(&self) -> Option<Retention> {
+        None
+    }
     /// An organization.
     fn organization(&self, id: OrganizationId) -> Option<Arc<Organization>>;
     /// Organizations by id, ascending.

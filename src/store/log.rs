@@ -33,6 +33,8 @@ pub struct EventSummary {
     pub accepted_at: Timestamp,
     /// Whether it is a test send.
     pub test: bool,
+    /// When it was erased, if it was: its body, its reference and its attempts are gone then.
+    pub erased_at: Option<Timestamp>,
 }
 
 /// An event with its data and what became of it within reach.
@@ -69,6 +71,8 @@ pub struct DeliverySummary {
     pub due_at: Option<Timestamp>,
     /// When it came to rest.
     pub rested_at: Option<Timestamp>,
+    /// When its event was erased, if it was.
+    pub erased_at: Option<Timestamp>,
 }
 
 /// An attempt with the parts of its request that the delivery does not hold.
@@ -144,6 +148,8 @@ pub enum Retried {
     AddOnRequired,
     /// Retention removed the body.
     BodyGone,
+    /// The event was erased.
+    Erased,
     /// A test is sent anew, not again.
     Test,
 }

@@ -10,6 +10,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod directory;
+pub mod erasure;
 pub mod handover;
 pub mod health;
 pub mod log;
@@ -34,6 +35,7 @@ pub trait Store:
     + log::Log
     + accounts::Accounts
     + audit::AuditLog
+    + erasure::Erasing
     + stats::Stats
     + health::Healthy
 {
@@ -45,6 +47,7 @@ impl<T> Store for T where
         + log::Log
         + accounts::Accounts
         + audit::AuditLog
+        + erasure::Erasing
         + stats::Stats
         + health::Healthy
 {
@@ -164,6 +167,14 @@ pub enum StoreError {
     Io {
         /// The system's words.
         what: String,
+    },
+    /// Everything of the organization is being erased: nothing new of it can be stored before that has ended.
+    #[error(
+        "everything of organization {organization} is being erased; it can be made anew when that has ended"
+    )]
+    BeingErased {
+        /// Which.
+        organization: OrganizationId,
     },
     /// A statement failed for no reason the store knows: a defect of ours.
     #[error("the store failed unexpectedly ({what})")]

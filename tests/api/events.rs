@@ -161,3 +161,43 @@ async fn events_are_listed_newest_first() {
     let foreign = format!("/v1/organizations/9001/events?limit=3&cursor={cursor}");
     world.get(&foreign).await.refused(400, "invalid_cursor");
 }
+
+#[tokio::test]
+async fn an_erased_event_answers_410_wherever_it_is_asked_for_and_lists_say_when() {
+    let world = World::with_organizations().await;
+    world.endpoint(LARKSPUR, &["project.updated"]).await;
+    let event = world.event(LARKSPUR).await;
+    let deliveries = "/v1/organizations/4417/deliveries?state=delivered";
+    let page = world
+        .until(deliveries, |page| page["data"][0].is_object())
+        .await;
+    let delivery = page["data"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/events/{event}");
+    let begun = world.send("DELETE", &path, "").await.expect(202);
+    assert_eq!(begun["event_id"], event.as_str());
+    world.get(&path).await.refused(410, "event_erased");
+    let of_delivery = format!("/v1/deliveries/{delivery}");
+    world.get(&of_delivery).await.refused(410, "event_erased");
+    let retry = format!("{of_delivery}/retry");
+    world
+        .send("POST", &retry, "")
+        .await
+        .refused(410, "event_erased");
+    for list in ["events", "deliveries"] {
+        let page = world
+            .get(&format!("/v1/organizations/4417/{list}"))
+            .await
+            .expect(200);
+        assert!(page["data"][0]["erased_at"].is_string(), "{page}");
+        assert_eq!(page["data"][0]["reference"], serde_json::Value::Null);
+    }
+    let log = world
+        .get("/v1/organizations/4417/audit?act=event.erase")
+        .await
+        .expect(200);
+    assert_eq!(log["data"][0]["subject"], event.as_str());
+    assert_eq!(log["data"][0]["after"]["erasure"], begun["id"]);
+    let producer = world.key(tidings::store::directory::Scope::Producer).await;
+    let lacks = world.call("DELETE", &path, &producer, "").await;
+    lacks.refused(403, "missing_scope");
+}

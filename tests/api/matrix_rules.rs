@@ -112,6 +112,8 @@ pub const RULES: &[Rule] = &[
     changes("POST /v1/events", Who::Producer, EVENT, 202),
     changes("POST /v1/events/batch", Who::Producer, BATCH, 202),
     reads("GET /v1/events/{evt}", Who::Viewer),
+    changes("DELETE /v1/events/{evt}", Who::Operator, "", 202),
+    reads("GET /v1/erasures/{ers}", Who::Operator),
     reads("GET /v1/organizations", Who::Viewer),
     reads("GET /v1/organizations/{org}", Who::Viewer),
     puts(
@@ -241,6 +243,7 @@ fn missing(name: &str) -> Wanted {
         "org" => "no_such_organization",
         "ep" => "no_such_endpoint",
         "evt" => "no_such_event",
+        "ers" => "no_such_erasure",
         "dlv" => "no_such_delivery",
         "rpl" => "no_such_replay",
         "lnk" => "no_such_portal_link",

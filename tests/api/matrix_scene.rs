@@ -101,6 +101,13 @@ impl Things {
             .send("DELETE", &format!("{replays}/{replay}"), "")
             .await;
         stopped.expect(200);
+        // Nobody chose its type: there is nothing to wait for.
+        let other =
+            format!(r#"{{"type":"project.created","organization_id":{number},"data":{{}}}}"#);
+        let other = text(&world.send("POST", "/v1/events", &other).await.expect(202));
+        let erasure = world
+            .send("DELETE", &format!("/v1/events/{other}"), "")
+            .await;
         let links = format!("{base}/portal-links");
         let link = world.send("POST", &links, r#"{"role":"viewer"}"#).await;
         let own = organization(number);
@@ -115,6 +122,7 @@ impl Things {
                 ("evt", event),
                 ("dlv", text(&page["data"][0])),
                 ("rpl", replay),
+                ("ers", text(&erasure.expect(202))),
                 ("lnk", text(&link.expect(201))),
                 ("key", text(&key)),
                 ("type", String::from("project.updated")),

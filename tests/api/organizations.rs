@@ -112,3 +112,85 @@ async fn a_list_is_walked_page_by_page_without_gaps() {
     let foreign = format!("/v1/keys?limit=3{cursor}");
     world.get(&foreign).await.refused(400, "invalid_cursor");
 }
+
+#[tokio::test]
+async fn an_organization_may_keep_its_events_for_a_time_of_its_own_and_that_is_on_the_record() {
+    let world = World::new().await;
+    let path = "/v1/organizations/7";
+    let put = async |retention: &str| {
+        let body = format!(r#"{{"name":"A","add_ons":[]{retention}}}"#);
+        world.send("PUT", path, &body).await
+    };
+    let server = serde_json::json!({ "bodies_days": null, "attempts_days": null });
+    assert_eq!(put("").await.expect(201)["retention"], server);
+    let own = serde_json::json!({ "bodies_days": 7, "attempts_days": 400 });
+    put(r#","retention":{"bodies_days":7,"attempts_days":400}"#)
+        .await
+        .expect(200);
+    assert_eq!(
+        put("").await.expect(200)["retention"],
+        own,
+        "left out it stays"
+    );
+    assert_eq!(world.get(path).await.expect(200)["retention"], own);
+    let half = put(r#","retention":{"attempts_days":40,"bodies_days":null}"#).await;
+    assert_eq!(
+        half.expect(200)["retention"]["bodies_days"],
+        serde_json::Value::Null
+    );
+    for (retention, code) in [
+        (r#"{"bodies_days":0}"#, "out_of_range"),
+        (r#"{"attempts_days":36501}"#, "out_of_range"),
+        (r#"{"bodies_days":"7"}"#, "wrong_type"),
+        (r#"{"days":7}"#, "unknown_field"),
+        (r#"7"#, "wrong_type"),
+        (r#"{"bodies_days":50,"attempts_days":40}"#, "invalid_range"),
+    ] {
+        let refused = put(&format!(r#","retention":{retention}"#)).await;
+        refused.refused(422, code);
+    }
+    assert_eq!(
+        put(r#","retention":null"#).await.expect(200)["retention"],
+        server
+    );
+    let log = world
+        .get("/v1/organizations/7/audit?act=organization.put")
+        .await
+        .expect(200);
+    let change = &log["data"][2];
+    assert_eq!(change["after"]["retention"], own, "{log}");
+    assert_eq!(change["before"]["retention"], server);
+}
+
+#[tokio::test]
+async fn deleting_with_erase_answers_with_an_erasure_and_asking_again_with_the_same() {
+    let world = World::with_organizations().await;
+    let event = world.event(LARKSPUR).await;
+    let path = "/v1/organizations/4417?erase=true";
+    let begun = world.send("DELETE", path, "").await.expect(202);
+    assert_eq!(
+        (&begun["organization_id"], &begun["event_id"]),
+        (&LARKSPUR.into(), &serde_json::Value::Null)
+    );
+    let put = r#"{"name":"Anew","add_ons":[]}"#;
+    let anew = world.send("PUT", "/v1/organizations/4417", put).await;
+    if world
+        .get(&format!("/v1/erasures/{}", begun["id"].as_str().unwrap()))
+        .await
+        .expect(200)["state"]
+        == "running"
+    {
+        anew.refused(409, "being_erased");
+        let again = world.send("DELETE", path, "").await.expect(202);
+        assert_eq!(again["id"], begun["id"]);
+    }
+    world
+        .send("DELETE", "/v1/organizations/77?erase=true", "")
+        .await
+        .refused(404, "no_such_organization");
+    world
+        .send("DELETE", "/v1/organizations/77?erase=maybe", "")
+        .await
+        .refused(422, "invalid_choice");
+    let _ = event;
+}

@@ -100,6 +100,7 @@ impl World {
             name: String::from("Larkspur"),
             slug: None,
             add_ons: AddOns::NONE.with(AddOn::ApiAccess),
+            kept: None,
         };
         let store = &world.store;
         store

@@ -10,7 +10,7 @@ use tidings::store::directory::{PageRequest, SwitchChange};
 use tidings::store::queue::{Queue as _, Upkeep};
 use tidings::store::retention::Retention;
 
-async fn all(world: &World, filter: AuditFilter) -> Vec<Entry> {
+pub async fn all(world: &World, filter: AuditFilter) -> Vec<Entry> {
     let mut found = Vec::new();
     let mut after = None;
     loop {
@@ -137,6 +137,7 @@ async fn s23_a_changed_byte_is_found_in_every_column() {
         "before = '{}'",
         "after = NULL",
         "at = at + 1000",
+        "erased = 1",
     ] {
         let world = lived_in().await;
         assert_eq!(tampering(&world).await, []);

@@ -1,5 +1,6 @@
 //! The contract on SQLite: a folder of its own for every test, and a look into the file from outside.
 
+use crate::upgrade::{migrations, statements};
 use rusqlite::Connection;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -9,11 +10,20 @@ use tidings::store::handover::Handover;
 use tidings::store::seal::MasterKey;
 use tidings::store::sql::SqlStore;
 use tidings::store::sqlite::{self, Options};
+use tidings_core::id::EventId;
 
 /// Where a test's data is; gone with it.
 pub struct Place(pub TempDir);
 
 impl Place {
+    /// The newest format, and from which on there are statistics, accounts, and chains of the audit log.
+    pub const FORMATS: usize = 7;
+    pub const STATS: usize = 3;
+    pub const ACCOUNTS: usize = 4;
+    pub const AUDIT: usize = 5;
+    /// What makes a sum a number to read.
+    pub const INT: &str = "";
+
     pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -34,6 +44,55 @@ impl Place {
 
     fn outside(&self) -> Connection {
         Connection::open(self.0.path().join("tidings.db")).unwrap()
+    }
+
+    /// Makes the database of an old format, with what it starts with.
+    pub fn begin_format(&self, format: usize, canary: &[u8], listed_to: EventId) {
+        let outside = self.outside();
+        outside
+            .execute_batch("PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;")
+            .unwrap();
+        for migration in migrations("sqlite").iter().take(format) {
+            outside.execute_batch(migration).unwrap();
+        }
+        outside
+            .execute_batch(&format!(
+                "PRAGMA user_version = {format}; PRAGMA application_id = 0x54444E47;
+                 INSERT INTO meta VALUES ('written_by', '0.0.{format}'), ('canary', {}), ('listed_to', {});
+                 INSERT INTO nodes VALUES (1, 1, 0);",
+                bytes(canary),
+                listed_to.raw()
+            ))
+            .unwrap();
+    }
+
+    /// What is on the disk when the process is killed in a migration after so many statements; none if it has fewer.
+    pub fn killed_in(self, format: usize, done: usize) -> Option<Self> {
+        let all = statements(&migrations("sqlite")[format - 1]);
+        let outside = self.outside();
+        // Pages go to the log as soon as they can, so that a part of it is there.
+        outside
+            .execute_batch("PRAGMA cache_size = 1; BEGIN")
+            .unwrap();
+        for statement in all.get(..done)? {
+            outside.execute_batch(statement).unwrap();
+        }
+        let after = Self::new();
+        for entry in std::fs::read_dir(self.0.path()).unwrap() {
+            let entry = entry.unwrap();
+            // The log's index is made anew by whoever comes first.
+            if !entry.file_name().to_string_lossy().ends_with("-shm") {
+                std::fs::copy(entry.path(), after.0.path().join(entry.file_name())).unwrap();
+            }
+        }
+        Some(after)
+    }
+
+    /// As a newer version leaves it.
+    pub fn written_by_newer(&self, version: &str) {
+        self.run(&format!(
+            "UPDATE meta SET value = '{version}' WHERE key = 'written_by'; PRAGMA user_version = 99"
+        ));
     }
 
     /// Runs statements from outside, in one commit.

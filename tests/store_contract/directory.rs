@@ -56,6 +56,7 @@ async fn an_organization_is_made_changed_and_found_again() {
         name: String::from("Larkspur Commons"),
         slug: Some(String::from("larkspur-commons")),
         add_ons: one_add_on(),
+        kept: None,
     };
     world
         .store

@@ -59,7 +59,8 @@ impl<'a> Filled<'a> {
         let moment = self.moment(number).as_micros();
         let reference = reference.map_or(String::from("NULL"), |text| format!("'{text}'"));
         self.run(&format!(
-            "INSERT INTO events VALUES ({id}, {owner}, {name}, 0, 0, {moment}, {reference});
+            "INSERT INTO events (id, organization_id, name_id, public, test, accepted_at, reference)
+             VALUES ({id}, {owner}, {name}, 0, 0, {moment}, {reference});
              INSERT INTO bodies VALUES ({id}, {hash}, {data})",
             id = id.raw(),
             name = self.name,

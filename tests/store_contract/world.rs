@@ -18,7 +18,7 @@ use tidings_core::address::TargetUrl;
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event_type::WireType;
 use tidings_core::id::{DeliveryId, OrganizationId};
-use tidings_core::organization::{AddOn, AddOns, Switch};
+use tidings_core::organization::{AddOn, AddOns, KeptDays, Switch};
 use tidings_core::secret::Secret;
 use tidings_core::time::Timestamp;
 
@@ -44,6 +44,19 @@ impl World {
     pub fn empty() -> (Place, Clock) {
         let clock = Clock::manual(Timestamp::parse_rfc3339("2026-03-01T09:30:00Z").unwrap());
         (Place::new(), clock)
+    }
+
+    /// A world on data that is there already.
+    pub fn over(place: Place, clock: Clock) -> Self {
+        let room = Room::new(1_000, 64 << 20);
+        let (store, engine) = open(&place, &clock, &room);
+        Self {
+            store,
+            engine,
+            clock,
+            place,
+            room,
+        }
     }
 
     /// A world whose node has room for that many deliveries.
@@ -110,10 +123,16 @@ impl World {
     }
 
     pub async fn put_organization(&self, id: i64, add_ons: AddOns) {
+        self.put_keeping(id, add_ons, None).await;
+    }
+
+    /// An organization that keeps its events for a time of its own.
+    pub async fn put_keeping(&self, id: i64, add_ons: AddOns, kept: Option<KeptDays>) {
         let change = OrganizationChange {
             name: format!("Organization {id}"),
             slug: None,
             add_ons,
+            kept,
         };
         self.store
             .put_organization(organization(id), change, actor())

@@ -1,6 +1,7 @@
 //! The contract on PostgreSQL: a schema of its own for every test in the database that `TIDINGS_TEST_POSTGRES` names
 //! (`./test` starts one), and a look at its tables from outside.
 
+use crate::upgrade::{migrations, statements};
 use postgres::{Client, NoTls};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use tidings::store::handover::Handover;
 use tidings::store::postgres::{self as store, Address, Options};
 use tidings::store::seal::MasterKey;
 use tidings::store::sql::SqlStore;
+use tidings_core::id::EventId;
+use tidings_core::time::Timestamp;
 
 /// Where a test's data is; gone with it.
 pub struct Place {
@@ -33,6 +36,14 @@ fn elsewhere<T: Send>(work: impl FnOnce(&mut Client) -> T + Send, url: &str) -> 
 }
 
 impl Place {
+    /// The newest format, and from which on there are statistics, accounts, and chains of the audit log.
+    pub const FORMATS: usize = 6;
+    pub const STATS: usize = 2;
+    pub const ACCOUNTS: usize = 3;
+    pub const AUDIT: usize = 4;
+    /// What makes a sum a number to read.
+    pub const INT: &str = "::int8";
+
     pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -119,6 +130,65 @@ impl Place {
             key: MasterKey::from_bytes([7; 32]),
             unsafe_durability: false,
         })
+    }
+
+    /// Makes the database of an old format, with what it starts with.
+    pub fn begin_format(&self, format: usize, canary: &[u8], listed_to: EventId) {
+        let week = 7 * 86_400;
+        let begin = listed_to.time().as_seconds().div_euclid(week) * week;
+        let bound = |second: i64| EventId::first_at(Timestamp::from_millis(second * 1_000)).raw();
+        let (from, to) = (bound(begin), bound(begin + week));
+        let name = Timestamp::from_millis(begin * 1_000).rfc3339();
+        let day: String = name.chars().take(10).filter(char::is_ascii_digit).collect();
+        let partitions: String = ["events", "bodies", "deliveries", "attempts"]
+            .iter()
+            .map(|table| {
+                format!("CREATE TABLE {table}_{day} PARTITION OF {table} FOR VALUES FROM ({from}) TO ({to});")
+            })
+            .collect();
+        let formats: String = (1..=format)
+            .map(|format| {
+                format!(
+                    "INSERT INTO formats (format, written_by) VALUES ({format}, '0.0.{format}');"
+                )
+            })
+            .collect();
+        self.run(&format!(
+            "CREATE TABLE formats (
+                format BIGINT PRIMARY KEY, written_by TEXT NOT NULL, written_at TIMESTAMPTZ NOT NULL DEFAULT now());
+             {formats}{};{partitions}
+             INSERT INTO canary VALUES ({});
+             UPDATE meta SET value = {} WHERE key = 'listed_to';
+             INSERT INTO lives VALUES (1, 'gone', 0, now() - interval '1 day', now());
+             SELECT setval('epochs', 1)",
+            migrations("postgres").iter().take(format).cloned().collect::<Vec<_>>().join(";\n"),
+            bytes(canary),
+            listed_to.raw()
+        ));
+    }
+
+    /// What is there when the process is killed in a migration after so many statements; none if it has fewer.
+    pub fn killed_in(self, format: usize, done: usize) -> Option<Self> {
+        let all = statements(&migrations("postgres")[format - 1]);
+        let part = all.get(..done)?.to_vec();
+        elsewhere(
+            move |client| {
+                // The connection ends without a commit.
+                client.batch_execute("BEGIN").unwrap();
+                for statement in &part {
+                    client.batch_execute(statement).unwrap();
+                }
+            },
+            &self.url,
+        );
+        Some(self)
+    }
+
+    /// As a newer version leaves it.
+    pub fn written_by_newer(&self, version: &str) {
+        self.run(&format!(
+            "INSERT INTO formats (format, written_by) VALUES (99, '{version}')"
+        ));
     }
 
     /// Where the database listens, on this machine.

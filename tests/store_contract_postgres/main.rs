@@ -23,6 +23,8 @@ mod claim;
 mod cut;
 #[path = "../store_contract/directory.rs"]
 mod directory;
+#[path = "../store_contract/erase.rs"]
+mod erase;
 #[path = "../store_contract/fan_out.rs"]
 mod fan_out;
 #[path = "../store_contract/filled.rs"]
@@ -41,6 +43,8 @@ mod notices;
 #[path = "../store_contract/notices_kept.rs"]
 mod notices_kept;
 mod notices_nodes;
+#[path = "../store_contract/own_retention.rs"]
+mod own_retention;
 #[path = "../store_contract/replay.rs"]
 mod replay;
 #[path = "../store_contract/retention.rs"]
@@ -59,6 +63,8 @@ mod switches;
 mod tenancy;
 #[path = "../store_contract/test_send.rs"]
 mod test_send;
+#[path = "../store_contract/upgrade.rs"]
+mod upgrade;
 #[path = "../store_contract/verbs.rs"]
 mod verbs;
 #[path = "../store_contract/world.rs"]

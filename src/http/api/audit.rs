@@ -41,6 +41,9 @@ pub(in crate::http) struct EntryShown {
     before: Option<Value>,
     /// How it is; of a refused act, why.
     after: Option<Value>,
+    /// Whether the erasure of its organization took before, after and address out of it: its digest holds the chain together,
+    /// and cannot be made again.
+    erased: bool,
     /// Which chain of digests it stands in; null in entries from before there were chains.
     chain: Option<u8>,
     /// The digest of the entry before it in its chain, 64 hex digits.
@@ -63,6 +66,7 @@ fn show(entry: Entry) -> EntryShown {
         outcome: entry.outcome.name(),
         before: entry.before,
         after: entry.after,
+        erased: entry.erased,
         chain: entry.link.map(|link| link.chain),
         previous: entry.link.map(|link| link.previous.to_string()),
         digest: entry.link.map(|link| link.digest.to_string()),

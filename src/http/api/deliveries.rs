@@ -6,6 +6,7 @@ use super::super::problem::Problem;
 use super::super::query::Query;
 use super::super::reply::Reply;
 use super::super::route::Call;
+use super::events::erased;
 use super::events::raw;
 use super::show::{AttemptShown, Audience, attempt, time};
 use super::{List, add_on_required, list};
@@ -47,6 +48,8 @@ pub(in crate::http) struct DeliveryShown {
     due_at: Option<String>,
     /// When it came to rest.
     rested_at: Option<String>,
+    /// When its event was erased; null otherwise.
+    erased_at: Option<String>,
 }
 
 fn show(delivery: &DeliverySummary) -> DeliveryShown {
@@ -72,6 +75,7 @@ fn show(delivery: &DeliverySummary) -> DeliveryShown {
         accepted_at: time(delivery.accepted_at),
         due_at: delivery.due_at.map(time),
         rested_at: delivery.rested_at.map(time),
+        erased_at: delivery.erased_at.map(time),
     }
 }
 
@@ -186,6 +190,9 @@ pub(in crate::http) async fn get_delivery(call: Call) -> Result<Reply, Problem> 
     let Some(found) = call.api.store.delivery(reach, id).await? else {
         return Err(no_delivery(&call));
     };
+    if let Some(at) = found.summary.erased_at {
+        return Err(erased(at));
+    }
     let audience = Audience::of(caller);
     let attempts = found.attempts.iter();
     Reply::ok(&DeliveryDetailShown {
@@ -233,6 +240,10 @@ pub(in crate::http) async fn retry_delivery(call: Call) -> Result<Reply, Problem
         ),
         Retried::EndpointDeleted => refused(Code::EndpointDeleted, "The endpoint was deleted."),
         Retried::AddOnRequired => Err(add_on_required()),
+        Retried::Erased => refused(
+            Code::EventErased,
+            "The event was erased; there is nothing to send.",
+        ),
         Retried::BodyGone => refused(Code::BodyExpired, "The body was removed by retention."),
         Retried::Test => refused(
             Code::TestNotRepeated,

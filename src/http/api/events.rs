@@ -108,6 +108,8 @@ pub(in crate::http) struct EventShown {
     /// Whether it is a test send.
     test: bool,
     accepted_at: String,
+    /// When it was erased; null otherwise.
+    erased_at: Option<String>,
 }
 
 fn show(event: &EventSummary) -> EventShown {
@@ -122,6 +124,7 @@ fn show(event: &EventSummary) -> EventShown {
             .map(|reference| reference.as_str().to_owned()),
         test: event.test,
         accepted_at: time(event.accepted_at),
+        erased_at: event.erased_at.map(time),
     }
 }
 
@@ -145,6 +148,14 @@ pub(super) fn raw(data: &[u8]) -> Result<Box<RawValue>, Problem> {
     serde_json::from_slice(data).map_err(|error| Problem::internal(&error))
 }
 
+/// What is said of what belongs to an event that was erased.
+pub(in crate::http) fn erased(at: Timestamp) -> Problem {
+    Problem::new(
+        Code::EventErased,
+        format!("The event was erased on {at}; lists still show that it was."),
+    )
+}
+
 /// One event: its data, and its deliveries by state.
 #[utoipa::path(get, path = "/v1/events/{evt}", tag = "events",
     params(("evt" = String, Path, description = "The event's id")),
@@ -157,6 +168,9 @@ pub(in crate::http) async fn get_event(call: Call) -> Result<Reply, Problem> {
     let Some(found) = call.api.store.event(reach, id).await? else {
         return Err(missing());
     };
+    if let Some(at) = found.summary.erased_at {
+        return Err(erased(at));
+    }
     let mut deliveries = BTreeMap::new();
     for (shown, count) in &found.deliveries {
         let name = match shown.reason() {

@@ -6,6 +6,7 @@ pub(super) mod compare;
 pub(super) mod deliveries;
 mod endpoint_input;
 pub(super) mod endpoints;
+pub(super) mod erasures;
 pub(super) mod event_types;
 pub(super) mod events;
 pub(super) mod health;

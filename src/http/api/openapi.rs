@@ -5,8 +5,8 @@ use super::super::problem::{PROBLEM_JSON, Problem, ProblemShown};
 use super::super::reply::Reply;
 use super::super::route::Call;
 use super::{
-    audit, batch, compare, deliveries, endpoints, event_types, events, health, keys, metrics,
-    organizations, portal_links, replays, secrets, stats, test_send,
+    audit, batch, compare, deliveries, endpoints, erasures, event_types, events, health, keys,
+    metrics, organizations, portal_links, replays, secrets, stats, test_send,
 };
 use http::StatusCode;
 use std::sync::LazyLock;
@@ -32,6 +32,7 @@ use utoipa::{Modify, OpenApi};
         portal_links::post_portal_link, portal_links::delete_portal_link,
         deliveries::list_deliveries, deliveries::get_delivery, deliveries::retry_delivery,
         audit::list_audit, audit::list_organization_audit,
+        erasures::erase_event, erasures::get_erasure,
         keys::list_keys, keys::post_key, keys::delete_key,
         health::get_healthz, health::get_readyz, metrics::get_metrics, get_openapi,
     ),

@@ -6,15 +6,21 @@ use super::super::fields::{Fields, Read, Value, known, wrong};
 use super::super::problem::{ECHO_CHARS, Problem};
 use super::super::reply::Reply;
 use super::super::route::Call;
+use super::erasures::{ErasureShown, begun};
 use super::show::time;
 use super::{List, done, list};
 use crate::store::Reach;
 use crate::store::directory::{OrganizationChange, Page};
+use crate::store::retention::Retention;
 use http::StatusCode;
 use serde::Serialize;
+use std::time::Duration;
 use tidings_core::limits::TEXT_CHARS;
-use tidings_core::organization::{AddOn, AddOns, Organization, Switch};
+use tidings_core::organization::{AddOn, AddOns, KeptDays, Organization, Switch};
 use utoipa::ToSchema;
+
+/// Days that anything may be kept.
+const LONGEST_DAYS: i64 = 36_500;
 
 /// An organization.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,8 +36,20 @@ pub(in crate::http) struct OrganizationShown {
     webhooks_available: bool,
     /// The feature switch.
     webhooks_enabled: bool,
+    /// How long its own events are kept.
+    retention: RetentionShown,
     created_at: String,
     updated_at: String,
+}
+
+/// How long an organization's own events are kept, in days; null is as the server says.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Retention)]
+pub(in crate::http) struct RetentionShown {
+    /// Bodies.
+    bodies_days: Option<u32>,
+    /// Events, deliveries and attempts.
+    attempts_days: Option<u32>,
 }
 
 fn show(organization: &Organization) -> OrganizationShown {
@@ -42,6 +60,10 @@ fn show(organization: &Organization) -> OrganizationShown {
         add_ons: organization.add_ons.iter().map(AddOn::name).collect(),
         webhooks_available: organization.add_ons.grant_webhooks(),
         webhooks_enabled: organization.webhooks.is_on(),
+        retention: RetentionShown {
+            bodies_days: organization.kept.bodies,
+            attempts_days: organization.kept.attempts,
+        },
         created_at: time(organization.created_at),
         updated_at: time(organization.updated_at),
     }
@@ -58,6 +80,10 @@ pub(in crate::http) struct Input {
     /// All add-ons it now has: `crm_integrations`, `api_access`.
     #[schema(value_type = Vec<String>)]
     add_ons: AddOns,
+    /// How long its own events are kept, 1 to 36500 days each; null or left out in it is as the server says, left out as a
+    /// whole it stays.
+    #[schema(value_type = Option<RetentionShown>)]
+    retention: Option<KeptDays>,
 }
 
 fn read_add_on(value: Value<'_>) -> Read<AddOn> {
@@ -74,14 +100,54 @@ fn read_slug(value: Value<'_>) -> Read<String> {
     }
 }
 
+fn read_kept(value: Value<'_>) -> Read<KeptDays> {
+    let mut fields = Fields::read(value.object()?, known(&["bodies_days", "attempts_days"]))?;
+    let mut days = |name: &str| {
+        let days = fields.optional(name, |value| {
+            value.or_null(|value| value.integer(1..=LONGEST_DAYS))
+        });
+        days.flatten().and_then(|days| u32::try_from(days).ok())
+    };
+    let kept = KeptDays {
+        bodies: days("bodies_days"),
+        attempts: days("attempts_days"),
+    };
+    fields.finish_inside(kept)
+}
+
+/// A body is never kept longer than its event, whoever said how long.
+fn check_kept(kept: KeptDays, server: Option<Retention>) -> Result<(), Problem> {
+    let days = |kept: Duration| u32::try_from(kept.as_secs() / 86_400).unwrap_or(u32::MAX);
+    let of_server = |pick: fn(Retention) -> Duration| server.map(|rule| days(pick(rule)));
+    let said = |own: Option<u32>| if own.is_some() { "" } else { ", the server's" };
+    let bodies = kept.bodies.or(of_server(|rule| rule.bodies));
+    let attempts = kept.attempts.or(of_server(|rule| rule.records));
+    match bodies.zip(attempts) {
+        Some((bodies, attempts)) if attempts < bodies => Err(Problem::field(
+            String::from("/retention"),
+            Code::InvalidRange,
+            format!(
+                "A body is not kept longer than its event: bodies_days ({bodies}{}) is at most attempts_days ({attempts}{}).",
+                said(kept.bodies),
+                said(kept.attempts)
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn read(body: &[u8]) -> Result<Input, Problem> {
-    let mut fields = Fields::of(body, known(&["name", "slug", "add_ons"]))?;
+    let mut fields = Fields::of(body, known(&["name", "slug", "add_ons", "retention"]))?;
     let name = fields.required("name", |value| value.words(1..=TEXT_CHARS));
     let slug = fields.optional("slug", read_slug);
     let add_ons = fields.required("add_ons", |value| value.list(AddOn::ALL.len(), read_add_on));
+    let retention = fields.optional("retention", |value| {
+        Ok(value.or_null(read_kept)?.unwrap_or_default())
+    });
     let made = name.zip(add_ons).map(|(name, add_ons)| Input {
         name,
         slug,
+        retention,
         add_ons: add_ons.into_iter().collect(),
     });
     fields.finish(made)
@@ -101,8 +167,12 @@ pub(in crate::http) async fn put_organization(call: Call) -> Result<Reply, Probl
         name: input.name,
         slug: input.slug,
         add_ons: input.add_ons,
+        kept: input.retention,
     };
     let store = &call.api.store;
+    if let Some(kept) = change.kept {
+        check_kept(kept, store.retention())?;
+    }
     let status = match store.organization(id) {
         Some(_) => StatusCode::OK,
         None => StatusCode::CREATED,
@@ -141,14 +211,22 @@ pub(in crate::http) async fn list_organizations(call: Call) -> Result<Reply, Pro
     list(page, cursors, |organization| show(&organization))
 }
 
-/// Delete an organization and its endpoints; what waits is cancelled.
+/// Delete an organization and its endpoints; what waits is cancelled. Its history stays for as long as it is kept, so that
+/// what was sent until then can be accounted for; with `erase=true` everything of it goes, for good.
 #[utoipa::path(delete, path = "/v1/organizations/{org}", tag = "organizations",
-    params(("org" = i64, Path, description = "The organization's number")),
-    responses((status = 204, description = "Deleted")))]
+    params(("org" = i64, Path, description = "The organization's number"),
+        ("erase" = Option<bool>, Query, description = "`true`: erase everything of it; also of one that was deleted before")),
+    responses((status = 204, description = "Deleted"), (status = 202, description = "Deleted, and being erased", body = ErasureShown)))]
 pub(in crate::http) async fn delete_organization(call: Call) -> Result<Reply, Problem> {
     call.caller()?.operates()?;
-    call.no_query()?;
+    let mut query = call.query(&["erase"])?;
+    let erase = query.choice("erase", &[("true", true), ("false", false)]);
+    query.finish(())?;
     let id = call.organization()?;
+    if erase == Some(true) {
+        let erasure = call.api.store.erase_organization(id, call.actor()).await?;
+        return begun(erasure, || no_organization(call.param(0)));
+    }
     let changed = call.api.store.delete_organization(id, call.actor()).await?;
     done(changed, || no_organization(call.param(0)))?;
     Ok(Reply::done())

@@ -1,6 +1,7 @@
 //! One delivery: did it arrive, and if not, why? A timeline of its attempts, each with request, answer, timing and what to do.
 
 use super::super::api::deliveries::retry_delivery;
+use super::super::api::events::erased;
 use super::super::api::show::{AnswerShown, AttemptShown, Audience, attempt};
 use super::super::code::Code;
 use super::super::problem::Problem;
@@ -36,7 +37,10 @@ async fn find(visit: &Visit) -> Result<(Place, DeliveryDetail), Refusal> {
     let found = visit.api.store.delivery(Reach::All, id).await?;
     let found = found.ok_or_else(missing)?;
     match visit.place_of(found.summary.organization) {
-        Ok(place) => Ok((place, found)),
+        Ok(place) => match found.summary.erased_at {
+            Some(at) => Err(erased(at).into()),
+            None => Ok((place, found)),
+        },
         Err(_) => Err(missing().into()),
     }
 }

@@ -133,6 +133,8 @@ struct Typed {
     name: String,
     slug: String,
     add_ons: Vec<String>,
+    bodies_days: String,
+    attempts_days: String,
 }
 
 impl Typed {
@@ -143,6 +145,8 @@ impl Typed {
             name: form.trimmed("name").to_owned(),
             slug: form.trimmed("slug").to_owned(),
             add_ons: form.all("add_ons").map(str::to_owned).collect(),
+            bodies_days: form.trimmed("bodies_days").to_owned(),
+            attempts_days: form.trimmed("attempts_days").to_owned(),
         }
     }
 
@@ -156,6 +160,8 @@ impl Typed {
                 .iter()
                 .map(|add_on| add_on.name().to_owned())
                 .collect(),
+            bodies_days: typed_days(organization.kept.bodies),
+            attempts_days: typed_days(organization.kept.attempts),
         }
     }
 
@@ -168,7 +174,25 @@ impl Typed {
         if !self.slug.is_empty() {
             members.push(("slug", Value::from(self.slug.as_str())));
         }
+        let days = [
+            ("bodies_days", number_or_null(&self.bodies_days)),
+            ("attempts_days", number_or_null(&self.attempts_days)),
+        ];
+        members.push(("retention", days.into_iter().collect()));
         object(members)
+    }
+}
+
+fn typed_days(days: Option<u32>) -> String {
+    days.map(|days| days.to_string()).unwrap_or_default()
+}
+
+/// What the API is given for a number that may be left empty; what is none goes as it is, to be refused there.
+fn number_or_null(text: &str) -> Value {
+    match text.parse::<i64>() {
+        Ok(number) => Value::from(number),
+        Err(_) if text.is_empty() => Value::Null,
+        Err(_) => Value::from(text),
     }
 }
 
@@ -199,6 +223,12 @@ fn draw(visit: &Visit, typed: &Typed, faults: &Faults, edited: Option<&Place>) -
                     }
                 }
             }
+            fieldset .plainly {
+                legend { "How long its own events are kept" }
+                p .hint { "In days; empty is as the server says. Public events that it receives are kept as their senders' are." }
+                (Field::text("bodies_days", "Bodies", &typed.bodies_days).kind("number").draw(faults))
+                (Field::text("attempts_days", "Events and attempts", &typed.attempts_days).kind("number").draw(faults))
+            }
             button .primary type="submit" { @if edited.is_some() { "Save" } @else { "Add the organization" } }
         }
         @if let Some(place) = edited { (deletion(visit, place)) }
@@ -227,6 +257,8 @@ pub(super) async fn get_new(visit: Visit) -> Outcome {
         name: String::new(),
         slug: String::new(),
         add_ons: vec![AddOn::ApiAccess.name().to_owned()],
+        bodies_days: String::new(),
+        attempts_days: String::new(),
     };
     Ok(draw(&visit, &typed, &Faults::default(), None).into())
 }

@@ -52,6 +52,11 @@ pub enum MigrateError {
         "the database {0} is not empty and holds no begun migration of this data; give an empty one"
     )]
     NotEmpty(String),
+    /// What went over is not what there is any more.
+    #[error(
+        "a server ran on the data since the migration to {0} was begun, and what went over until then may be old; empty that database and start again"
+    )]
+    Moved(String),
     /// Nodes work on the other side.
     #[error("nodes work on the database {0}; stop them first")]
     InUse(String),

@@ -54,10 +54,10 @@ macro_rules! table {
 }
 
 /// All of them, in an order in which each refers to what is there.
-pub(super) const TABLES: [Table; 25] = [
+pub(super) const TABLES: [Table; 26] = [
     table!("organizations", 1, [
         Int "id", Text "name", Text "slug", Int "add_ons", Int "webhooks", Int "created_at", Int "updated_at",
-        Int "deleted_at",
+        Int "deleted_at", Int "bodies_days", Int "attempts_days",
     ]),
     table!("suspensions", 2, [Int "organization_id", Int "from_event", Int "to_event"]),
     table!("event_type_names", 1, [Int "id", Text "name"]),
@@ -82,9 +82,11 @@ pub(super) const TABLES: [Table; 25] = [
     table!("audit", 1, [
         Int "id", Int "at", Text "actor", Text "address", Text "request_id", Int "organization_id", Text "act",
         Text "subject", Text "before", Text "after", Text "outcome", Int "chain", Blob "previous", Blob "digest",
+        Int "erased",
     ]),
     table!("events", 1, [
         Int "id", Int "organization_id", Int "name_id", Int "public", Int "test", Int "accepted_at", Text "reference",
+        Int "erased_at",
     ]),
     table!("bodies", 1, [Int "event_id", Blob "hash", Blob "data"]),
     table!("deliveries", 2, [
@@ -106,6 +108,10 @@ pub(super) const TABLES: [Table; 25] = [
     table!("replays", 1, [
         Int "id", Int "organization_id", Int "endpoint_id", Int "from_at", Int "to_at", Int "include", Int "state",
         Int "next_event", Int "end_event", Int "examined", Int "queued", Int "created_at",
+    ]),
+    table!("erasures", 1, [
+        Int "id", Int "organization_id", Int "event_id", Int "up_to_event", Int "removed", Int "created_at",
+        Int "ended_at",
     ]),
     table!("stats", 3, [Int "subject", Int "bucket", Int "measure", Int "count"]),
     table!("trouble_notes", 1, [

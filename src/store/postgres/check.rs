@@ -2,8 +2,10 @@
 //!
 //! An acknowledged event must survive a power cut, so a database that is set up to forget is refused, with what to change.
 
+use super::schema;
 use crate::store::StoreError;
 use postgres::Client;
+use std::path::Path;
 
 /// The oldest version: partitions take part in `ON CONFLICT`, `pg_xact_status` and `pg_current_xact_id` are there.
 const OLDEST: i64 = 130_000;
@@ -77,7 +79,7 @@ pub struct Inspection {
 ///
 /// # Errors
 /// The database failed.
-pub(super) fn inspect(client: &mut Client) -> Result<Inspection, StoreError> {
+pub(super) fn inspect(client: &mut Client, location: &str) -> Result<Inspection, StoreError> {
     let version = show(client, "server_version")?;
     let made = client.query_one("SELECT to_regclass('formats') IS NOT NULL", &[])?;
     if !made.try_get(0)? {
@@ -87,15 +89,15 @@ pub(super) fn inspect(client: &mut Client) -> Result<Inspection, StoreError> {
             nodes: 0,
         });
     }
+    let format = schema::identify(client, Path::new(location))?;
     let row = client.query_one(
-        "SELECT (SELECT coalesce(max(format), 0) FROM formats),
-            (SELECT count(*) FROM lives WHERE ended_at IS NULL AND lease_until > clock_timestamp())",
+        "SELECT count(*) FROM lives WHERE ended_at IS NULL AND lease_until > clock_timestamp()",
         &[],
     )?;
     Ok(Inspection {
         version,
-        format: row.try_get(0)?,
-        nodes: row.try_get(1)?,
+        format: i64::try_from(format).unwrap_or(i64::MAX),
+        nodes: row.try_get(0)?,
     })
 }
 

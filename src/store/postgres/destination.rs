@@ -8,6 +8,7 @@ use crate::store::StoreError;
 use crate::store::migrate::{Mark, MigrateError};
 use crate::store::seal::MasterKey;
 use crate::store::sql::database::Row;
+use crate::store::sqlite::Identity;
 use postgres::Client;
 use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::fallible_iterator::FallibleIterator as _;
@@ -21,6 +22,16 @@ const SESSION: &str =
 /// The database.
 pub(in crate::store) struct Destination {
     client: Client,
+}
+
+/// Why a database is no destination.
+enum Refused {
+    /// Nodes work on it.
+    InUse,
+    /// It holds something else.
+    NotEmpty,
+    /// It holds what was begun of this data before a server ran on that again.
+    Moved,
 }
 
 /// Where the rows of a part go.
@@ -40,14 +51,14 @@ impl Copy<'_> {
 }
 
 impl Destination {
-    /// Opens it for the data that `identity` names, which is bytes only that data has.
+    /// Opens it for the data that `identity` names.
     ///
     /// # Errors
     /// It is in use, or holds something else, or refuses.
     pub(in crate::store) fn open(
         address: &Address,
         key: &MasterKey,
-        identity: &[u8],
+        identity: &Identity,
     ) -> Result<Self, MigrateError> {
         let location = address.name().display().to_string();
         let mut client = address.connect(check::SESSION)?;
@@ -61,21 +72,26 @@ impl Destination {
         let begun = Self { client }.begun(fresh, identity);
         match begun? {
             Ok(destination) => Ok(destination),
-            Err(true) => Err(MigrateError::InUse(location)),
-            Err(false) => Err(MigrateError::NotEmpty(location)),
+            Err(Refused::InUse) => Err(MigrateError::InUse(location)),
+            Err(Refused::NotEmpty) => Err(MigrateError::NotEmpty(location)),
+            Err(Refused::Moved) => Err(MigrateError::Moved(location)),
         }
     }
 
-    /// Begins, or finds what was begun; else whether that is because nodes are at work.
-    fn begun(mut self, fresh: bool, identity: &[u8]) -> Result<Result<Self, bool>, StoreError> {
+    /// Begins, or finds what was begun; else why not.
+    fn begun(
+        mut self,
+        fresh: bool,
+        identity: &Identity,
+    ) -> Result<Result<Self, Refused>, StoreError> {
         if fresh {
             self.client.batch_execute(
                 "CREATE TABLE migration (
                     name TEXT PRIMARY KEY, after TEXT, rows BIGINT NOT NULL, sum BYTEA NOT NULL)",
             )?;
             self.client.execute(
-                "INSERT INTO migration (name, rows, sum) VALUES ('', 0, $1)",
-                &[&identity],
+                "INSERT INTO migration (name, rows, sum) VALUES ('', $1, $2)",
+                &[&identity.life, &identity.data],
             )?;
             return Ok(Ok(self));
         }
@@ -84,22 +100,25 @@ impl Destination {
             &[],
         )?;
         if alive.is_some() {
-            return Ok(Err(true));
+            return Ok(Err(Refused::InUse));
         }
         let table = self
             .client
             .query_one("SELECT to_regclass('migration') IS NOT NULL", &[])?;
         if !table.try_get::<_, bool>(0)? {
-            return Ok(Err(false));
+            return Ok(Err(Refused::NotEmpty));
         }
         let same = self.client.query_opt(
-            "SELECT 1 FROM migration WHERE name = '' AND sum = $1",
-            &[&identity],
+            "SELECT rows FROM migration WHERE name = '' AND sum = $1",
+            &[&identity.data],
         )?;
-        Ok(match same {
-            Some(_) => Ok(self),
-            None => Err(false),
-        })
+        Ok(
+            match same.map(|row| row.try_get::<_, i64>(0)).transpose()? {
+                Some(life) if life == identity.life => Ok(self),
+                Some(_) => Err(Refused::Moved),
+                None => Err(Refused::NotEmpty),
+            },
+        )
     }
 
     /// Makes the partitions for events between two moments.

@@ -113,7 +113,7 @@ pub fn inspect(address: &Address, unsafe_durability: bool) -> Result<Inspection,
     elsewhere(|| {
         let mut client = address.connect(check::SESSION)?;
         check::check(&mut client, &shown, unsafe_durability)?;
-        check::inspect(&mut client)
+        check::inspect(&mut client, &shown)
     })
 }
 

@@ -3,16 +3,17 @@
 use super::check;
 use crate::store::StoreError;
 use crate::store::seal::{self, MasterKey};
-use postgres::{Client, Transaction};
+use postgres::{Client, GenericClient, Transaction};
 use std::path::Path;
 
 /// Every format there was: the steps from nothing to now.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../../migrations/postgres/0001_first.sql"),
     include_str!("../../../migrations/postgres/0002_stats.sql"),
     include_str!("../../../migrations/postgres/0003_accounts.sql"),
     include_str!("../../../migrations/postgres/0004_audit.sql"),
-    include_str!("../../../migrations/postgres/0005_notices.sql"),
+    include_str!("../../../migrations/postgres/0005_keeping.sql"),
+    include_str!("../../../migrations/postgres/0006_notices.sql"),
 ];
 /// The lock that nodes take while they look at the schema or change it: `TDNG` and a number.
 pub(super) const LOCK: i64 = 0x5444_4E47_0001;
@@ -40,32 +41,43 @@ pub(super) fn prepare(
     Ok(())
 }
 
-fn migrate(transaction: &mut Transaction<'_>, location: &Path) -> Result<(), StoreError> {
-    transaction.batch_execute(
-        "CREATE TABLE IF NOT EXISTS formats (
-            format BIGINT PRIMARY KEY, written_by TEXT NOT NULL, written_at TIMESTAMPTZ NOT NULL DEFAULT now())",
-    )?;
-    let newest = transaction.query_opt(
+/// The format of a database that has formats, 0 for an empty one; a newer one is refused.
+///
+/// # Errors
+/// The database is of a newer format, or failed.
+pub(super) fn identify(
+    client: &mut impl GenericClient,
+    location: &Path,
+) -> Result<usize, StoreError> {
+    let newest = client.query_opt(
         "SELECT format, written_by FROM formats ORDER BY format DESC LIMIT 1",
         &[],
     )?;
-    let found: i64 = match &newest {
-        Some(row) => row.try_get(0)?,
-        None => 0,
+    let Some(newest) = newest else {
+        return Ok(0);
     };
-    let known = MIGRATIONS.len();
-    let done = usize::try_from(found).unwrap_or(usize::MAX);
+    let found: i64 = newest.try_get(0)?;
+    let (done, known) = (
+        usize::try_from(found).unwrap_or(usize::MAX),
+        MIGRATIONS.len(),
+    );
     if done > known {
         return Err(StoreError::TooNew {
             path: location.to_owned(),
             found: u32::try_from(found).unwrap_or(u32::MAX),
             known: known as u32,
-            written_by: match newest {
-                Some(row) => row.try_get(1)?,
-                None => String::new(),
-            },
+            written_by: newest.try_get(1)?,
         });
     }
+    Ok(done)
+}
+
+fn migrate(transaction: &mut Transaction<'_>, location: &Path) -> Result<(), StoreError> {
+    transaction.batch_execute(
+        "CREATE TABLE IF NOT EXISTS formats (
+            format BIGINT PRIMARY KEY, written_by TEXT NOT NULL, written_at TIMESTAMPTZ NOT NULL DEFAULT now())",
+    )?;
+    let done = identify(transaction, location)?;
     for (step, sql) in (1_i64..).zip(MIGRATIONS).skip(done) {
         transaction.batch_execute(sql)?;
         transaction.execute(

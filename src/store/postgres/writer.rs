@@ -280,6 +280,9 @@ impl Database for Pg {
         self.with(|connection| partitions::drop_oldest(connection, &RECORDS, before))
     }
 
+    /// The server's own vacuum and log have their own time (docs/operate/retention.md).
+    fn scrub(&self) {}
+
     fn nodes(&self) -> Result<Vec<Node>, StoreError> {
         self.sql().all(
             "SELECT node, CAST(CASE WHEN lease_until > clock_timestamp() THEN 1 ELSE 0 END AS BIGINT)

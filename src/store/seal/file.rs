@@ -43,6 +43,27 @@ pub fn make(path: &Path) -> Result<MasterKey, MasterKeyError> {
     read(path)
 }
 
+/// Writes keys to a new file (mode 0600), as they are.
+///
+/// # Errors
+/// The text holds no key, or the file exists or cannot be written.
+pub fn put_new(path: &Path, text: &str) -> Result<(), MasterKeyError> {
+    MasterKey::parse(text)?;
+    let failed = |source| failed(path, source);
+    if path.try_exists().map_err(failed)? {
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+    }
+    write(path, text, None).map_err(failed)
+}
+
+/// Copies a key file that only its owner may read to a new one (mode 0600).
+///
+/// # Errors
+/// As [`read`] and [`put_new`].
+pub fn copy(from: &Path, to: &Path) -> Result<(), MasterKeyError> {
+    put_new(to, &read_text(from)?)
+}
+
 /// Puts a new random key before those in the file; answers the key with them.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use super::database::{Row, Sql, unreadable, values};
 use super::directory::place;
 use super::step::Step;
 use crate::store::audit::{
-    ActOutcome, AuditFilter, AuditLog, Entry, EntryDigest, Link, RefusedAct,
+    ActOutcome, AuditFilter, AuditLog, Entry, EntryDigest, Inspection, Link, RefusedAct,
 };
 use crate::store::directory::{Cursor, Page, PageRequest};
 use crate::store::queue::Upkeep;
@@ -13,7 +13,7 @@ use crate::store::{Actor, StoreError};
 use async_trait::async_trait;
 use serde_json::Value;
 use std::time::Duration;
-use tidings_core::id::{AuditId, OrganizationId};
+use tidings_core::id::{AccountId, AuditId, OrganizationId};
 use tidings_core::time::Timestamp;
 
 /// Before the first entry of a chain.
@@ -23,7 +23,7 @@ const REMOVED_AT_ONCE: i64 = 500;
 
 macro_rules! columns {
     () => {
-        "id, at, actor, address, request_id, organization_id, act, subject, outcome, before, after, chain, previous, digest"
+        "id, at, actor, address, request_id, organization_id, act, subject, outcome, before, after, chain, previous, digest, erased"
     };
 }
 
@@ -105,6 +105,7 @@ impl Act {
             outcome: self.outcome,
             before: self.before,
             after: self.after,
+            erased: false,
             link: None,
         };
         let chain = step.chain();
@@ -134,7 +135,7 @@ fn insert(sql: &dyn Sql, entry: &Entry, link: &Link) -> Result<(), StoreError> {
             "INSERT INTO audit (",
             columns!(),
             ")
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
         ),
         values![
             entry.id.raw(),
@@ -151,6 +152,7 @@ fn insert(sql: &dyn Sql, entry: &Entry, link: &Link) -> Result<(), StoreError> {
             link.chain,
             link.previous.0,
             link.digest.0,
+            entry.erased,
         ],
     )?;
     Ok(())
@@ -181,6 +183,7 @@ fn read(row: &dyn Row) -> Result<Entry, StoreError> {
         outcome: ActOutcome::named(row.text(8)?).ok_or_else(|| unreadable(8, "an outcome"))?,
         before: shown(9)?,
         after: shown(10)?,
+        erased: row.get(14)?,
         link: link.transpose()?,
     })
 }
@@ -242,6 +245,53 @@ impl AuditLog for SqlStore {
         })
         .await
     }
+}
+
+/// Takes out of an organization's entries what they say of before and after and from where; answers of how many. Its own
+/// erasure stays as it is.
+///
+/// # Errors
+/// The database failed.
+pub(super) fn redact(
+    sql: &dyn Sql,
+    id: OrganizationId,
+    at_most: usize,
+) -> Result<usize, StoreError> {
+    sql.execute(
+        "UPDATE audit SET before = NULL, after = NULL, address = NULL, erased = 1 WHERE id IN (
+            SELECT id FROM audit INDEXED BY audit_of
+            WHERE organization_id = ?1 AND erased = 0 AND act <> 'organization.erase' ORDER BY id LIMIT ?2)",
+        values![id.get(), at_most],
+    )
+}
+
+/// The same for what was done to one person's account.
+///
+/// # Errors
+/// The database failed.
+pub(super) fn redact_account(sql: &dyn Sql, id: AccountId) -> Result<(), StoreError> {
+    sql.execute(
+        "UPDATE audit SET before = NULL, after = NULL, address = NULL, erased = 1 WHERE subject = ?1 AND erased = 0",
+        values![id.to_string()],
+    )?;
+    Ok(())
+}
+
+/// How many places of the log are not as they were written.
+///
+/// # Errors
+/// The database failed.
+pub(super) fn faults(sql: &dyn Sql) -> Result<u64, StoreError> {
+    let (mut inspection, mut faults) = (Inspection::default(), 0);
+    sql.each(
+        concat!("SELECT ", columns!(), " FROM audit ORDER BY id DESC"),
+        values![],
+        &mut |row| {
+            faults += u64::from(inspection.meet(&read(row)?).is_some());
+            Ok(())
+        },
+    )?;
+    Ok(faults)
 }
 
 /// Removes what was kept long enough, oldest first, so that a chain never has a hole.

@@ -344,6 +344,9 @@ pub trait Database: Sql {
     /// The database failed.
     fn remove_records(&self, before: i64) -> Result<Upkeep, StoreError>;
 
+    /// Has what was removed leave the log beside the database, too, soon after this commit; where that is in our hands.
+    fn scrub(&self);
+
     /// The nodes whose life was not ended.
     ///
     /// # Errors

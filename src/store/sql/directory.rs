@@ -13,11 +13,14 @@ mod sweep;
 
 pub use catalogue::{seed, write as write_entry};
 
+pub(super) use organizations::delete as delete_organization;
+
 use super::SqlStore;
 use crate::store::directory::{
     ApiKey, Changed, CreateEndpoint, Cursor, Directory, Endpoint, EndpointPatch, KeyHash,
     NewEndpoint, NewKey, OrganizationChange, Page, PageRequest, Rotated, Rotation, Sending,
 };
+use crate::store::retention::Retention;
 use crate::store::seal::SealError;
 use crate::store::{Actor, Reach, StoreError};
 use async_trait::async_trait;
@@ -29,6 +32,10 @@ use tidings_core::secret::Secrets;
 
 #[async_trait]
 impl Directory for SqlStore {
+    fn retention(&self) -> Option<Retention> {
+        self.retention.get().copied()
+    }
+
     fn organization(&self, id: OrganizationId) -> Option<Arc<Organization>> {
         self.tables.read().organization(id).cloned()
     }

@@ -10,10 +10,12 @@ pub mod audit;
 pub mod database;
 mod directory;
 mod due;
+mod erase;
 mod expand;
 mod health;
 mod log;
 mod notices;
+mod purge;
 mod queue;
 pub mod readers;
 mod recover;
@@ -24,10 +26,12 @@ pub mod tables;
 mod upkeep;
 mod values;
 pub mod view;
+mod whole;
 mod writer;
 
 pub use directory::seed;
 pub use queue::ABANDONED;
+pub use whole::Contents;
 
 use super::StoreError;
 use super::handover::Handover;

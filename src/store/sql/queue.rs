@@ -9,7 +9,9 @@ mod test_send;
 
 pub use super::recover::ABANDONED;
 pub(super) use accept::post_own;
-pub(super) use place::{Body, Posted, Recipient, Start, make_all, recipients, start, stored_body};
+pub(super) use place::{
+    Body, BodyHash, Posted, Recipient, Start, body_hash, make_all, recipients, start, stored_body,
+};
 pub(super) use settle::again;
 pub(super) use test_send::Waiting;
 

@@ -1,5 +1,5 @@
 //! What is done between accepts, claims and results, in small steps: cancelling in bulk, replays, lists and
-//! the index of due rows, which are written late, forgotten idempotency keys, what was kept long enough. And what other nodes left ([`look_around`]).
+//! the index of due rows, which are written late, forgotten idempotency keys, what is erased, what was kept long enough. And what other nodes left ([`look_around`]).
 //!
 //! The kinds take turns, so that none of them waits for the end of another.
 
@@ -12,7 +12,7 @@ pub(super) use listing::{note_delivery, note_event};
 
 use super::database::{Sql, values};
 use super::step::Step;
-use super::{accounts, aside, due, notices, recover, stats};
+use super::{accounts, aside, due, erase, notices, recover, stats};
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
 use listing::Listing;
@@ -41,6 +41,8 @@ pub(super) struct Chores {
     looked_to: EndpointId,
     /// How often it was looked around.
     looks: u32,
+    /// What is being erased.
+    pub erasing: erase::Turns,
     /// What was kept long enough.
     pub retiring: Retiring,
 }
@@ -57,6 +59,7 @@ impl Chores {
             last_replay: 0,
             looked_to: due::FIRST,
             looks: 0,
+            erasing: erase::Turns::default(),
             retiring: Retiring::default(),
         })
     }
@@ -64,13 +67,13 @@ impl Chores {
     /// A transaction was rolled back.
     pub(super) fn doubt(&mut self) {
         self.listing.start_over();
-        self.retiring.start_over();
+        self.retiring.doubt();
     }
 }
 
 type Chore = fn(&mut Step<'_>, Timestamp) -> Result<Upkeep, StoreError>;
 
-const CHORES: [Chore; 9] = [
+const CHORES: [Chore; 10] = [
     sweep::step,
     aside::step,
     listing::step,
@@ -79,6 +82,7 @@ const CHORES: [Chore; 9] = [
     accounts::forget,
     stats::step,
     notices::step,
+    erase::step,
     retention::step,
 ];
 

@@ -51,7 +51,7 @@ pub fn inspect(directory: &Path) -> Result<Inspection, StoreError> {
 
 fn look(file: &Path, bytes: u64) -> Result<u32, StoreError> {
     let connection = schema::open_reader(file)?;
-    let format = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let format = schema::identify(&connection, file)?;
     if bytes <= WHOLE_CHECK_BYTES {
         let found: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
         if found != "ok" {

@@ -3,6 +3,7 @@
 //! The writer's connection is `statements`, reads go to `readers`; the log is copied by `checkpointer`. What the
 //! directory holds is locked, so that no second process writes to it.
 
+pub mod backup;
 mod checkpointer;
 mod error;
 mod inspect;
@@ -80,12 +81,24 @@ const READ_CANARY: &str = "SELECT value FROM meta WHERE key = 'canary'";
 const WRITE_CANARY: &str = "INSERT INTO meta (key, value) VALUES ('canary', ?1)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 
+/// Which data, and after which life of its server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    /// Bytes that only this data has.
+    pub data: Vec<u8>,
+    /// Grows with every start of a server.
+    pub life: i64,
+}
+
+const READ_IDENTITY: &str =
+    "SELECT value, (SELECT coalesce(max(epoch), 0) FROM nodes) FROM meta WHERE key = 'identity'";
+
 /// The data as the source of a migration: locked, and brought to the newest format.
 pub(super) struct Source {
     /// To read from.
     pub connection: Connection,
-    /// Bytes that only this data has.
-    pub identity: Vec<u8>,
+    /// What tells this data from other data, whatever key seals it, and from what it is once a server ran on it.
+    pub identity: Identity,
     _lock: lock::DirectoryLock,
 }
 
@@ -103,7 +116,12 @@ pub(super) fn open_source(directory: &Path, key: &MasterKey) -> Result<Source, S
     let lock = lock::take(directory)?;
     let opened = schema::open_writer(&file).and_then(|connection| {
         check_key(&connection, key, &file)?;
-        let identity = connection.query_row(READ_CANARY, [], |row| row.get(0))?;
+        let identity = connection.query_row(READ_IDENTITY, [], |row| {
+            Ok(Identity {
+                data: row.get(0)?,
+                life: row.get(1)?,
+            })
+        })?;
         Ok((connection, identity))
     });
     let (connection, identity) = opened.map_err(|error| error.located(&file))?;

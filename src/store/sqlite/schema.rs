@@ -7,7 +7,7 @@ use super::checkpointer::LOG_PAGES;
 use super::lock::sync_directory;
 use crate::store::StoreError;
 use rusqlite::{Connection, OpenFlags};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -22,13 +22,14 @@ const APPLICATION_ID: i32 = 0x5444_4E47;
 /// Older ones can corrupt a write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Every format there was: the steps from nothing to now.
-pub(in crate::store) const MIGRATIONS: [&str; 6] = [
+pub(in crate::store) const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/sqlite/0001_first.sql"),
     include_str!("../../../migrations/sqlite/0002_unusual.sql"),
     include_str!("../../../migrations/sqlite/0003_stats.sql"),
     include_str!("../../../migrations/sqlite/0004_accounts.sql"),
     include_str!("../../../migrations/sqlite/0005_audit.sql"),
-    include_str!("../../../migrations/sqlite/0006_notices.sql"),
+    include_str!("../../../migrations/sqlite/0006_keeping.sql"),
+    include_str!("../../../migrations/sqlite/0007_notices.sql"),
 ];
 /// How long another program's write lock is waited for, such as that of the `sqlite3` shell.
 const BUSY: Duration = Duration::from_secs(5);
@@ -50,13 +51,15 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     )?;
     connection.busy_timeout(BUSY)?;
     let found = identify(&connection, path)?;
-    // Page size and vacuum mode are chosen here for good: they only work on an empty file.
+    // Page size and vacuum mode are chosen here for good: they only work on an empty file. What is removed is written over
+    // with zeros: an erased body must not lie in a free page.
     connection.execute_batch(&format!(
         "PRAGMA page_size = 16384;
          PRAGMA auto_vacuum = INCREMENTAL;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
+         PRAGMA secure_delete = ON;
          PRAGMA wal_autocheckpoint = {LOG_PAGES};
          PRAGMA journal_size_limit = 67108864;
          PRAGMA cache_size = -12288;
@@ -111,22 +114,37 @@ pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
         .mode(0o600)
         .open(path)
         .map_err(failed)?;
-    let mut start = Vec::with_capacity(MAGIC.len());
-    file.by_ref()
-        .take(MAGIC.len() as u64)
-        .read_to_end(&mut start)
-        .map_err(failed)?;
-    if start.is_empty() || start == MAGIC {
-        return Ok(());
+    match starts_as_ours(&mut file).map_err(failed)? {
+        Some(true) | None => Ok(()),
+        Some(false) => Err(no_database(path)),
     }
-    Err(StoreError::Damaged {
+}
+
+/// Refuses a file that is no database before SQLite touches it; makes nothing.
+pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
+    let started = File::open(path).and_then(|mut file| starts_as_ours(&mut file));
+    match started.map_err(|error| StoreError::file(path, &error))? {
+        Some(true) => Ok(()),
+        Some(false) | None => Err(no_database(path)),
+    }
+}
+
+/// Whether a file begins as a database does; `None` of an empty one.
+fn starts_as_ours(file: &mut File) -> std::io::Result<Option<bool>> {
+    let mut start = Vec::with_capacity(MAGIC.len());
+    file.take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    Ok((!start.is_empty()).then(|| start == MAGIC))
+}
+
+fn no_database(path: &Path) -> StoreError {
+    StoreError::Damaged {
         path: path.to_owned(),
         what: String::from("its first bytes are not those of a database"),
-    })
+    }
 }
 
 /// The format of a database of ours; 0 for a new one. Writes nothing.
-fn identify(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
+pub(super) fn identify(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 =
         connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
@@ -165,7 +183,8 @@ fn migrate(connection: &Connection, found: u32) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn written_by(connection: &Connection) -> Result<String, StoreError> {
+/// The version that brought the data to its format.
+pub(super) fn written_by(connection: &Connection) -> Result<String, StoreError> {
     let mut statement = connection.prepare("SELECT value FROM meta WHERE key = 'written_by'")?;
     let mut rows = statement.query([])?;
     Ok(match rows.next()? {

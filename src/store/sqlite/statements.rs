@@ -355,6 +355,10 @@ impl Database for Statements<'_> {
         Ok(Upkeep::Idle)
     }
 
+    fn scrub(&self) {
+        self.checkpointer.borrow_mut().empty_soon();
+    }
+
     fn nodes(&self) -> Result<Vec<Node>, StoreError> {
         // Whoever reads this is the node: another one does not get the lock.
         let since = self

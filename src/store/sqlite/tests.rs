@@ -48,6 +48,7 @@ async fn open() -> (TempDir, Arc<SqlStore>) {
         name: String::from("Larkspur Commons"),
         slug: None,
         add_ons: AddOns::NONE,
+        kept: None,
     };
     let id = OrganizationId::new(1).unwrap();
     store

@@ -14,6 +14,7 @@ pub fn organization(record: &Organization) -> Value {
         "slug": record.slug,
         "add_ons": record.add_ons.iter().map(|add_on| add_on.name()).collect::<Vec<_>>(),
         "webhooks": record.webhooks.is_on(),
+        "retention": { "bodies_days": record.kept.bodies, "attempts_days": record.kept.attempts },
     })
 }
 

@@ -3,6 +3,7 @@
 //! An organization that is deleted keeps its row for its history; put again, it starts anew.
 
 use super::super::accounts;
+use super::super::erase;
 use super::super::notices;
 use super::super::step::Step;
 use super::audit::{self, Act};
@@ -12,7 +13,7 @@ use crate::store::sql::database::{DirectoryChange, values};
 use crate::store::{Actor, StoreError};
 use std::sync::Arc;
 use tidings_core::id::OrganizationId;
-use tidings_core::organization::{Organization, Switch};
+use tidings_core::organization::{KeptDays, Organization, Switch};
 
 /// Creates or changes an organization; what waits is cancelled when its last add-on goes (W2).
 pub fn put(
@@ -22,6 +23,9 @@ pub fn put(
     actor: &Actor,
 ) -> Result<Arc<Organization>, StoreError> {
     let before = step.tables.organization(id).cloned();
+    if before.is_none() && erase::is_running(step.sql(), id)? {
+        return Err(StoreError::BeingErased { organization: id });
+    }
     let mut record = match &before {
         Some(before) => Organization::clone(before),
         None => Organization {
@@ -30,6 +34,7 @@ pub fn put(
             slug: None,
             add_ons: change.add_ons,
             webhooks: Switch::Off,
+            kept: KeptDays::default(),
             created_at: step.now,
             updated_at: step.now,
         },
@@ -37,6 +42,7 @@ pub fn put(
     record.name = change.name;
     record.slug = change.slug.or(record.slug);
     record.add_ons = change.add_ons;
+    record.kept = change.kept.unwrap_or(record.kept);
     if let Some(before) = before.as_ref().filter(|before| ***before == record) {
         return Ok(Arc::clone(before));
     }
@@ -145,17 +151,20 @@ pub fn delete(
 }
 
 fn write(step: &Step<'_>, record: &Organization) -> Result<(), StoreError> {
-    step.sql().execute("INSERT INTO organizations (id, name, slug, add_ons, webhooks, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    step.sql().execute("INSERT INTO organizations (id, name, slug, add_ons, webhooks, created_at, updated_at, bodies_days,
+                attempts_days)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, slug = excluded.slug, add_ons = excluded.add_ons,
                 webhooks = excluded.webhooks, created_at = excluded.created_at, updated_at = excluded.updated_at,
-                deleted_at = NULL", values![record.id.get(),
+                bodies_days = excluded.bodies_days, attempts_days = excluded.attempts_days, deleted_at = NULL", values![record.id.get(),
             record.name,
             record.slug,
             record.add_ons.bits(),
             record.webhooks.is_on(),
             record.created_at.as_micros(),
-            record.updated_at.as_micros(),])?;
+            record.updated_at.as_micros(),
+            record.kept.bodies,
+            record.kept.attempts,])?;
     Ok(())
 }
 

@@ -33,6 +33,9 @@ pub fn retry(
     if progress.round == Round::Test {
         return Ok(Retried::Test);
     }
+    if sql.exists(sql::ERASED, values![event])? {
+        return Ok(Retried::Erased);
+    }
     match step.tables.sending(id.endpoint) {
         None => return Ok(Retried::EndpointDeleted),
         Some(Sending::Suspended) => return Ok(Retried::AddOnRequired),

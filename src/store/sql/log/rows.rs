@@ -34,6 +34,7 @@ pub fn event(row: &dyn Row, tables: &Tables) -> Result<EventSummary, StoreError>
         test: row.get(4)?,
         accepted_at: moment(row, 5)?,
         reference: reference(row, 6)?,
+        erased_at: row.get::<Option<i64>>(7)?.map(Timestamp::from_micros),
     })
 }
 
@@ -60,6 +61,7 @@ pub fn delivery(row: &dyn Row, tables: &Tables) -> Result<DeliverySummary, Store
         rested_at: row.get::<Option<i64>>(10)?.map(Timestamp::from_micros),
         accepted_at: moment(row, 11)?,
         reference: reference(row, 12)?,
+        erased_at: row.get::<Option<i64>>(13)?.map(Timestamp::from_micros),
     })
 }
 

@@ -5,11 +5,14 @@
 pub const LISTED_TO: &str = "SELECT value FROM meta WHERE key = 'listed_to'";
 
 /// One event.
-pub const EVENT: &str = "SELECT id, organization_id, name_id, public, test, accepted_at, reference FROM events WHERE id = ?1";
+pub const EVENT: &str = "SELECT id, organization_id, name_id, public, test, accepted_at,
+    CASE WHEN erased_at IS NULL THEN reference END, erased_at FROM events WHERE id = ?1";
 /// Its body.
 pub const BODY: &str = "SELECT data FROM bodies WHERE event_id = ?1";
 /// Has a row if its body is there.
 pub const HAS_BODY: &str = "SELECT 1 FROM bodies WHERE event_id = ?1";
+/// Has a row if it was erased.
+pub const ERASED: &str = "SELECT 1 FROM events WHERE id = ?1 AND erased_at IS NOT NULL";
 /// Has a row if its fan-out goes on.
 pub const EXPANDING: &str = "SELECT 1 FROM fan_outs WHERE event_id = ?1";
 /// States of an event's deliveries.
@@ -37,7 +40,7 @@ pub const REFERENCES_LISTED: &str = "SELECT event_id FROM references_listed
 pub const DELIVERY: &str =
     "SELECT d.event_id, d.endpoint_id, d.organization_id, d.name_id, d.audience,
         CASE WHEN d.epoch = 0 AND d.state = 1 THEN 0 ELSE d.state END, d.round, d.attempts, d.failures, d.due_at, d.rested_at, e.accepted_at,
-        CASE WHEN e.organization_id = d.organization_id THEN e.reference END
+        CASE WHEN e.organization_id = d.organization_id AND e.erased_at IS NULL THEN e.reference END, e.erased_at
     FROM deliveries d CROSS JOIN events e ON e.id = d.event_id
     WHERE d.event_id = ?1 AND d.endpoint_id = ?2";
 /// The same, for a change: nobody else changes it meanwhile.
@@ -86,11 +89,12 @@ pub const RUNNING: &str = "SELECT id FROM replays WHERE endpoint_id = ?1 AND sta
 
 /// All of them.
 #[cfg(test)]
-pub const ALL: [&str; 22] = [
+pub const ALL: [&str; 23] = [
     LISTED_TO,
     EVENT,
     BODY,
     HAS_BODY,
+    ERASED,
     EXPANDING,
     STATES,
     OWN_STATES,

@@ -11,10 +11,12 @@ use tidings_core::id::{EndpointId, KeyId, OrganizationId};
 use tidings_core::time::Timestamp;
 
 const ORGANIZATIONS: &str =
-    "SELECT id, name, slug, add_ons, webhooks, created_at, updated_at FROM organizations
+    "SELECT id, name, slug, add_ons, webhooks, created_at, updated_at, bodies_days,
+        attempts_days FROM organizations
     WHERE deleted_at IS NULL";
 const ORGANIZATION: &str =
-    "SELECT id, name, slug, add_ons, webhooks, created_at, updated_at FROM organizations
+    "SELECT id, name, slug, add_ons, webhooks, created_at, updated_at, bodies_days,
+        attempts_days FROM organizations
     WHERE deleted_at IS NULL AND id = ?1";
 const ENDPOINTS: &str = "SELECT id, organization_id, url, description, headers, enabled, version,
         created_at, updated_at, newest_secret, older_secret, older_until

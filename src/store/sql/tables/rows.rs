@@ -10,10 +10,10 @@ use tidings_core::address::TargetUrl;
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event_type::{Audience, EventTypeName, WireType};
 use tidings_core::id::EndpointId;
-use tidings_core::organization::{AddOns, Organization, Switch};
+use tidings_core::organization::{AddOns, KeptDays, Organization, Switch};
 use tidings_core::time::Timestamp;
 
-/// An organization: id, name, slug, add-ons, switch, created at, updated at.
+/// An organization: id, name, slug, add-ons, switch, created at, updated at, days of bodies and of attempts.
 ///
 /// # Errors
 /// The row is damaged.
@@ -24,6 +24,10 @@ pub fn organization(row: &dyn Row) -> Result<Organization, StoreError> {
         slug: row.get(2)?,
         add_ons: AddOns::from_bits(row.get(3)?),
         webhooks: Switch::from_bool(row.get(4)?),
+        kept: KeptDays {
+            bodies: row.get(7)?,
+            attempts: row.get(8)?,
+        },
         created_at: moment(row, 5)?,
         updated_at: moment(row, 6)?,
     })

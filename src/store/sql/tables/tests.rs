@@ -14,7 +14,7 @@ use std::time::Duration;
 use tidings_core::address::TargetUrl;
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event_type::{EventTypeName, WireType};
-use tidings_core::organization::{AddOn, AddOns, Switch};
+use tidings_core::organization::{AddOn, AddOns, KeptDays, Switch};
 
 const UPDATED: NameId = NameId(1);
 const EVERY: EndpointId = EndpointId::from_raw(i64::MAX);
@@ -27,6 +27,7 @@ fn organization(id: i64, webhooks: Switch, add_ons: AddOns) -> Arc<Organization>
         slug: None,
         add_ons,
         webhooks,
+        kept: KeptDays::default(),
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
     })

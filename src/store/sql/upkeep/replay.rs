@@ -100,7 +100,7 @@ fn events(step: &Step<'_>, replay: &Replay) -> Result<Vec<Examined>, StoreError>
     step.sql().all(
         "SELECT e.id, e.organization_id, e.name_id, e.public, e.accepted_at, d.state
          FROM events e LEFT JOIN deliveries d ON d.event_id = e.id AND d.endpoint_id = ?1
-         WHERE e.id >= ?2 AND e.id < ?3 AND e.test = 0 ORDER BY e.id LIMIT ?4",
+         WHERE e.id >= ?2 AND e.id < ?3 AND e.test = 0 AND e.erased_at IS NULL ORDER BY e.id LIMIT ?4",
         values![replay.endpoint.raw(), replay.next, replay.end, EXAMINED],
         |row| {
             Ok(Examined {

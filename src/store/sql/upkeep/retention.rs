@@ -1,15 +1,19 @@
-//! Removing what was kept long enough: bodies first, then events with their deliveries, attempts and lists.
+//! Removing what was kept long enough: bodies first, then events with their deliveries, attempts and lists. Organizations may
+//! keep theirs for longer or shorter than the server says ([`own`]).
 //!
 //! Invariants: nothing in flight is removed; a body is never kept longer than its event's records. What waits without a
 //! body is cancelled (`expired`) when it is claimed. Small steps, oldest first, whole hours at a time, by one node at a
 //! time. A database with partitions drops them whole instead of removing rows; only their lists go row by row.
 
-use super::super::audit;
+mod own;
+
 use super::super::database::values;
 use super::super::step::Step;
+use super::super::{audit, erase};
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
 use crate::store::retention::Retention;
+use own::Own;
 use std::time::Duration;
 use tidings_core::id::EventId;
 use tidings_core::stats::bucket_of;
@@ -35,6 +39,8 @@ pub(in super::super) struct Retiring {
     deliveries_to: (i64, i64),
     /// Events up to this one have.
     events_to: i64,
+    /// How far those are who keep for a time of their own, and the rest beside them.
+    own: own::Places,
     /// The subject after which old counts are looked for next, and when a round of that begins.
     counts_after: i64,
     next_counts: Timestamp,
@@ -47,6 +53,7 @@ impl Default for Retiring {
             next_look: Timestamp::default(),
             deliveries_to: (0, 0),
             events_to: 0,
+            own: own::Places::default(),
             counts_after: i64::MIN,
             next_counts: Timestamp::default(),
         }
@@ -54,10 +61,16 @@ impl Default for Retiring {
 }
 
 impl Retiring {
-    /// From the beginning again: a round is over, or what was removed is there again because its transaction was undone.
-    pub(super) fn start_over(&mut self) {
+    /// From the beginning again: a round is over.
+    fn start_over(&mut self) {
         self.deliveries_to = (0, 0);
         self.events_to = 0;
+    }
+
+    /// What was removed may be there again: its transaction was undone.
+    pub(super) fn doubt(&mut self) {
+        self.start_over();
+        self.own = own::Places::default();
     }
 }
 
@@ -100,15 +113,31 @@ fn remove(
     if audit::retire(step, rule.audit)? == Upkeep::More {
         return Ok(Upkeep::More);
     }
+    let own = own::read(step, now, rule)?;
+    if own.keeps_longer() {
+        // Some keep longer than the rest: rows go one by one, and partitions when nobody keeps anything of them.
+        let floor = own.floor.map(|floor| database.removable(floor));
+        let kept = [rule.bodies, rule.records].map(|kept| first_kept(now, kept));
+        if own::others(step, &own, kept)? == Upkeep::More || own::each(step, &own)? == Upkeep::More
+        {
+            return Ok(Upkeep::More);
+        }
+        if !database.removes_rows()
+            && (database.remove_bodies(floor[0], CHUNK)? == Upkeep::More
+                || (!own::in_flight_before(step, floor[1])?
+                    && database.remove_records(floor[1])? == Upkeep::More))
+        {
+            return Ok(Upkeep::More);
+        }
+        return counts(step, now, &own);
+    }
     if database.remove_bodies(bodies, CHUNK)? == Upkeep::More {
         return Ok(Upkeep::More);
     }
-    let in_flight = step.sql().exists(
-        "SELECT 1 FROM deliveries INDEXED BY deliveries_in_flight
-         WHERE state = 1 AND event_id < ?1 AND epoch <> 0 LIMIT 1",
-        values![records],
-    )?;
-    if in_flight {
+    if own::each(step, &own)? == Upkeep::More {
+        return Ok(Upkeep::More);
+    }
+    if own::in_flight_before(step, records)? {
         return Ok(Upkeep::Idle);
     }
     if deliveries(step, records)? == Upkeep::More || events(step, records)? == Upkeep::More {
@@ -117,7 +146,7 @@ fn remove(
     if database.remove_records(records)? == Upkeep::More {
         return Ok(Upkeep::More);
     }
-    counts(step, now, now.minus(rule.records))
+    counts(step, now, &own)
 }
 
 /// The next deliveries leave their lists, and go with their attempts where rows are removed.
@@ -183,8 +212,12 @@ fn events(step: &mut Step<'_>, before: i64) -> Result<Upkeep, StoreError> {
 }
 
 /// Counts of what is gone: subject by subject, since that is how they lie.
-fn counts(step: &mut Step<'_>, now: Timestamp, oldest: Timestamp) -> Result<Upkeep, StoreError> {
+fn counts(step: &mut Step<'_>, now: Timestamp, own: &Own) -> Result<Upkeep, StoreError> {
     let sql = step.sql();
+    if now >= step.memory.chores.retiring.next_counts {
+        erase::forget(step, now.minus(own.rule.audit))?;
+    }
+    let tables = step.tables;
     let retiring = &mut step.memory.chores.retiring;
     if now < retiring.next_counts {
         return Ok(Upkeep::Idle);
@@ -201,7 +234,10 @@ fn counts(step: &mut Step<'_>, now: Timestamp, oldest: Timestamp) -> Result<Upke
         };
         sql.execute(
             "DELETE FROM stats WHERE subject = ?1 AND bucket < ?2",
-            values![subject, bucket_of(oldest)],
+            values![
+                subject,
+                bucket_of(now.minus(own.counts_of(subject, tables)))
+            ],
         )?;
         retiring.counts_after = subject;
     }

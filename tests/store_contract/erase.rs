@@ -1,0 +1,278 @@
+//! What is erased is gone from everything that the database keeps, and nothing else is; it goes on after a crash.
+
+use crate::verbs::{FAILED, OK, PUBLIC, UPDATED, ended, event, keyed, public_event};
+use crate::world::{LARKSPUR, RIVERSIDE, World, actor, one_add_on, organization};
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+use tidings::store::directory::{Directory as _, NewEndpoint, OrganizationChange};
+use tidings::store::erasure::{Erasing as _, Erasure};
+use tidings::store::log::{Log as _, Retried};
+use tidings::store::queue::{Accept, Change, Job, Queue as _};
+use tidings::store::{Reach, StoreError};
+use tidings_core::delivery::{CancelReason, State};
+use tidings_core::event::Reference;
+use tidings_core::id::ErasureId;
+use tidings_core::outcome::Outcome;
+
+/// Stands in everything that must go.
+const CANARY: &str = "canary-7f3a91";
+
+fn with_canary(mut accept: Accept) -> Accept {
+    accept.event.data = Bytes::from(format!("{{\"name\":\"{CANARY}\"}}"));
+    accept.event.reference = Reference::parse(CANARY);
+    accept
+}
+
+/// Ends an attempt whose receiver answered with the canary.
+async fn answered(world: &World, job: Job, outcome: Outcome) {
+    let mut result = ended(job, outcome, world.clock.now());
+    if let Change::Attempted { record, .. } = &mut result.change {
+        record.answer.body = CANARY.as_bytes().into();
+        record.detail = String::from(CANARY);
+    }
+    world.store.settle(vec![result]).await.unwrap();
+}
+
+/// Upkeep, with time passing, until an erasure has ended.
+async fn finished(world: &World, id: ErasureId) -> Erasure {
+    for _ in 0..50 {
+        world.rest().await;
+        let erasure = world.store.erasure(id).await.unwrap().unwrap();
+        if erasure.ended_at.is_some() {
+            return erasure;
+        }
+        world.pass(Duration::from_secs(2));
+    }
+    panic!("it never ends");
+}
+
+/// How many files or rows the canary stands in.
+fn sightings(world: &World) -> usize {
+    let stands = |bytes: &Vec<u8>| {
+        bytes
+            .windows(CANARY.len())
+            .any(|part| part == CANARY.as_bytes())
+    };
+    world
+        .place
+        .dump()
+        .iter()
+        .filter(|bytes| stands(bytes))
+        .count()
+}
+
+/// The log beside the database is emptied by a thread of its own, which waits for readers a second apart.
+fn gone(world: &World) -> bool {
+    let begun = Instant::now();
+    while sightings(world) > 0 {
+        if begun.elapsed() > Duration::from_secs(20) {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    true
+}
+
+#[tokio::test]
+async fn an_erased_event_leaves_a_tombstone_and_nothing_that_is_about_anybody() {
+    let mut world = World::with_organizations().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.endpoint(RIVERSIDE, &[PUBLIC]).await;
+    let id = world.post(with_canary(public_event(LARKSPUR))).await;
+    let mut jobs = world.jobs();
+    let (flying, first) = (jobs.pop().unwrap(), jobs.pop().unwrap());
+    let (late, early) = (flying.delivery, first.delivery);
+    answered(&world, first, OK).await;
+    world.pass(Duration::from_secs(2));
+    world.rest().await;
+    assert!(sightings(&world) > 0);
+
+    let begun = world.store.erase_event(id, actor()).await.unwrap().unwrap();
+    assert_eq!(world.count("SELECT count(*) FROM bodies"), 0, "at once");
+    let again = world.store.erase_event(id, actor()).await.unwrap().unwrap();
+    assert_eq!(
+        (again.id, again.event),
+        (begun.id, Some(id)),
+        "once begun it is one"
+    );
+    world.pass(Duration::from_secs(2));
+    world.rest().await;
+    let running = world.store.erasure(begun.id).await.unwrap().unwrap();
+    assert_eq!(running.ended_at, None, "what is in flight finishes first");
+    answered(&world, flying, FAILED).await;
+    let ended = finished(&world, begun.id).await;
+    assert!(ended.removed >= 3, "{ended:?}");
+
+    assert_eq!(world.state(early), State::Delivered);
+    assert_eq!(world.state(late), State::Cancelled(CancelReason::Deleted));
+    assert_eq!(world.count("SELECT count(*) FROM attempts"), 0);
+    let shown = world.store.event(Reach::All, id).await.unwrap().unwrap();
+    assert!(shown.summary.erased_at.is_some() && shown.data.is_none());
+    assert_eq!(shown.summary.reference, None);
+    let retried = world.store.retry(Reach::All, early, actor()).await;
+    assert_eq!(retried, Ok(Retried::Erased));
+    assert!(gone(&world), "it stands in {} places", sightings(&world));
+    world.pass(Duration::from_secs(200));
+    assert!(world.claim(10).await.jobs.is_empty());
+}
+
+#[tokio::test]
+async fn what_waits_of_an_erased_event_is_cancelled_and_a_repeated_post_does_not_bring_it_back() {
+    let mut world = World::with_organizations().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    let id = world.post(with_canary(keyed(LARKSPUR, "once", 1))).await;
+    let job = world.job();
+    let delivery = job.delivery;
+    world.end(job, FAILED).await;
+    let begun = world.store.erase_event(id, actor()).await.unwrap().unwrap();
+    finished(&world, begun.id).await;
+    assert_eq!(
+        world.state(delivery),
+        State::Cancelled(CancelReason::Deleted)
+    );
+    world.pass(Duration::from_secs(200));
+    assert!(world.claim(10).await.jobs.is_empty());
+    let repeated = world.store.accept(vec![keyed(LARKSPUR, "once", 1)]).await;
+    assert_eq!(
+        repeated,
+        Ok(vec![tidings::store::queue::Accepted::Repeated(id)])
+    );
+    assert!(world.jobs().is_empty());
+}
+
+/// Both organizations with endpoints for both forms, one that holds the canary everywhere, and events of both.
+async fn full_of_canaries(world: &mut World) {
+    let named = OrganizationChange {
+        name: String::from(CANARY),
+        slug: Some(String::from(CANARY)),
+        add_ons: one_add_on(),
+        kept: None,
+    };
+    let larkspur = organization(LARKSPUR);
+    world
+        .store
+        .put_organization(larkspur, named, actor())
+        .await
+        .unwrap();
+    let endpoint = NewEndpoint {
+        url: crate::world::url(&format!("https://{CANARY}.example/hook")),
+        description: String::from(CANARY),
+        secret: crate::world::secret("whsec_secret"),
+        ..crate::world::new_endpoint(&[UPDATED, PUBLIC])
+    };
+    world
+        .store
+        .create_endpoint(larkspur, endpoint, actor())
+        .await
+        .unwrap();
+    world.endpoint(RIVERSIDE, &[UPDATED, PUBLIC]).await;
+    world.place.run(&format!(
+        "INSERT INTO accounts (id, name, operator, password, created_at) VALUES (77, '{CANARY}', 0, 'x', 0);
+         INSERT INTO account_grants (account_id, organization_id, role) VALUES (77, {LARKSPUR}, 'viewer')"
+    ));
+    for number in 0..150 {
+        world.post(with_canary(public_event(LARKSPUR))).await;
+        let keyed = keyed(LARKSPUR, &format!("{CANARY}-{number}"), 1);
+        world.post(with_canary(keyed)).await;
+        world.post(public_event(RIVERSIDE)).await;
+        for job in world.jobs() {
+            let outcome = if number % 3 == 0 { FAILED } else { OK };
+            match job.organization == larkspur {
+                true => answered(world, job, outcome).await,
+                false => drop(world.end(job, outcome).await),
+            }
+        }
+    }
+    world.pass(Duration::from_secs(2));
+    world.rest().await;
+}
+
+#[tokio::test]
+async fn everything_of_an_organization_goes_also_over_a_crash_and_nothing_of_others() {
+    let mut world = World::with_organizations().await;
+    full_of_canaries(&mut world).await;
+    let larkspur = organization(LARKSPUR);
+    assert!(sightings(&world) > 0);
+    let begun = world.store.erase_organization(larkspur, actor()).await;
+    let begun = begun.unwrap().unwrap();
+    let again = world.store.erase_organization(larkspur, actor()).await;
+    assert_eq!(again.unwrap().unwrap().id, begun.id);
+    let anew = OrganizationChange {
+        name: String::from("Anew"),
+        slug: None,
+        add_ons: one_add_on(),
+        kept: None,
+    };
+    let refused = world
+        .store
+        .put_organization(larkspur, anew.clone(), actor())
+        .await;
+    assert_eq!(
+        refused.err(),
+        Some(StoreError::BeingErased {
+            organization: larkspur
+        })
+    );
+    for _ in 0..3 {
+        world.store.upkeep(world.clock.now()).await.unwrap();
+    }
+    let mut world = world.reopen();
+    let ended = finished(&world, begun.id).await;
+    assert!(ended.removed > 1_000, "{ended:?}");
+
+    let left = |table: &str, column: &str| {
+        world.count(&format!(
+            "SELECT count(*) FROM {table} WHERE {column} = {LARKSPUR}"
+        ))
+    };
+    for (table, column) in [
+        ("events", "organization_id"),
+        ("deliveries", "organization_id"),
+        ("endpoints", "organization_id"),
+        ("events_listed", "organization_id"),
+        ("references_listed", "organization_id"),
+        ("idempotency_keys", "organization_id"),
+        ("organizations", "id"),
+        ("api_keys", "organization_id"),
+        ("account_grants", "organization_id"),
+        ("suspensions", "organization_id"),
+        ("stats", "-subject"),
+    ] {
+        assert_eq!(left(table, column), 0, "{table}");
+    }
+    assert!(gone(&world), "it stands in {} places", sightings(&world));
+    // Of the others nothing is missing: their events, and their own deliveries of them.
+    assert_eq!(world.count("SELECT count(*) FROM events"), 150);
+    assert_eq!(world.count("SELECT count(*) FROM bodies"), 150);
+    assert_eq!(world.deliveries(), 150);
+    let orphans = "SELECT count(*) FROM attempts a WHERE NOT EXISTS (SELECT 1 FROM deliveries d
+        WHERE d.event_id = a.event_id AND d.endpoint_id = a.endpoint_id)";
+    assert_eq!(world.count(orphans), 0);
+    let put = world.store.put_organization(larkspur, anew, actor()).await;
+    assert!(put.is_ok(), "it can be made anew");
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.post(event(LARKSPUR)).await;
+    let job = world.job();
+    world.end(job, OK).await;
+}
+
+#[tokio::test]
+async fn the_audit_log_stays_whole_when_entries_lose_what_they_said() {
+    let mut world = World::with_organizations().await;
+    full_of_canaries(&mut world).await;
+    let begun = world
+        .store
+        .erase_organization(organization(LARKSPUR), actor())
+        .await;
+    finished(&world, begun.unwrap().unwrap().id).await;
+    let log = crate::audit::all(&world, Default::default()).await;
+    let mut inspection = tidings::store::audit::Inspection::default();
+    for entry in &log {
+        assert_eq!(inspection.meet(entry), None, "{entry:?}");
+    }
+    assert!(inspection.erased > 2, "{inspection:?}");
+    // Whoever passes a change off as an erasure is found out by what is still said.
+    let mut forged = log.iter().find(|entry| entry.erased).unwrap().clone();
+    forged.after = Some(serde_json::json!("something"));
+    assert_eq!(forged.is_whole(), Some(false));
+}
