@@ -74,6 +74,7 @@ impl World {
             name: name.to_owned(),
             slug: None,
             add_ons: AddOns::NONE.with(AddOn::ApiAccess),
+            kept: None,
         };
         store
             .put_organization(owner(), change, Actor::server())

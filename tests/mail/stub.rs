@@ -220,6 +220,19 @@ impl Session {
         Ok(Some(line))
     }
 
+    /// What it says that it can do.
+    fn offers(&self) -> String {
+        let starttls = self.script.tls.is_some() && !self.secure;
+        let mut offers = String::from("250-stub\r\n");
+        if starttls {
+            offers += "250-STARTTLS\r\n";
+        }
+        if self.script.login.is_some() {
+            offers += "250-AUTH PLAIN LOGIN\r\n";
+        }
+        offers + "250 8BITMIME"
+    }
+
     async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut BufReader<S>,
@@ -229,17 +242,8 @@ impl Session {
             let verb = line.split(' ').next().unwrap().to_uppercase();
             match verb.as_str() {
                 "EHLO" => {
-                    let starttls = self.script.tls.is_some() && !self.secure;
-                    let login = self.script.login.is_some();
-                    let mut offers = String::from("250-stub\r\n");
-                    offers += if starttls { "250-STARTTLS\r\n" } else { "" };
-                    offers += if login {
-                        "250-AUTH PLAIN LOGIN\r\n"
-                    } else {
-                        ""
-                    };
-                    self.answer(stream, &line, &(offers + "250 8BITMIME"))
-                        .await?;
+                    let offers = self.offers();
+                    self.answer(stream, &line, &offers).await?;
                 }
                 "STARTTLS" if self.answer(stream, &line, "220 go ahead").await? => {
                     return Ok(Next::Tls);

@@ -178,6 +178,14 @@ impl Old {
     async fn check(&self, place: Place, format: usize, shown: &str) {
         let clock = World::empty().1;
         let world = World::over(place, clock);
+        self.directory(&world, shown);
+        while world.store.recover(world.clock.now()).await.unwrap() > 0 {}
+        self.deliveries(&world, shown).await;
+        records(&world, format).await;
+        self.goes_on(world, shown).await;
+    }
+
+    fn directory(&self, world: &World, shown: &str) {
         let larkspur = organization(LARKSPUR);
         let owner = world.store.organization(larkspur).unwrap();
         assert_eq!(
@@ -196,8 +204,9 @@ impl Old {
         assert_eq!(secrets.newest().expose(), b"whsec_of_old");
         let key = world.store.key(&[3; 32]).unwrap();
         assert_eq!((key.id, key.scope), (KeyId::from_raw(9), Scope::Producer));
-        while world.store.recover(world.clock.now()).await.unwrap() > 0 {}
+    }
 
+    async fn deliveries(&self, world: &World, shown: &str) {
         let found = world
             .store
             .event(Reach::All, self.event)
@@ -235,53 +244,9 @@ impl Old {
             ("https://old.example/hook", "fine")
         );
         assert_eq!(&attempt.record.answer.body[..], b"ok");
-        let page = || PageRequest {
-            limit: 10,
-            after: None,
-        };
-        let list = world
-            .store
-            .deliveries(larkspur, DeliveryFilter::default(), page())
-            .await;
-        assert_eq!(list.unwrap().items.len(), 4, "{shown}");
-        let audit = world
-            .store
-            .audit(AuditFilter::default(), page())
-            .await
-            .unwrap()
-            .items;
-        assert!(
-            audit
-                .iter()
-                .any(|entry| entry.id.raw() == 7 && entry.act == "organization.put")
-        );
-        if format >= Place::STATS {
-            assert_eq!(
-                world.count(
-                    "SELECT sum(count)::int8 FROM stats"
-                        .replace("::int8", Place::INT)
-                        .as_str()
-                ),
-                41
-            );
-        }
-        if format >= Place::ACCOUNTS {
-            let account = world
-                .store
-                .account(AccountId::from_raw(21))
-                .await
-                .unwrap()
-                .unwrap();
-            assert_eq!(account.name, "ada@larkspur.example");
-        }
-        if format >= Place::AUDIT {
-            assert!(
-                audit
-                    .iter()
-                    .any(|entry| entry.id.raw() == 8 && entry.link.is_some())
-            );
-        }
-        self.goes_on(world, shown).await;
+        let all = DeliveryFilter::default();
+        let list = world.store.deliveries(organization(LARKSPUR), all, page());
+        assert_eq!(list.await.unwrap().items.len(), 4, "{shown}");
     }
 
     /// New things come above the old ones, and what waited is sent.
@@ -308,6 +273,54 @@ impl Old {
             .retry(Reach::All, self.delivery(3), actor())
             .await;
         assert_eq!(retried, Ok(tidings::store::log::Retried::Due), "{shown}");
+    }
+}
+
+fn page() -> PageRequest {
+    PageRequest {
+        limit: 10,
+        after: None,
+    }
+}
+
+/// What was counted, who was let in, and what is on the audit log, as far as the format had them.
+async fn records(world: &World, format: usize) {
+    let audit = world
+        .store
+        .audit(AuditFilter::default(), page())
+        .await
+        .unwrap()
+        .items;
+    assert!(
+        audit
+            .iter()
+            .any(|entry| entry.id.raw() == 7 && entry.act == "organization.put")
+    );
+    if format >= Place::STATS {
+        assert_eq!(
+            world.count(
+                "SELECT sum(count)::int8 FROM stats"
+                    .replace("::int8", Place::INT)
+                    .as_str()
+            ),
+            41
+        );
+    }
+    if format >= Place::ACCOUNTS {
+        let account = world
+            .store
+            .account(AccountId::from_raw(21))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(account.name, "ada@larkspur.example");
+    }
+    if format >= Place::AUDIT {
+        assert!(
+            audit
+                .iter()
+                .any(|entry| entry.id.raw() == 8 && entry.link.is_some())
+        );
     }
 }
 
