@@ -33,6 +33,7 @@ use utoipa::ToSchema;
 pub(super) struct List<T> {
     data: Vec<T>,
     /// Where the next page starts; null at the end.
+    #[schema(required = true)]
     next_cursor: Option<String>,
 }
 
