@@ -35,6 +35,15 @@ pub(super) fn text<'a>(value: &'a Value, member: &str) -> &'a str {
     value.get(member).and_then(Value::as_str).unwrap_or("")
 }
 
+/// A text of the document, with what stands in backquotes as code.
+pub(super) fn words(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 impl Operation<'_> {
     fn text(&self, member: &str) -> &str {
         self.members
@@ -126,7 +135,7 @@ fn draw(document: &Value) -> Markup {
             @for (tag, operations) in &sections {
                 section id=(anchor(tag)) {
                     h2 { (sentence_case(text(tag, "name"))) }
-                    p { (text(tag, "description")) }
+                    p { (words(text(tag, "description"))) }
                     @for operation in operations { (drawn(document, *operation)) }
                 }
             }
@@ -184,7 +193,7 @@ fn drawn(document: &Value, operation: Operation<'_>) -> Markup {
                 span class={ "badge " (operation.method) } { (method) } " "
                 a .plain href={ "#" (name) } { code { (operation.path) } }
             }
-            p { (operation.text("summary")) " " (operation.text("description")) }
+            p { (words(operation.text("summary"))) " " (words(operation.text("description"))) }
             p .label {
                 @if scopes.is_empty() { "No key is asked for." } @else {
                     "Keys that may call: "
@@ -224,7 +233,7 @@ fn parameters(operation: Operation<'_>) -> Markup {
                                         @if parameter.get("required") == Some(&Value::Bool(true)) { ", required" } } }
                             }
                             td data-label="Is" { span { (kind(schema)) (constraints(schema)) } }
-                            td data-label="Meaning" { span { (text(parameter, "description")) } }
+                            td data-label="Meaning" { span { (words(text(parameter, "description"))) } }
                         }
                     }
                 }
@@ -285,7 +294,7 @@ fn answers(document: &Value, operation: Operation<'_>) -> Markup {
     html! {
         h4 { "Answers" }
         @for (status, answer) in done {
-            p { span .badge .good { (status) } " " (text(answer, "description")) }
+            p { span .badge .good { (status) } " " (words(text(answer, "description"))) }
             @if let Some(schema) = answer.pointer("/content/application~1json/schema") {
                 details .more {
                     summary { "Fields of the answer " (status) }
@@ -340,7 +349,7 @@ fn objects(document: &Value) -> Markup {
             @for (name, schema) in all.into_iter().flatten() {
                 article .panel id={ "schema-" (name) } {
                     h3 { (name) }
-                    p { (text(schema, "description")) }
+                    p { (words(text(schema, "description"))) }
                     (fields(document, schema, name))
                 }
             }

@@ -1,6 +1,6 @@
 //! JSON Schemas as people read them: a field's kind in words, what it must be, and an example made of the parts'.
 
-use super::docs::text;
+use super::docs::{text, words};
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
@@ -150,7 +150,7 @@ pub(super) fn fields(document: &Value, schema: &Value, caption: &str) -> Markup 
                                 span { code { (name) } @if required.contains(&name) { " " span .quiet { "required" } } }
                             }
                             td data-label="Is" { span { (kind(shape)) (constraints(shape)) } }
-                            td data-label="Meaning" { span { (text(shape, "description")) } }
+                            td data-label="Meaning" { span { (words(text(shape, "description"))) } }
                         }
                     }
                 }

@@ -272,6 +272,9 @@ fn say(member: &str, shape: &mut Value) {
         put(shape, "maximum", json!(OrganizationId::MAX));
         put(shape, "examples", json!([4417]));
     }
+    if member == "data" && is(shape, "object") {
+        put(shape, "examples", json!([{ "id": "318842" }]));
+    }
     if member == "event_types"
         && let Some(items) = shape.get_mut("items")
     {
