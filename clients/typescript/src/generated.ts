@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics for Prometheus, in its text format. For operators; without a key on `telemetry.metrics_listen`. */
+        get: operations["get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/openapi.json": {
         parameters: {
             query?: never;
@@ -626,7 +643,12 @@ export interface components {
         };
         /** @description An event to post. */
         BatchEventInput: {
-            /** @description Sent byte for byte, but for white space between its tokens. */
+            /**
+             * @description Sent byte for byte, but for white space between its tokens.
+             * @example {
+             *       "id": "318842"
+             *     }
+             */
             data: Record<string, never>;
             /** @description In a batch only: two events with one key are one event. */
             idempotency_key?: string;
@@ -848,7 +870,12 @@ export interface components {
         };
         /** @description An event with its data and what became of it. */
         EventDetail: components["schemas"]["Event"] & {
-            /** @description As it is sent; null once retention removed it. */
+            /**
+             * @description As it is sent; null once retention removed it.
+             * @example {
+             *       "id": "318842"
+             *     }
+             */
             data: Record<string, never> | null;
             /** @description Deliveries within reach by state; waiting ones also by reason, as in `waiting.held`. */
             deliveries: {
@@ -859,7 +886,12 @@ export interface components {
         };
         /** @description An event to post. */
         EventInput: {
-            /** @description Sent byte for byte, but for white space between its tokens. */
+            /**
+             * @description Sent byte for byte, but for white space between its tokens.
+             * @example {
+             *       "id": "318842"
+             *     }
+             */
             data: Record<string, never>;
             /**
              * Format: int64
@@ -1419,6 +1451,51 @@ export interface operations {
             };
             /** @description The request cannot be read (`bad_request`); Exactly one Host header is needed (`bad_host`); A header is given twice (`duplicate_header`); A key does not belong into a URL (`key_in_url`); A parameter is given twice (`duplicate_parameter`); A parameter is not known (`unknown_parameter`). */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            414: components["responses"]["UriTooLong"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Prometheus text format 0.0.4 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description The request cannot be read (`bad_request`); Exactly one Host header is needed (`bad_host`); A header is given twice (`duplicate_header`); A key does not belong into a URL (`key_in_url`); A parameter is given twice (`duplicate_parameter`); A parameter is not known (`unknown_parameter`). */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description The key may not do this (`missing_scope`). */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -15,8 +15,8 @@ use super::super::problem::{Problem, ProblemShown};
 use super::super::reply::Reply;
 use super::super::route::Call;
 use super::{
-    audit, batch, deliveries, endpoints, event_types, events, health, keys, metrics,
-    organizations, portal_links, replays, secrets, stats, test_send,
+    audit, batch, deliveries, endpoints, event_types, events, health, keys, metrics, organizations,
+    portal_links, replays, secrets, stats, test_send,
 };
 use http::StatusCode;
 use serde_json::{Map, Value};
