@@ -186,7 +186,11 @@ fn a_damaged_database_is_named_with_the_way_to_restore() {
         data.path(),
         &[],
         78,
-        &[database.to_str().unwrap(), "is damaged", "Restore"],
+        &[
+            database.to_str().unwrap(),
+            "is damaged",
+            "docs/operate/backup.md",
+        ],
     );
 }
 

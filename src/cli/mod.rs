@@ -46,7 +46,7 @@ const AFTER: &str = "Start here: tidings demo\n\nExit codes: 0 done, 1 failed (t
 enum Action {
     /// Run the server
     #[command(
-        after_help = "In environment or file only, since arguments can be read by every user of the machine:\n  master_key    [env: TIDINGS_MASTER_KEY]    32 bytes as 64 hex digits or base64\n  operator_key  [env: TIDINGS_OPERATOR_KEY]  a key made by `tidings key generate --scope operator`\n  database_url  [env: TIDINGS_DATABASE_URL]  postgres://user:password@host:5432/database, sslmode=require for TLS\n  egress.proxy_credentials  [env: TIDINGS_EGRESS_PROXY_CREDENTIALS]  user:password\n  notices.smtp_url  [env: TIDINGS_NOTICES_SMTP_URL]  smtp://user:password@host:587\n\nExample: tidings serve --data /var/lib/tidings --egress-allow 10.1.2.0/24"
+        after_help = "In environment or file only, since arguments can be read by every user of the machine:\n  master_key    [env: TIDINGS_MASTER_KEY]    32 bytes as 64 hex digits or base64\n  operator_key  [env: TIDINGS_OPERATOR_KEY]  a key made by `tidings key generate --scope operator`\n  database_url  [env: TIDINGS_DATABASE_URL]  postgres://user:password@host:5432/database, sslmode=require for TLS\n  egress.proxy_credentials  [env: TIDINGS_EGRESS_PROXY_CREDENTIALS]  user:password\n  telemetry.otlp_headers  [env: TIDINGS_TELEMETRY_OTLP_HEADERS]  name=value, with commas between several\n  notices.smtp_url  [env: TIDINGS_NOTICES_SMTP_URL]  smtp://user:password@host:587\n\nExample: tidings serve --data /var/lib/tidings --egress-allow 10.1.2.0/24"
     )]
     Serve(serve::ServeArgs),
     /// Show the whole product in one terminal: server, receivers, events, retries

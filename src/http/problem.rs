@@ -73,6 +73,7 @@ pub(super) struct ProblemShown {
     errors: Vec<FaultShown>,
     /// Names this request in the server's log; also in the header `x-request-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request_id: Option<String>,
 }
 

@@ -137,7 +137,12 @@ pub(super) fn find(method: &Method, path: &str) -> Result<(&'static Route, Param
         method
     };
     let mut allowed: Vec<&str> = Vec::new();
+    // A path that is said in full is no id: `/v1/events/batch` is no event.
+    let literal = ROUTES.iter().any(|route| route.path == path);
     for route in ROUTES {
+        if literal && route.path != path {
+            continue;
+        }
         if let Some(params) = fit(route.path, path) {
             if route.method == *method {
                 return Ok((route, params));
@@ -314,7 +319,13 @@ mod tests {
         let detail = missed.shown(None);
         let text = serde_json::to_string(&detail).unwrap();
         assert!(text.contains("Did you mean /v1/events?"), "{text}");
-        let wrong = find(&Method::PUT, "/v1/events").err().unwrap();
-        assert_eq!(wrong.code(), Code::MethodNotAllowed);
+        for (method, path) in [
+            (Method::PUT, "/v1/events"),
+            (Method::GET, "/v1/events/batch"),
+        ] {
+            let wrong = find(&method, path).err().unwrap();
+            assert_eq!(wrong.code(), Code::MethodNotAllowed, "{path}");
+            assert_eq!(wrong.detail(), "Allowed here: POST.", "{path}");
+        }
     }
 }

@@ -42,13 +42,46 @@ fn the_document_says_which_routes_take_no_key_and_what_a_body_is() {
             "{}",
             route.path
         );
-        assert!(
-            operation["responses"]["default"].is_object(),
-            "{}",
-            route.path
-        );
         assert!(operation["operationId"].is_string(), "{}", route.path);
     }
+}
+
+#[test]
+fn every_refusal_in_the_document_is_a_problem_with_codes_of_its_status() {
+    let document = document();
+    let mut refusals = 0;
+    for route in ROUTES {
+        let method = route.method.as_str().to_lowercase();
+        let operation = &document["paths"][route.path][&method];
+        assert!(operation["summary"].is_string(), "{}", route.path);
+        assert!(operation["tags"][0].is_string(), "{}", route.path);
+        let keyed = route.access == Access::Key;
+        assert_eq!(
+            operation["security"][0]["key"][0].is_string(),
+            keyed,
+            "{}: its handler says security((\"key\" = [\"the least scope\"]))",
+            route.path
+        );
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let number: u16 = status.parse().unwrap();
+            if number < 400 {
+                continue;
+            }
+            let answer = match answer["$ref"].as_str() {
+                Some(target) => document.pointer(&target[1..]).unwrap(),
+                None => answer,
+            };
+            let form = &answer["content"]["application/problem+json"]["schema"]["$ref"];
+            assert_eq!(form, "#/components/schemas/Problem", "{status}");
+            for name in answer["x-codes"].as_array().unwrap() {
+                let code = Code::ALL.iter().find(|code| code.name() == name);
+                let of = code.map(|code| code.status().as_u16());
+                assert_eq!(of, Some(number), "{} {status} {name}", route.path);
+            }
+            refusals += 1;
+        }
+    }
+    assert!(refusals > 300, "{refusals}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! in [`super::matrix_rules`] it fails. Nested ids are crossed: own organization with a foreign endpoint, and so on.
 
 use super::leaks;
-use super::matrix_rules::{Pick, RULES, Rule, Wanted, as_seen};
+use super::matrix_rules::{Pick, RULES, Rule, Wanted, Who, as_seen};
 use super::matrix_scene::{Caller, Role, Scene, Stored, Things, shown};
 use super::world::{Answer, World};
 use serde_json::Value;
@@ -205,6 +205,36 @@ async fn s9_every_operation_every_caller_every_owner() {
         walk.refused
     );
     assert!(walk.calls > 1_260, "{}", walk.calls);
+}
+
+/// The scopes whose keys may call, as the document must name them.
+const fn scopes(who: Who) -> &'static [&'static str] {
+    match who {
+        Who::Anyone => &[],
+        Who::Key => &["viewer", "producer", "administrator", "operator"],
+        Who::Viewer => &["viewer", "administrator", "operator"],
+        Who::Administrator => &["administrator", "operator"],
+        Who::Producer => &["producer", "operator"],
+        Who::Operator => &["operator"],
+    }
+}
+
+#[tokio::test]
+async fn the_document_names_the_scopes_that_may_call() {
+    let world = World::new().await;
+    let document = world.request("GET", "/openapi.json", &[], b"").await;
+    let document = document.expect(200);
+    for rule in RULES {
+        let (method, path) = rule.operation.split_once(' ').unwrap();
+        let operation = &document["paths"][path][method.to_lowercase()];
+        let named = operation["security"][0]["key"].as_array();
+        let named: Vec<&str> = named
+            .into_iter()
+            .flatten()
+            .map(|scope| scope.as_str().unwrap())
+            .collect();
+        assert_eq!(named, scopes(rule.who), "{}", rule.operation);
+    }
 }
 
 #[tokio::test]

@@ -116,6 +116,7 @@ const RANGE: &str = "from=2026-02-01T00:00&to=2026-02-02T00:00&include=missing";
 pub const RULES: &[Rule] = &[
     stays("GET /", Who::Open, "", 303),
     page("GET /favicon.ico", Who::Open),
+    page("GET /docs", Who::Open),
     stays("GET /admin", Who::Login, "", 303),
     page("GET /admin/assets/{file}", Who::Open),
     page("GET /admin/login", Who::Open),

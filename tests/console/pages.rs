@@ -89,6 +89,7 @@ fn pages(world: &World) -> Vec<(&'static str, String)> {
         ("audit", String::from("/admin/audit")),
         ("audit-own", format!("/admin/audit?{query}&act=endpoint.")),
         ("account", String::from("/admin/account")),
+        ("docs", String::from("/docs")),
         ("no-such-page", String::from("/admin/nowhere")),
     ]
 }

@@ -28,8 +28,11 @@ pub(in crate::http) struct EntryShown {
     at: String,
     /// `key key_…`, `account acc_…`, `portal link lnk_…`, `server` or `anyone`.
     actor: String,
+    #[schema(required = true)]
     address: Option<String>,
+    #[schema(required = true)]
     request_id: Option<String>,
+    #[schema(required = true)]
     organization_id: Option<i64>,
     /// What was done or asked for, as in `endpoint.create`.
     act: String,
@@ -38,18 +41,23 @@ pub(in crate::http) struct EntryShown {
     /// `done` or `refused`.
     outcome: &'static str,
     /// How it was; secrets masked.
+    #[schema(required = true)]
     before: Option<Value>,
     /// How it is; of a refused act, why.
+    #[schema(required = true)]
     after: Option<Value>,
     /// Whether the erasure of its organization took before, after and address out of it: its digest holds the chain together,
     /// and cannot be made again.
     erased: bool,
     /// Which chain of digests it stands in; null in entries from before there were chains.
+    #[schema(required = true)]
     chain: Option<u8>,
     /// The digest of the entry before it in its chain, 64 hex digits.
+    #[schema(required = true)]
     previous: Option<String>,
     /// SHA-256 of the 32 bytes of `previous` and the compact JSON array of id, at, actor, address, request_id,
     /// organization_id, act, subject, outcome, before and after, object keys sorted; 64 hex digits.
+    #[schema(required = true)]
     digest: Option<String>,
 }
 
@@ -117,7 +125,7 @@ async fn page(
 }
 
 /// The audit log, newest first. For operators.
-#[utoipa::path(get, path = "/v1/audit", tag = "audit",
+#[utoipa::path(get, path = "/v1/audit", tag = "audit", security(("key" = ["operator"])),
     params(
         ("organization" = Option<i64>, Query, description = "Only what belongs to this organization"),
         ("act" = Option<String>, Query, description = "As in endpoint.create, or endpoint. for everything about endpoints"),
@@ -142,7 +150,7 @@ pub(in crate::http) async fn list_audit(call: Call) -> Result<Reply, Problem> {
 }
 
 /// What was done to an organization's webhooks, newest first. For its administrators.
-#[utoipa::path(get, path = "/v1/organizations/{org}/audit", tag = "audit",
+#[utoipa::path(get, path = "/v1/organizations/{org}/audit", tag = "audit", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"),
         ("act" = Option<String>, Query, description = "As in endpoint.create, or endpoint. for everything about endpoints"),
         ("actor" = Option<String>, Query, description = "As in `account acc_…`"),

@@ -29,6 +29,7 @@ use utoipa::ToSchema;
 #[expect(dead_code, reason = "it documents; the items are read one by one")]
 pub(in crate::http) struct BatchInput {
     /// At most 1,000.
+    #[schema(max_items = 1000)]
     events: Vec<EventInput>,
 }
 
@@ -51,9 +52,10 @@ pub(in crate::http) enum ResultShown {
 }
 
 /// Post up to 1,000 events. What is accepted is on disk when this is answered.
-#[utoipa::path(post, path = "/v1/events/batch", tag = "events",
+#[utoipa::path(post, path = "/v1/events/batch", tag = "events", security(("key" = ["producer"])),
     request_body = BatchInput,
-    responses((status = 202, description = "Each was accepted or refused on its own", body = ResultsShown)))]
+    responses((status = 202, description = "Each was accepted or refused on its own", body = ResultsShown),
+        (status = 400, description = "invalid_idempotency_key"), (status = 429, description = "rate_limited")))]
 pub(in crate::http) async fn post_events(call: Call) -> Result<Reply, Problem> {
     call.caller()?.may_post()?;
     call.no_query()?;

@@ -32,7 +32,7 @@ pub(in crate::http) struct Differing {
 }
 
 /// Say which of these custom headers differ from the endpoint's.
-#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{ep}/headers/compare", tag = "endpoints",
+#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{ep}/headers/compare", tag = "endpoints", security(("key" = ["operator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
     request_body = Input,
     responses((status = 200, description = "What differs", body = Differing)))]

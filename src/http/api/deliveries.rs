@@ -34,10 +34,12 @@ pub(in crate::http) struct DeliveryShown {
     endpoint_id: String,
     /// The type on the wire.
     r#type: String,
+    #[schema(required = true)]
     reference: Option<String>,
     /// `waiting`, `delivered`, `exhausted`, `cancelled`.
     state: &'static str,
     /// `due`, `in_flight`, `held`; `add_on`, `deleted`, `discarded`, `expired`, `damaged`.
+    #[schema(required = true)]
     reason: Option<&'static str>,
     /// Why tries are being made: `plan`, `retry`, `replay`, `test`.
     round: &'static str,
@@ -45,8 +47,10 @@ pub(in crate::http) struct DeliveryShown {
     attempts: u32,
     accepted_at: String,
     /// When the next try is due, while it waits.
+    #[schema(required = true)]
     due_at: Option<String>,
     /// When it came to rest.
+    #[schema(required = true)]
     rested_at: Option<String>,
     /// When its event was erased; null otherwise.
     erased_at: Option<String>,
@@ -86,7 +90,7 @@ pub(in crate::http) struct DeliveryDetailShown {
     #[serde(flatten)]
     delivery: DeliveryShown,
     /// The request body as it is sent; null once retention removed it.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required = true)]
     body: Option<Box<RawValue>>,
     /// In the order they were made.
     attempt_log: Vec<AttemptShown>,
@@ -148,7 +152,7 @@ pub(in crate::http) fn read_filter(query: &mut Query<'_>) -> DeliveryFilter {
 }
 
 /// Deliveries to an organization's endpoints, newest first.
-#[utoipa::path(get, path = "/v1/organizations/{org}/deliveries", tag = "deliveries",
+#[utoipa::path(get, path = "/v1/organizations/{org}/deliveries", tag = "deliveries", security(("key" = ["viewer"])),
     params(("org" = i64, Path, description = "The organization's number"),
         ("endpoint" = Option<String>, Query, description = "Of one endpoint"),
         ("state" = Option<String>, Query, description = "waiting, delivered, exhausted or cancelled"),
@@ -179,9 +183,9 @@ fn no_delivery(call: &Call) -> Problem {
 }
 
 /// One delivery with every attempt.
-#[utoipa::path(get, path = "/v1/deliveries/{dlv}", tag = "deliveries",
+#[utoipa::path(get, path = "/v1/deliveries/{dlv}", tag = "deliveries", security(("key" = ["viewer"])),
     params(("dlv" = String, Path, description = "The delivery's id")),
-    responses((status = 200, description = "The delivery", body = DeliveryDetailShown)))]
+    responses((status = 200, description = "The delivery", body = DeliveryDetailShown), (status = 410, description = "event_erased")))]
 pub(in crate::http) async fn get_delivery(call: Call) -> Result<Reply, Problem> {
     let caller = call.caller()?;
     let reach = caller.reach()?;
@@ -214,9 +218,10 @@ pub(in crate::http) struct RetryShown {
 }
 
 /// One more try now, with the same id.
-#[utoipa::path(post, path = "/v1/deliveries/{dlv}/retry", tag = "deliveries",
+#[utoipa::path(post, path = "/v1/deliveries/{dlv}/retry", tag = "deliveries", security(("key" = ["administrator"])),
     params(("dlv" = String, Path, description = "The delivery's id")),
-    responses((status = 202, description = "It is due now", body = RetryShown)))]
+    responses((status = 202, description = "It is due now", body = RetryShown), (status = 403, description = "add_on_required"),
+        (status = 409, description = "in_flight, endpoint_off, endpoint_deleted, test_not_repeated"), (status = 410, description = "body_expired, event_erased")))]
 pub(in crate::http) async fn retry_delivery(call: Call) -> Result<Reply, Problem> {
     let reach = call.caller()?.reach_to_change()?;
     call.no_query()?;

@@ -21,12 +21,13 @@ use utoipa::ToSchema;
 #[schema(as = EndpointInput)]
 pub(in crate::http) struct Input {
     /// Where requests go.
-    #[schema(value_type = String, example = "https://crm.example.com/hooks")]
+    #[schema(value_type = String, min_length = 1, max_length = 2048, example = "https://crm.example.com/hooks")]
     pub url: TargetUrl,
     /// At most 200 characters.
+    #[schema(max_length = 200)]
     pub description: Option<String>,
     /// The types it is sent, in own or public form.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, min_items = 1, max_items = 500, example = json!(["project.updated"]))]
     pub event_types: Vec<WireType>,
     /// Default true.
     pub enabled: Option<bool>,
@@ -34,7 +35,7 @@ pub(in crate::http) struct Input {
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     pub headers: Option<CustomHeaders>,
     /// Operators only: an existing secret to go on with, 1 to 256 bytes.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
     pub secret: Option<Secret>,
 }
 
@@ -43,14 +44,16 @@ pub(in crate::http) struct Input {
 #[schema(as = EndpointPatch)]
 pub(in crate::http) struct PatchInput {
     /// Where requests go from now on.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2048)]
     pub url: Option<TargetUrl>,
     /// At most 200 characters.
+    #[schema(max_length = 200)]
     pub description: Option<String>,
     /// All types it is sent from now on.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 500)]
     pub event_types: Option<Vec<WireType>>,
     /// Off holds what waits.
+    #[schema(example = true)]
     pub enabled: Option<bool>,
     /// With `enabled: true`: `send` (default) or `discard` what was held.
     #[schema(value_type = Option<String>)]

@@ -42,6 +42,7 @@ pub(in crate::http) struct EndpointShown {
     updated_at: String,
     /// Only at creation.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     secret: Option<String>,
 }
 
@@ -75,10 +76,11 @@ pub(super) fn no_endpoint(call: &Call) -> Problem {
 }
 
 /// Make an endpoint. Its secret is in this answer only.
-#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints", tag = "endpoints",
+#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints", tag = "endpoints", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number")),
     request_body = Input,
-    responses((status = 201, description = "Made", body = EndpointShown)))]
+    responses((status = 201, description = "Made", body = EndpointShown),
+        (status = 403, description = "add_on_required"), (status = 409, description = "limit_reached")))]
 pub(in crate::http) async fn post_endpoint(call: Call) -> Result<Reply, Problem> {
     let organization = call.administered()?;
     call.no_query()?;
@@ -135,7 +137,7 @@ pub(super) fn existing(
 }
 
 /// One endpoint.
-#[utoipa::path(get, path = "/v1/organizations/{org}/endpoints/{ep}", tag = "endpoints",
+#[utoipa::path(get, path = "/v1/organizations/{org}/endpoints/{ep}", tag = "endpoints", security(("key" = ["viewer"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
     responses((status = 200, description = "The endpoint", body = EndpointShown)))]
 pub(in crate::http) async fn get_endpoint(call: Call) -> Result<Reply, Problem> {
@@ -146,7 +148,7 @@ pub(in crate::http) async fn get_endpoint(call: Call) -> Result<Reply, Problem> 
 }
 
 /// An organization's endpoints, newest first.
-#[utoipa::path(get, path = "/v1/organizations/{org}/endpoints", tag = "endpoints",
+#[utoipa::path(get, path = "/v1/organizations/{org}/endpoints", tag = "endpoints", security(("key" = ["viewer"])),
     params(("org" = i64, Path, description = "The organization's number"),
         ("limit" = Option<u8>, Query, description = "1 to 100, default 50"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
     responses((status = 200, description = "A page", body = List<EndpointShown>)))]
@@ -163,10 +165,10 @@ pub(in crate::http) async fn list_endpoints(call: Call) -> Result<Reply, Problem
 }
 
 /// Change an endpoint; what is left out stays.
-#[utoipa::path(patch, path = "/v1/organizations/{org}/endpoints/{ep}", tag = "endpoints",
+#[utoipa::path(patch, path = "/v1/organizations/{org}/endpoints/{ep}", tag = "endpoints", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
     request_body = PatchInput,
-    responses((status = 200, description = "As it is now", body = EndpointShown)))]
+    responses((status = 200, description = "As it is now", body = EndpointShown), (status = 403, description = "add_on_required")))]
 pub(in crate::http) async fn patch_endpoint(call: Call) -> Result<Reply, Problem> {
     let organization = call.administered()?;
     call.no_query()?;
@@ -193,7 +195,7 @@ pub(in crate::http) async fn patch_endpoint(call: Call) -> Result<Reply, Problem
 }
 
 /// Delete an endpoint; what waits is cancelled, history stays.
-#[utoipa::path(delete, path = "/v1/organizations/{org}/endpoints/{ep}", tag = "endpoints",
+#[utoipa::path(delete, path = "/v1/organizations/{org}/endpoints/{ep}", tag = "endpoints", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
     responses((status = 204, description = "Deleted")))]
 pub(in crate::http) async fn delete_endpoint(call: Call) -> Result<Reply, Problem> {

@@ -34,12 +34,12 @@ pub(in crate::http) struct TypeShown {
     /// Whether it belongs to the compatible set.
     compatible: bool,
     /// JSON Schema of `data`.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required = true)]
     schema: Option<Box<RawValue>>,
     /// Whether events that do not fit the schema are refused.
     enforced: bool,
     /// An example of `data`: what a test send carries.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required = true)]
     example: Option<Box<RawValue>>,
 }
 
@@ -49,6 +49,7 @@ pub(in crate::http) struct TypeShown {
 pub(in crate::http) struct TypesShown {
     data: Vec<TypeShown>,
     /// Always null: the catalogue is answered whole.
+    #[schema(required = true)]
     next_cursor: Option<String>,
 }
 
@@ -69,7 +70,7 @@ fn show(entry: &EventType) -> Result<TypeShown, Problem> {
 }
 
 /// The catalogue.
-#[utoipa::path(get, path = "/v1/event-types", tag = "event types",
+#[utoipa::path(get, path = "/v1/event-types", tag = "event types", security(("key" = ["any"])),
     responses((status = 200, description = "All forms of all types", body = TypesShown)))]
 pub(in crate::http) async fn list_event_types(call: Call) -> Result<Reply, Problem> {
     call.no_query()?;
@@ -85,7 +86,7 @@ pub(in crate::http) async fn list_event_types(call: Call) -> Result<Reply, Probl
 }
 
 /// One form of a type.
-#[utoipa::path(get, path = "/v1/event-types/{type}", tag = "event types",
+#[utoipa::path(get, path = "/v1/event-types/{type}", tag = "event types", security(("key" = ["any"])),
     params(("type" = String, Path, description = "The form on the wire")),
     responses((status = 200, description = "The type", body = TypeShown)))]
 pub(in crate::http) async fn get_event_type(call: Call) -> Result<Reply, Problem> {
@@ -117,8 +118,10 @@ pub(in crate::http) struct Input {
     /// Default true for a new one.
     enabled: Option<bool>,
     /// What people call it, at most 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
     label: Option<String>,
     /// When it fires, in words; at most 200 characters.
+    #[schema(max_length = 200)]
     description: Option<String>,
     /// JSON Schema (draft 2020-12) of `data`, at most 64 KiB.
     #[schema(value_type = Option<Object>)]
@@ -227,10 +230,11 @@ fn merged(input: Input, wire: &WireType, before: Option<&EventType>) -> EventTyp
 }
 
 /// Register a type of one's own, or switch one on or off.
-#[utoipa::path(put, path = "/v1/event-types/{type}", tag = "event types",
+#[utoipa::path(put, path = "/v1/event-types/{type}", tag = "event types", security(("key" = ["operator"])),
     params(("type" = String, Path, description = "The form on the wire: `object.action` or `object.public.action`")),
     request_body = Input,
-    responses((status = 200, description = "Changed", body = TypeShown), (status = 201, description = "Registered", body = TypeShown)))]
+    responses((status = 200, description = "Changed", body = TypeShown), (status = 201, description = "Registered", body = TypeShown),
+        (status = 409, description = "compatible_type"), (status = 422, description = "invalid_event_type")))]
 pub(in crate::http) async fn put_event_type(call: Call) -> Result<Reply, Problem> {
     call.caller()?.operates()?;
     call.no_query()?;

@@ -62,10 +62,11 @@ fn accepted(id: EventId) -> Reply {
 }
 
 /// Post an event. It is on disk when this is answered.
-#[utoipa::path(post, path = "/v1/events", tag = "events",
+#[utoipa::path(post, path = "/v1/events", tag = "events", security(("key" = ["producer"])),
     params(("idempotency-key" = Option<String>, Header, description = "Two posts with one key are one event; per organization, for 24 hours")),
     request_body = EventInput,
-    responses((status = 202, description = "Stored; `Idempotent-Replayed: true` when it was before", body = AcceptedShown)))]
+    responses((status = 202, description = "Stored; `Idempotent-Replayed: true` when it was before", body = AcceptedShown, headers(("idempotent-replayed" = Option<String>, description = "`true` when this key was used before"))),
+        (status = 409, description = "idempotency_conflict"), (status = 429, description = "rate_limited")))]
 pub(in crate::http) async fn post_event(call: Call) -> Result<Reply, Problem> {
     let began = tracer().map(|tracer| (tracer, call.api.clock.now()));
     call.caller()?.may_post()?;
@@ -104,6 +105,7 @@ pub(in crate::http) struct EventShown {
     /// The own form.
     r#type: String,
     public: bool,
+    #[schema(required = true)]
     reference: Option<String>,
     /// Whether it is a test send.
     test: bool,
@@ -135,7 +137,7 @@ pub(in crate::http) struct EventDetailShown {
     #[serde(flatten)]
     event: EventShown,
     /// As it is sent; null once retention removed it.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required = true)]
     data: Option<Box<RawValue>>,
     /// Deliveries within reach by state; waiting ones also by reason, as in `waiting.held`.
     deliveries: BTreeMap<String, u64>,
@@ -157,9 +159,9 @@ pub(in crate::http) fn erased(at: Timestamp) -> Problem {
 }
 
 /// One event: its data, and its deliveries by state.
-#[utoipa::path(get, path = "/v1/events/{evt}", tag = "events",
+#[utoipa::path(get, path = "/v1/events/{evt}", tag = "events", security(("key" = ["viewer"])),
     params(("evt" = String, Path, description = "The event's id")),
-    responses((status = 200, description = "The event", body = EventDetailShown)))]
+    responses((status = 200, description = "The event", body = EventDetailShown), (status = 410, description = "event_erased")))]
 pub(in crate::http) async fn get_event(call: Call) -> Result<Reply, Problem> {
     let reach = call.caller()?.reach()?;
     call.no_query()?;
@@ -188,7 +190,7 @@ pub(in crate::http) async fn get_event(call: Call) -> Result<Reply, Problem> {
 }
 
 /// An organization's own events, newest first.
-#[utoipa::path(get, path = "/v1/organizations/{org}/events", tag = "events",
+#[utoipa::path(get, path = "/v1/organizations/{org}/events", tag = "events", security(("key" = ["viewer"])),
     params(("org" = i64, Path, description = "The organization's number"),
         ("limit" = Option<u8>, Query, description = "1 to 100, default 50"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
     responses((status = 200, description = "A page", body = List<EventShown>)))]

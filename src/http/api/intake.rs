@@ -41,12 +41,12 @@ pub(in crate::http) struct EventInput {
     #[schema(value_type = i64)]
     organization_id: OrganizationId,
     /// Sent byte for byte, but for white space between its tokens.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, example = json!({"id": 318_842, "name": "River clean-up"}))]
     data: Bytes,
     /// Default false; true also reaches the other organizations.
     public: Option<bool>,
     /// The producer's own id: searchable, never sent. 1 to 255 visible ASCII characters.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "order-17")]
     reference: Option<Reference>,
     /// In a batch only: two events with one key are one event.
     #[schema(value_type = Option<String>)]

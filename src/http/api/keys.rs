@@ -31,6 +31,7 @@ pub(in crate::http) struct Input {
     #[schema(value_type = Option<i64>)]
     organization_id: Option<OrganizationId>,
     /// At most 200 characters.
+    #[schema(max_length = 200, example = "Reporting")]
     description: Option<String>,
     /// When it ends (RFC 3339); left out, never.
     #[schema(value_type = Option<String>)]
@@ -44,11 +45,14 @@ pub(in crate::http) struct KeyShown {
     id: String,
     /// The key itself; in the answer that makes it only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     key: Option<String>,
     scope: &'static str,
+    #[schema(required = true)]
     organization_id: Option<i64>,
     description: String,
     created_at: String,
+    #[schema(required = true)]
     expires_at: Option<String>,
 }
 
@@ -124,7 +128,7 @@ fn may_make(caller: &Caller, scope: Scope) -> Result<(), Problem> {
 }
 
 /// Make a key. It is in this answer only.
-#[utoipa::path(post, path = "/v1/keys", tag = "keys",
+#[utoipa::path(post, path = "/v1/keys", tag = "keys", security(("key" = ["administrator"])),
     request_body = Input,
     responses((status = 201, description = "Made", body = KeyShown)))]
 pub(in crate::http) async fn post_key(call: Call) -> Result<Reply, Problem> {
@@ -154,7 +158,7 @@ pub(in crate::http) async fn post_key(call: Call) -> Result<Reply, Problem> {
 }
 
 /// Keys within reach, newest first.
-#[utoipa::path(get, path = "/v1/keys", tag = "keys",
+#[utoipa::path(get, path = "/v1/keys", tag = "keys", security(("key" = ["administrator"])),
     params(("limit" = Option<u8>, Query, description = "1 to 100, default 50"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
     responses((status = 200, description = "A page", body = List<KeyShown>)))]
 pub(in crate::http) async fn list_keys(call: Call) -> Result<Reply, Problem> {
@@ -166,7 +170,7 @@ pub(in crate::http) async fn list_keys(call: Call) -> Result<Reply, Problem> {
 }
 
 /// Revoke a key, at once.
-#[utoipa::path(delete, path = "/v1/keys/{key}", tag = "keys",
+#[utoipa::path(delete, path = "/v1/keys/{key}", tag = "keys", security(("key" = ["administrator"])),
     params(("key" = String, Path, description = "The key's id, never the key itself")),
     responses((status = 204, description = "Revoked")))]
 pub(in crate::http) async fn delete_key(call: Call) -> Result<Reply, Problem> {

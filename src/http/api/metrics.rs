@@ -52,7 +52,7 @@ impl Watched {
 }
 
 /// Metrics for Prometheus, in its text format. For operators; without a key on `telemetry.metrics_listen`.
-#[utoipa::path(get, path = "/metrics", tag = "health",
+#[utoipa::path(get, path = "/metrics", tag = "health", security(("key" = ["operator"])),
     responses((status = 200, description = "Prometheus text format 0.0.4", body = String, content_type = "text/plain")))]
 pub(in crate::http) async fn get_metrics(call: Call) -> Result<Reply, Problem> {
     call.caller()?.operates()?;

@@ -35,6 +35,7 @@ use utoipa::ToSchema;
 pub(super) struct List<T> {
     data: Vec<T>,
     /// Where the next page starts; null at the end.
+    #[schema(required = true)]
     next_cursor: Option<String>,
 }
 

@@ -29,6 +29,7 @@ pub(in crate::http) struct OrganizationShown {
     /// The number that goes on the wire.
     id: i64,
     name: String,
+    #[schema(required = true)]
     slug: Option<String>,
     /// `crm_integrations`, `api_access`.
     add_ons: Vec<&'static str>,
@@ -74,11 +75,13 @@ fn show(organization: &Organization) -> OrganizationShown {
 #[schema(as = OrganizationInput)]
 pub(in crate::http) struct Input {
     /// 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200, example = "Larkspur Commons")]
     name: String,
     /// The platform's short name; left out it stays.
+    #[schema(pattern = "^[a-z0-9-]{1,64}$")]
     slug: Option<String>,
     /// All add-ons it now has: `crm_integrations`, `api_access`.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, max_items = 2, example = json!(["api_access"]))]
     add_ons: AddOns,
     /// How long its own events are kept, 1 to 36500 days each; null or left out in it is as the server says, left out as a
     /// whole it stays.
@@ -154,10 +157,11 @@ fn read(body: &[u8]) -> Result<Input, Problem> {
 }
 
 /// Create an organization, or change it.
-#[utoipa::path(put, path = "/v1/organizations/{org}", tag = "organizations",
+#[utoipa::path(put, path = "/v1/organizations/{org}", tag = "organizations", security(("key" = ["operator"])),
     params(("org" = i64, Path, description = "The organization's number, 1 to 2^53 - 1")),
     request_body = Input,
-    responses((status = 200, description = "Changed", body = OrganizationShown), (status = 201, description = "Created", body = OrganizationShown)))]
+    responses((status = 200, description = "Changed", body = OrganizationShown), (status = 201, description = "Created", body = OrganizationShown),
+        (status = 409, description = "being_erased")))]
 pub(in crate::http) async fn put_organization(call: Call) -> Result<Reply, Problem> {
     call.caller()?.operates()?;
     call.no_query()?;
@@ -182,7 +186,7 @@ pub(in crate::http) async fn put_organization(call: Call) -> Result<Reply, Probl
 }
 
 /// One organization.
-#[utoipa::path(get, path = "/v1/organizations/{org}", tag = "organizations",
+#[utoipa::path(get, path = "/v1/organizations/{org}", tag = "organizations", security(("key" = ["viewer"])),
     params(("org" = i64, Path, description = "The organization's number")),
     responses((status = 200, description = "The organization", body = OrganizationShown)))]
 pub(in crate::http) async fn get_organization(call: Call) -> Result<Reply, Problem> {
@@ -195,7 +199,7 @@ pub(in crate::http) async fn get_organization(call: Call) -> Result<Reply, Probl
 }
 
 /// Organizations within reach, by number.
-#[utoipa::path(get, path = "/v1/organizations", tag = "organizations",
+#[utoipa::path(get, path = "/v1/organizations", tag = "organizations", security(("key" = ["viewer"])),
     params(("limit" = Option<u8>, Query, description = "1 to 100, default 50"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
     responses((status = 200, description = "A page", body = List<OrganizationShown>)))]
 pub(in crate::http) async fn list_organizations(call: Call) -> Result<Reply, Problem> {
@@ -213,7 +217,7 @@ pub(in crate::http) async fn list_organizations(call: Call) -> Result<Reply, Pro
 
 /// Delete an organization and its endpoints; what waits is cancelled. Its history stays for as long as it is kept, so that
 /// what was sent until then can be accounted for; with `erase=true` everything of it goes, for good.
-#[utoipa::path(delete, path = "/v1/organizations/{org}", tag = "organizations",
+#[utoipa::path(delete, path = "/v1/organizations/{org}", tag = "organizations", security(("key" = ["operator"])),
     params(("org" = i64, Path, description = "The organization's number"),
         ("erase" = Option<bool>, Query, description = "`true`: erase everything of it; also of one that was deleted before")),
     responses((status = 204, description = "Deleted"), (status = 202, description = "Deleted, and being erased", body = ErasureShown)))]
@@ -237,14 +241,15 @@ pub(in crate::http) async fn delete_organization(call: Call) -> Result<Reply, Pr
 #[schema(as = WebhooksInput)]
 pub(in crate::http) struct WebhooksInput {
     /// Off holds what waits and makes nothing new.
+    #[schema(example = true)]
     enabled: bool,
 }
 
 /// Turn an organization's webhooks on or off.
-#[utoipa::path(put, path = "/v1/organizations/{org}/webhooks", tag = "organizations",
+#[utoipa::path(put, path = "/v1/organizations/{org}/webhooks", tag = "organizations", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number")),
     request_body = WebhooksInput,
-    responses((status = 200, description = "As it is now", body = OrganizationShown)))]
+    responses((status = 200, description = "As it is now", body = OrganizationShown), (status = 403, description = "add_on_required")))]
 pub(in crate::http) async fn put_webhooks(call: Call) -> Result<Reply, Problem> {
     let id = call.administered()?;
     call.no_query()?;

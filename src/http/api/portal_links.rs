@@ -25,8 +25,10 @@ pub(in crate::http) struct Input {
     #[schema(value_type = String)]
     role: Role,
     /// How long the link may be used: 10 to 3600, default 300.
+    #[schema(minimum = 10, maximum = 3_600, default = 300)]
     expires_in_seconds: Option<u64>,
     /// Where "Back to your platform" leads; an http or https URL.
+    #[schema(max_length = 2048)]
     return_url: Option<String>,
 }
 
@@ -76,7 +78,7 @@ fn read(body: &[u8]) -> Result<Input, Problem> {
 }
 
 /// Make a short-lived, single-use link into the console for one organization and one role.
-#[utoipa::path(post, path = "/v1/organizations/{org}/portal-links", tag = "portal links",
+#[utoipa::path(post, path = "/v1/organizations/{org}/portal-links", tag = "portal links", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number")),
     request_body = Input,
     responses((status = 201, description = "Made; send the browser there, not into a frame", body = PortalLinkShown)))]
@@ -110,7 +112,7 @@ pub(in crate::http) async fn post_portal_link(call: Call) -> Result<Reply, Probl
 }
 
 /// Revoke a portal link, and end what it opened, at once.
-#[utoipa::path(delete, path = "/v1/organizations/{org}/portal-links/{lnk}", tag = "portal links",
+#[utoipa::path(delete, path = "/v1/organizations/{org}/portal-links/{lnk}", tag = "portal links", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("lnk" = String, Path, description = "The link's id")),
     responses((status = 204, description = "Revoked")))]
 pub(in crate::http) async fn delete_portal_link(call: Call) -> Result<Reply, Problem> {

@@ -23,13 +23,13 @@ use utoipa::ToSchema;
 #[schema(as = ReplayInput)]
 pub(in crate::http) struct Input {
     /// Events accepted then or later (RFC 3339).
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "2026-03-01T00:00:00Z")]
     from: Timestamp,
     /// Events accepted before then; at most 90 days later.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "2026-03-02T00:00:00Z")]
     to: Timestamp,
     /// `exhausted`, `cancelled`, `delivered`, `missing`.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, min_items = 1, max_items = 4, example = json!(["exhausted", "missing"]))]
     include: ReplayInclude,
 }
 
@@ -127,10 +127,11 @@ fn read(body: &[u8]) -> Result<Input, Problem> {
 }
 
 /// Send a time range again. One replay runs for an endpoint at a time.
-#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{ep}/replay", tag = "replays",
+#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{ep}/replay", tag = "replays", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
     request_body = Input,
-    responses((status = 202, description = "It runs; `Location` is where to watch it", body = ReplayShown)))]
+    responses((status = 202, description = "It runs; `Location` is where to watch it", body = ReplayShown, headers(("location" = String, description = "The path of the replay"))),
+        (status = 403, description = "add_on_required"), (status = 409, description = "endpoint_off, replay_running")))]
 pub(in crate::http) async fn post_replay(call: Call) -> Result<Reply, Problem> {
     let organization = call.administered()?;
     call.no_query()?;
@@ -179,7 +180,7 @@ fn shown(call: &Call, replay: Option<Replay>) -> Result<Reply, Problem> {
 }
 
 /// How a replay stands.
-#[utoipa::path(get, path = "/v1/organizations/{org}/endpoints/{ep}/replay/{rpl}", tag = "replays",
+#[utoipa::path(get, path = "/v1/organizations/{org}/endpoints/{ep}/replay/{rpl}", tag = "replays", security(("key" = ["viewer"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id"), ("rpl" = String, Path, description = "The replay's id")),
     responses((status = 200, description = "The replay", body = ReplayShown)))]
 pub(in crate::http) async fn get_replay(call: Call) -> Result<Reply, Problem> {
@@ -191,7 +192,7 @@ pub(in crate::http) async fn get_replay(call: Call) -> Result<Reply, Problem> {
 }
 
 /// Stop a replay; what it made due is still sent.
-#[utoipa::path(delete, path = "/v1/organizations/{org}/endpoints/{ep}/replay/{rpl}", tag = "replays",
+#[utoipa::path(delete, path = "/v1/organizations/{org}/endpoints/{ep}/replay/{rpl}", tag = "replays", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id"), ("rpl" = String, Path, description = "The replay's id")),
     responses((status = 200, description = "As it stands now", body = ReplayShown)))]
 pub(in crate::http) async fn delete_replay(call: Call) -> Result<Reply, Problem> {

@@ -35,13 +35,15 @@ pub(in crate::http) struct SecretsShown {
     /// The newest; first in `webhook-signature`.
     secret: String,
     /// The older one, which signs `vomo-signature` until the switch is confirmed or the overlap ends.
+    #[schema(required = true)]
     older_secret: Option<String>,
     /// When the overlap ends.
+    #[schema(required = true)]
     overlap_until: Option<String>,
 }
 
 /// The secrets in force; who asked is on the audit log.
-#[utoipa::path(get, path = "/v1/organizations/{org}/endpoints/{ep}/secret", tag = "endpoints",
+#[utoipa::path(get, path = "/v1/organizations/{org}/endpoints/{ep}/secret", tag = "endpoints", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
     responses((status = 200, description = "The secrets", body = SecretsShown)))]
 pub(in crate::http) async fn get_secret(call: Call) -> Result<Reply, Problem> {
@@ -64,6 +66,7 @@ pub(in crate::http) async fn get_secret(call: Call) -> Result<Reply, Problem> {
 #[schema(as = RotationInput)]
 pub(in crate::http) struct RotationInput {
     /// How long the old secret stays in force: 0 to 604800, default 86400. 0 drops all older ones at once.
+    #[schema(minimum = 0, maximum = 604_800, default = 86_400)]
     overlap_seconds: Option<u64>,
 }
 
@@ -74,6 +77,7 @@ pub(in crate::http) struct RotatedShown {
     /// The new secret; in this answer only.
     secret: String,
     /// When the old one ends.
+    #[schema(required = true)]
     overlap_until: Option<String>,
 }
 
@@ -89,10 +93,10 @@ fn read(body: &[u8]) -> Result<RotationInput, Problem> {
 }
 
 /// Rotate the secret. The new one signs `webhook-signature` at once; `vomo-signature` follows at confirmation.
-#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{ep}/secret/rotate", tag = "endpoints",
+#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{ep}/secret/rotate", tag = "endpoints", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
     request_body = Option<RotationInput>,
-    responses((status = 200, description = "The new secret", body = RotatedShown)))]
+    responses((status = 200, description = "The new secret", body = RotatedShown), (status = 409, description = "overlap_running")))]
 pub(in crate::http) async fn rotate_secret(call: Call) -> Result<Reply, Problem> {
     let organization = call.administered()?;
     call.no_query()?;
@@ -130,7 +134,7 @@ pub(in crate::http) async fn rotate_secret(call: Call) -> Result<Reply, Problem>
 }
 
 /// Confirm that the receiver knows the new secret: the old one ends now.
-#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{ep}/secret/confirm", tag = "endpoints",
+#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{ep}/secret/confirm", tag = "endpoints", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
     responses((status = 204, description = "One secret is in force")))]
 pub(in crate::http) async fn confirm_secret(call: Call) -> Result<Reply, Problem> {

@@ -69,12 +69,16 @@ pub(in crate::http) struct HeaderShown {
 #[schema(as = Timing)]
 pub(in crate::http) struct TimingShown {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(in crate::http) dns_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(in crate::http) connect_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(in crate::http) tls_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(in crate::http) first_byte_ms: Option<f64>,
     pub(in crate::http) total_ms: f64,
 }
@@ -83,12 +87,14 @@ pub(in crate::http) struct TimingShown {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Answer)]
 pub(in crate::http) struct AnswerShown {
+    #[schema(required = true)]
     pub(in crate::http) status: Option<u16>,
     pub(in crate::http) headers: Vec<HeaderShown>,
     /// As text; what is not UTF-8 is replaced.
     pub(in crate::http) body: String,
     /// Only where the body is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     body_base64: Option<String>,
     /// Bytes that were read in all.
     pub(in crate::http) body_bytes: u64,
@@ -107,17 +113,21 @@ pub(in crate::http) struct AttemptShown {
     /// `success`, `redirect`, `status`, or what went wrong.
     pub(in crate::http) outcome: &'static str,
     /// The answer's status, if a whole answer came.
+    #[schema(required = true)]
     pub(in crate::http) status: Option<u16>,
     /// More than the outcome says; not for viewers.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(in crate::http) detail: Option<String>,
     /// The address that was dialled; not for viewers.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(in crate::http) peer: Option<String>,
     pub(in crate::http) url: String,
     /// As they were sent, but for the values of custom ones.
     pub(in crate::http) request_headers: Vec<HeaderShown>,
     /// The answer, if one came.
+    #[schema(required = true)]
     pub(in crate::http) answer: Option<AnswerShown>,
 }
 

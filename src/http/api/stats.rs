@@ -39,6 +39,7 @@ pub(in crate::http) struct CountsShown {
     /// Attempts by the class of their outcome.
     outcomes: BTreeMap<&'static str, u64>,
     /// Null without a whole answer.
+    #[schema(required = true)]
     latency_ms: Option<PercentilesShown>,
 }
 
@@ -124,7 +125,7 @@ fn read(call: &Call) -> Result<Range, Problem> {
 }
 
 /// How much arrived at an organization's endpoints, and how fast.
-#[utoipa::path(get, path = "/v1/organizations/{org}/stats", tag = "statistics",
+#[utoipa::path(get, path = "/v1/organizations/{org}/stats", tag = "statistics", security(("key" = ["viewer"])),
     params(("org" = i64, Path, description = "The organization's number"),
         ("from" = Option<String>, Query, description = "From then on (RFC 3339); a day before `to` if left out"),
         ("to" = Option<String>, Query, description = "Up to then (RFC 3339); now if left out"),
@@ -139,7 +140,7 @@ pub(in crate::http) async fn organization_stats(call: Call) -> Result<Reply, Pro
 }
 
 /// How much arrived at one endpoint, and how fast.
-#[utoipa::path(get, path = "/v1/organizations/{org}/endpoints/{ep}/stats", tag = "statistics",
+#[utoipa::path(get, path = "/v1/organizations/{org}/endpoints/{ep}/stats", tag = "statistics", security(("key" = ["viewer"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id"),
         ("from" = Option<String>, Query, description = "From then on (RFC 3339); a day before `to` if left out"),
         ("to" = Option<String>, Query, description = "Up to then (RFC 3339); now if left out"),

@@ -59,15 +59,17 @@ pub(in crate::http) struct TestInput {
 pub(in crate::http) struct TestShown {
     delivery_id: String,
     /// Null when it has not ended yet; look at the delivery then.
+    #[schema(required = true)]
     attempt: Option<AttemptShown>,
 }
 
 /// Send the type's example now, and answer with the attempt.
-#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{ep}/test", tag = "endpoints",
+#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{ep}/test", tag = "endpoints", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
     request_body = TestInput,
     responses((status = 200, description = "The attempt was made, whatever came of it", body = TestShown),
-        (status = 202, description = "The attempt has not ended yet", body = TestShown)))]
+        (status = 202, description = "The attempt has not ended yet", body = TestShown),
+        (status = 403, description = "add_on_required"), (status = 429, description = "too_many_tests")))]
 pub(in crate::http) async fn test_endpoint(call: Call) -> Result<Reply, Problem> {
     let endpoint = existing(&call, call.administered()?)?;
     call.no_query()?;

@@ -16,6 +16,7 @@ mod chart;
 mod configuration;
 mod deliveries;
 mod delivery;
+mod docs;
 mod endpoint;
 mod endpoint_form;
 mod engine;
@@ -36,6 +37,7 @@ mod portal;
 mod replay;
 mod respelled;
 mod route;
+mod schemas;
 mod secret;
 mod session;
 mod signature;
@@ -201,7 +203,7 @@ type Outcome = Result<Answer, Refusal>;
 pub(super) fn owns(head: &Parts) -> bool {
     let looks = matches!(head.method, Method::GET | Method::HEAD);
     match head.uri.path() {
-        "/" | "/favicon.ico" => looks,
+        "/" | "/docs" | "/favicon.ico" => looks,
         path => path == "/admin" || path.starts_with("/admin/"),
     }
 }

@@ -36,6 +36,8 @@ pub(super) enum Section {
     Keys,
     Audit,
     Account,
+    /// The API's reference, which brings its own navigation.
+    Docs,
     /// Pages before a login.
     Outside,
 }
@@ -129,6 +131,8 @@ impl Page {
                     (self.top(visit))
                     @if self.section == Section::Outside {
                         main #main .outside tabindex="-1" { (self.body) }
+                    } @else if self.section == Section::Docs {
+                        div .frame { (self.body) }
                     } @else {
                         div .frame {
                             (self.navigation(visit))
@@ -210,6 +214,7 @@ impl Page {
                 ul {
                     (item(Section::EventTypes, &format!("/admin/event-types{tools}"), "Event types"))
                     (item(Section::Signature, &format!("/admin/signature{tools}"), "Signature check"))
+                    li { a href="/docs" { "API reference" } }
                 }
                 @if several {
                     p .group { @if operator { "Operator" } @else { "All" } }

@@ -4,9 +4,9 @@ use super::super::code::Code;
 use super::super::problem::Problem;
 use super::visit::Visit;
 use super::{
-    Outcome, account, assets, audit, catalogue, configuration, deliveries, delivery, endpoint,
-    endpoint_form, engine, enter, home, keys, login, organizations, overview, people, portal,
-    replay, secret, signature, snippets, test_send,
+    Outcome, account, assets, audit, catalogue, configuration, deliveries, delivery, docs,
+    endpoint, endpoint_form, engine, enter, home, keys, login, organizations, overview, people,
+    portal, replay, secret, signature, snippets, test_send,
 };
 use http::Method;
 use std::future::Future;
@@ -36,6 +36,7 @@ macro_rules! routes {
 routes! {
     GET "/" home::root;
     GET "/favicon.ico" assets::favicon;
+    GET "/docs" docs::get;
     GET "/admin" home::get;
     GET "/admin/assets/{file}" assets::get;
     GET "/admin/login" login::get;

@@ -89,8 +89,33 @@ function follow() {
   open();
 }
 
+// The API's reference: only the operations that hold every word, by method, path, summary or scope.
+function enableFilter() {
+  const box = document.querySelector("[data-filter]");
+  if (!box) return;
+  box.hidden = false;
+  const operations = [...document.querySelectorAll(".operation")].map((element) => {
+    const head = [...element.querySelectorAll(":scope > h3, :scope > p")].map((part) => part.textContent);
+    return { element, words: `${element.id} ${head.join(" ")}`.toLowerCase() };
+  });
+  box.querySelector("input").addEventListener("input", (event) => {
+    const wanted = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let found = 0;
+    for (const { element, words } of operations) {
+      element.hidden = !wanted.every((word) => words.includes(word));
+      if (!element.hidden) found += 1;
+    }
+    for (const section of document.querySelectorAll(".docs > section")) {
+      const own = section.querySelectorAll(".operation");
+      section.hidden = wanted.length > 0 && ![...own].some((element) => !element.hidden);
+    }
+    document.getElementById("found").textContent = wanted.length ? `${found} of ${operations.length} operations` : "";
+  });
+}
+
 localize(document);
 enableCopy(document);
+enableFilter();
 for (const hidden of document.querySelectorAll("p.all")) hidden.hidden = false;
 document.querySelector("form[data-send-at-once]")?.requestSubmit();
 follow();

@@ -204,13 +204,13 @@ fn a_type_has_two_forms_and_one_number() {
 fn filled() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     connection
-        .execute_batch(include_str!("../../../../migrations/sqlite/0001_first.sql"))
+        .execute_batch(&crate::store::sqlite::schema::MIGRATIONS.concat())
         .unwrap();
     connection
         .execute_batch(
             "INSERT INTO event_type_names VALUES (1, 'project.updated'), (2, 'campaign.updated');
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-             INSERT INTO organizations SELECT i, 'Organization', NULL, 1, 1, 0, 0, NULL FROM n;
+             INSERT INTO organizations SELECT i, 'Organization', NULL, 1, 1, 0, 0, NULL, NULL, NULL FROM n;
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
              INSERT INTO endpoints SELECT i, 1 + i % 1000, 'https://receiver.example/hooks/' || i, '', '[]', 1, 1,
                 zeroblob(95), NULL, NULL, 0, 0, NULL FROM n;

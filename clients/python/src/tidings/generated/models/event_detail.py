@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+if TYPE_CHECKING:
+    from ..models.event_detail_data_type_0 import EventDetailDataType0
+    from ..models.event_detail_deliveries import EventDetailDeliveries
+
+
+T = TypeVar("T", bound="EventDetail")
+
+
+@_attrs_define
+class EventDetail:
+    """An event with its data and what became of it.
+
+    Attributes:
+        accepted_at (datetime.datetime):
+        id (str):
+        organization_id (int):
+        public (bool):
+        reference (None | str):
+        test (bool): Whether it is a test send.
+        type_ (str): The own form.
+        data (EventDetailDataType0 | None): As it is sent; null once retention removed it.
+        deliveries (EventDetailDeliveries): Deliveries within reach by state; waiting ones also by reason, as in
+            `waiting.held`.
+        expanding (bool): Whether deliveries are still being made.
+    """
+
+    accepted_at: datetime.datetime
+    id: str
+    organization_id: int
+    public: bool
+    reference: None | str
+    test: bool
+    type_: str
+    data: EventDetailDataType0 | None
+    deliveries: EventDetailDeliveries
+    expanding: bool
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        from ..models.event_detail_data_type_0 import EventDetailDataType0
+
+        accepted_at = self.accepted_at.isoformat()
+
+        id = self.id
+
+        organization_id = self.organization_id
+
+        public = self.public
+
+        reference: None | str
+        reference = self.reference
+
+        test = self.test
+
+        type_ = self.type_
+
+        data: dict[str, Any] | None
+        if isinstance(self.data, EventDetailDataType0):
+            data = self.data.to_dict()
+        else:
+            data = self.data
+
+        deliveries = self.deliveries.to_dict()
+
+        expanding = self.expanding
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "accepted_at": accepted_at,
+                "id": id,
+                "organization_id": organization_id,
+                "public": public,
+                "reference": reference,
+                "test": test,
+                "type": type_,
+                "data": data,
+                "deliveries": deliveries,
+                "expanding": expanding,
+            }
+        )
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.event_detail_data_type_0 import EventDetailDataType0
+        from ..models.event_detail_deliveries import EventDetailDeliveries
+
+        d = dict(src_dict)
+        accepted_at = datetime.datetime.fromisoformat(d.pop("accepted_at"))
+
+        id = d.pop("id")
+
+        organization_id = d.pop("organization_id")
+
+        public = d.pop("public")
+
+        def _parse_reference(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        reference = _parse_reference(d.pop("reference"))
+
+        test = d.pop("test")
+
+        type_ = d.pop("type")
+
+        def _parse_data(data: object) -> EventDetailDataType0 | None:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                data_type_0 = EventDetailDataType0.from_dict(data)
+
+                return data_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(EventDetailDataType0 | None, data)
+
+        data = _parse_data(d.pop("data"))
+
+        deliveries = EventDetailDeliveries.from_dict(d.pop("deliveries"))
+
+        expanding = d.pop("expanding")
+
+        event_detail = cls(
+            accepted_at=accepted_at,
+            id=id,
+            organization_id=organization_id,
+            public=public,
+            reference=reference,
+            test=test,
+            type_=type_,
+            data=data,
+            deliveries=deliveries,
+            expanding=expanding,
+        )
+
+        event_detail.additional_properties = d
+        return event_detail
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar
+
+from attrs import define as _attrs_define
+
+from ..models.organization_input_add_ons_item import (
+    OrganizationInputAddOnsItem,
+    check_organization_input_add_ons_item,
+)
+from ..types import UNSET, Unset
+
+T = TypeVar("T", bound="OrganizationInput")
+
+
+@_attrs_define
+class OrganizationInput:
+    """An organization to create or change.
+
+    Attributes:
+        add_ons (list[OrganizationInputAddOnsItem]): All add-ons it now has: `crm_integrations`, `api_access`. Example:
+            ['api_access'].
+        name (str): 1 to 200 characters. Example: Larkspur Commons.
+        slug (str | Unset): The platform's short name; left out it stays.
+    """
+
+    add_ons: list[OrganizationInputAddOnsItem]
+    name: str
+    slug: str | Unset = UNSET
+
+    def to_dict(self) -> dict[str, Any]:
+        add_ons = []
+        for add_ons_item_data in self.add_ons:
+            add_ons_item: str = add_ons_item_data
+            add_ons.append(add_ons_item)
+
+        name = self.name
+
+        slug = self.slug
+
+        field_dict: dict[str, Any] = {}
+
+        field_dict.update(
+            {
+                "add_ons": add_ons,
+                "name": name,
+            }
+        )
+        if slug is not UNSET:
+            field_dict["slug"] = slug
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        d = dict(src_dict)
+        add_ons = []
+        _add_ons = d.pop("add_ons")
+        for add_ons_item_data in _add_ons:
+            add_ons_item = check_organization_input_add_ons_item(add_ons_item_data)
+
+            add_ons.append(add_ons_item)
+
+        name = d.pop("name")
+
+        slug = d.pop("slug", UNSET)
+
+        organization_input = cls(
+            add_ons=add_ons,
+            name=name,
+            slug=slug,
+        )
+
+        return organization_input
