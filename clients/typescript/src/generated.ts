@@ -123,6 +123,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/erasures/{ers}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How an erasure stands. */
+        get: operations["get_erasure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/event-types": {
         parameters: {
             query?: never;
@@ -203,7 +220,8 @@ export interface paths {
         get: operations["get_event"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Erase an event: its body at once, then what its deliveries kept. What waits is cancelled; what is in flight finishes. */
+        delete: operations["erase_event"];
         options?: never;
         head?: never;
         patch?: never;
@@ -273,7 +291,10 @@ export interface paths {
         /** Create an organization, or change it. */
         put: operations["put_organization"];
         post?: never;
-        /** Delete an organization and its endpoints; what waits is cancelled. */
+        /**
+         * Delete an organization and its endpoints; what waits is cancelled. Its history stays for as long as it is kept, so that
+         *     what was sent until then can be accounted for; with `erase=true` everything of it goes, for good.
+         */
         delete: operations["delete_organization"];
         options?: never;
         head?: never;
@@ -349,6 +370,23 @@ export interface paths {
         head?: never;
         /** Change an endpoint; what is left out stays. */
         patch: operations["patch_endpoint"];
+        trace?: never;
+    };
+    "/v1/organizations/{org}/endpoints/{ep}/headers/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say which of these custom headers differ from the endpoint's. */
+        post: operations["compare_headers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/organizations/{org}/endpoints/{ep}/replay": {
@@ -627,6 +665,11 @@ export interface components {
              *     organization_id, act, subject, outcome, before and after, object keys sorted; 64 hex digits.
              */
             digest: string | null;
+            /**
+             * @description Whether the erasure of its organization took before, after and address out of it: its digest holds the chain together,
+             *     and cannot be made again.
+             */
+            erased: boolean;
             id: string;
             /**
              * Format: int64
@@ -727,6 +770,11 @@ export interface components {
              */
             due_at: string | null;
             endpoint_id: string;
+            /**
+             * Format: date-time
+             * @description When its event was erased; null otherwise.
+             */
+            erased_at?: string | null;
             event_id: string;
             /** @description Also the `webhook-id` of every try. */
             id: string;
@@ -765,6 +813,11 @@ export interface components {
             attempt_log: components["schemas"]["Attempt"][];
             /** @description The request body as it is sent; null once retention removed it. */
             body: Record<string, never> | null;
+        };
+        /** @description What differs. */
+        DifferingHeaders: {
+            /** @description Names, in lower case, that the endpoint has not or has with another value. */
+            differing: string[];
         };
         /** @description An endpoint. */
         Endpoint: {
@@ -844,10 +897,41 @@ export interface components {
             /** @description Where requests go from now on. */
             url?: string;
         };
+        /** @description An erasure. */
+        Erasure: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the last of it was gone.
+             */
+            ended_at?: string | null;
+            /** @description The event; null when everything of the organization goes. */
+            event_id?: string | null;
+            id: string;
+            /**
+             * Format: int64
+             * @description Whose it is.
+             * @example 4417
+             */
+            organization_id: number;
+            /**
+             * Format: int64
+             * @description Rows that are gone so far.
+             */
+            removed: number;
+            /** @description `running` or `done`. */
+            state: string;
+        };
         /** @description An event, without its data. */
         Event: {
             /** Format: date-time */
             accepted_at: string;
+            /**
+             * Format: date-time
+             * @description When it was erased; null otherwise.
+             */
+            erased_at?: string | null;
             id: string;
             /**
              * Format: int64
@@ -970,7 +1054,7 @@ export interface components {
              * @description What is wrong, for programs.
              * @enum {string}
              */
-            code: "bad_request" | "bad_framing" | "bad_host" | "duplicate_header" | "key_in_url" | "empty_body" | "invalid_json" | "invalid_utf8" | "invalid_idempotency_key" | "invalid_cursor" | "duplicate_parameter" | "unknown_parameter" | "no_credentials" | "wrong_scheme" | "malformed_key" | "unknown_key" | "expired_key" | "missing_scope" | "foreign_form" | "add_on_required" | "no_such_route" | "no_such_organization" | "no_such_endpoint" | "no_such_event" | "no_such_event_type" | "no_such_delivery" | "no_such_replay" | "no_such_key" | "no_such_portal_link" | "wrong_id_kind" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "limit_reached" | "overlap_running" | "in_flight" | "endpoint_off" | "endpoint_deleted" | "test_not_repeated" | "replay_running" | "compatible_type" | "body_expired" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "unsupported_charset" | "unsupported_encoding" | "expectation_failed" | "several_problems" | "not_an_object" | "lone_surrogate" | "too_deep" | "too_many_values" | "duplicate_key" | "unknown_field" | "read_only" | "required" | "wrong_type" | "out_of_range" | "invalid_text" | "invalid_value" | "invalid_choice" | "invalid_id" | "invalid_time" | "invalid_range" | "range_too_long" | "invalid_reference" | "invalid_event_type" | "public_form" | "no_public_form" | "unknown_event_type" | "inactive_event_type" | "unknown_organization" | "schema_mismatch" | "invalid_schema" | "no_example" | "batch_too_large" | "event_too_large" | "empty_list" | "empty_filter" | "duplicate" | "too_many" | "too_long" | "invalid_url" | "scheme_not_allowed" | "credentials_in_url" | "fragment_in_url" | "noncanonical_host" | "name_not_allowed" | "address_not_public" | "metadata_address" | "port_not_allowed" | "invalid_header_name" | "invalid_header_value" | "reserved_header" | "invalid_secret" | "rate_limited" | "too_many_tests" | "too_many_logins" | "too_many_headers" | "header_too_large" | "internal" | "overloaded" | "storage_full" | "database_unreachable" | "stopping" | "damaged";
+            code: "bad_request" | "bad_framing" | "bad_host" | "duplicate_header" | "key_in_url" | "empty_body" | "invalid_json" | "invalid_utf8" | "invalid_idempotency_key" | "invalid_cursor" | "duplicate_parameter" | "unknown_parameter" | "no_credentials" | "wrong_scheme" | "malformed_key" | "unknown_key" | "expired_key" | "missing_scope" | "foreign_form" | "add_on_required" | "no_such_route" | "no_such_organization" | "no_such_endpoint" | "no_such_event" | "no_such_event_type" | "no_such_delivery" | "no_such_replay" | "no_such_key" | "no_such_erasure" | "no_such_portal_link" | "wrong_id_kind" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "limit_reached" | "overlap_running" | "in_flight" | "endpoint_off" | "endpoint_deleted" | "test_not_repeated" | "replay_running" | "being_erased" | "compatible_type" | "body_expired" | "event_erased" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "unsupported_charset" | "unsupported_encoding" | "expectation_failed" | "several_problems" | "not_an_object" | "lone_surrogate" | "too_deep" | "too_many_values" | "duplicate_key" | "unknown_field" | "read_only" | "required" | "wrong_type" | "out_of_range" | "invalid_text" | "invalid_value" | "invalid_choice" | "invalid_id" | "invalid_time" | "invalid_range" | "range_too_long" | "invalid_reference" | "invalid_event_type" | "public_form" | "no_public_form" | "unknown_event_type" | "inactive_event_type" | "reserved_event_type" | "unknown_organization" | "schema_mismatch" | "invalid_schema" | "no_example" | "batch_too_large" | "event_too_large" | "empty_list" | "empty_filter" | "duplicate" | "too_many" | "too_long" | "invalid_url" | "scheme_not_allowed" | "credentials_in_url" | "fragment_in_url" | "noncanonical_host" | "name_not_allowed" | "address_not_public" | "metadata_address" | "port_not_allowed" | "invalid_header_name" | "invalid_header_value" | "reserved_header" | "invalid_secret" | "rate_limited" | "too_many_tests" | "too_many_logins" | "too_many_headers" | "header_too_large" | "internal" | "overloaded" | "storage_full" | "database_unreachable" | "stopping" | "damaged";
             /** @description What is wrong and what to do. */
             detail: string;
             /** @description An RFC 6901 pointer into the body, or the name of a query parameter. */
@@ -980,6 +1064,13 @@ export interface components {
         Header: {
             name: string;
             value: string;
+        };
+        /** @description Values to compare. */
+        HeadersToCompare: {
+            /** @description Names and the values that are held against the endpoint's. */
+            headers: {
+                [key: string]: string;
+            };
         };
         /** @description That all is well. */
         Health: {
@@ -1076,6 +1167,8 @@ export interface components {
              */
             id: number;
             name: string;
+            /** @description How long its own events are kept. */
+            retention: components["schemas"]["Retention"];
             slug: string | null;
             /** Format: date-time */
             updated_at: string;
@@ -1098,6 +1191,11 @@ export interface components {
              * @example Larkspur Commons
              */
             name: string;
+            /**
+             * @description How long its own events are kept, 1 to 36500 days each; null or left out in it is as the server says, left out as a
+             *     whole it stays.
+             */
+            retention?: components["schemas"]["Retention"];
             /** @description The platform's short name; left out it stays. */
             slug?: string;
         };
@@ -1147,7 +1245,7 @@ export interface components {
              * @description What is wrong, for programs; stable.
              * @enum {string}
              */
-            code: "bad_request" | "bad_framing" | "bad_host" | "duplicate_header" | "key_in_url" | "empty_body" | "invalid_json" | "invalid_utf8" | "invalid_idempotency_key" | "invalid_cursor" | "duplicate_parameter" | "unknown_parameter" | "no_credentials" | "wrong_scheme" | "malformed_key" | "unknown_key" | "expired_key" | "missing_scope" | "foreign_form" | "add_on_required" | "no_such_route" | "no_such_organization" | "no_such_endpoint" | "no_such_event" | "no_such_event_type" | "no_such_delivery" | "no_such_replay" | "no_such_key" | "no_such_portal_link" | "wrong_id_kind" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "limit_reached" | "overlap_running" | "in_flight" | "endpoint_off" | "endpoint_deleted" | "test_not_repeated" | "replay_running" | "compatible_type" | "body_expired" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "unsupported_charset" | "unsupported_encoding" | "expectation_failed" | "several_problems" | "not_an_object" | "lone_surrogate" | "too_deep" | "too_many_values" | "duplicate_key" | "unknown_field" | "read_only" | "required" | "wrong_type" | "out_of_range" | "invalid_text" | "invalid_value" | "invalid_choice" | "invalid_id" | "invalid_time" | "invalid_range" | "range_too_long" | "invalid_reference" | "invalid_event_type" | "public_form" | "no_public_form" | "unknown_event_type" | "inactive_event_type" | "unknown_organization" | "schema_mismatch" | "invalid_schema" | "no_example" | "batch_too_large" | "event_too_large" | "empty_list" | "empty_filter" | "duplicate" | "too_many" | "too_long" | "invalid_url" | "scheme_not_allowed" | "credentials_in_url" | "fragment_in_url" | "noncanonical_host" | "name_not_allowed" | "address_not_public" | "metadata_address" | "port_not_allowed" | "invalid_header_name" | "invalid_header_value" | "reserved_header" | "invalid_secret" | "rate_limited" | "too_many_tests" | "too_many_logins" | "too_many_headers" | "header_too_large" | "internal" | "overloaded" | "storage_full" | "database_unreachable" | "stopping" | "damaged";
+            code: "bad_request" | "bad_framing" | "bad_host" | "duplicate_header" | "key_in_url" | "empty_body" | "invalid_json" | "invalid_utf8" | "invalid_idempotency_key" | "invalid_cursor" | "duplicate_parameter" | "unknown_parameter" | "no_credentials" | "wrong_scheme" | "malformed_key" | "unknown_key" | "expired_key" | "missing_scope" | "foreign_form" | "add_on_required" | "no_such_route" | "no_such_organization" | "no_such_endpoint" | "no_such_event" | "no_such_event_type" | "no_such_delivery" | "no_such_replay" | "no_such_key" | "no_such_erasure" | "no_such_portal_link" | "wrong_id_kind" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "limit_reached" | "overlap_running" | "in_flight" | "endpoint_off" | "endpoint_deleted" | "test_not_repeated" | "replay_running" | "being_erased" | "compatible_type" | "body_expired" | "event_erased" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "unsupported_charset" | "unsupported_encoding" | "expectation_failed" | "several_problems" | "not_an_object" | "lone_surrogate" | "too_deep" | "too_many_values" | "duplicate_key" | "unknown_field" | "read_only" | "required" | "wrong_type" | "out_of_range" | "invalid_text" | "invalid_value" | "invalid_choice" | "invalid_id" | "invalid_time" | "invalid_range" | "range_too_long" | "invalid_reference" | "invalid_event_type" | "public_form" | "no_public_form" | "unknown_event_type" | "inactive_event_type" | "reserved_event_type" | "unknown_organization" | "schema_mismatch" | "invalid_schema" | "no_example" | "batch_too_large" | "event_too_large" | "empty_list" | "empty_filter" | "duplicate" | "too_many" | "too_long" | "invalid_url" | "scheme_not_allowed" | "credentials_in_url" | "fragment_in_url" | "noncanonical_host" | "name_not_allowed" | "address_not_public" | "metadata_address" | "port_not_allowed" | "invalid_header_name" | "invalid_header_value" | "reserved_header" | "invalid_secret" | "rate_limited" | "too_many_tests" | "too_many_logins" | "too_many_headers" | "header_too_large" | "internal" | "overloaded" | "storage_full" | "database_unreachable" | "stopping" | "damaged";
             /** @description What is wrong, the limit, and what to do. */
             detail: string;
             /** @description Everything wrong with the body or the query, up to 20. */
@@ -1226,6 +1324,19 @@ export interface components {
              * @example 2026-03-02T00:00:00Z
              */
             to: string;
+        };
+        /** @description How long an organization's own events are kept, in days; null is as the server says. */
+        Retention: {
+            /**
+             * Format: int32
+             * @description Events, deliveries and attempts.
+             */
+            attempts_days?: number | null;
+            /**
+             * Format: int32
+             * @description Bodies.
+             */
+            bodies_days?: number | null;
         };
         /** @description That a delivery is due again. */
         RetryAccepted: {
@@ -1693,6 +1804,15 @@ export interface operations {
             };
             406: components["responses"]["NotAcceptable"];
             408: components["responses"]["RequestTimeout"];
+            /** @description The event was erased (`event_erased`). */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             414: components["responses"]["UriTooLong"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Internal"];
@@ -1759,7 +1879,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is gone (`body_expired`). */
+            /** @description The body is gone (`body_expired`); The event was erased (`event_erased`). */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1768,6 +1888,63 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            414: components["responses"]["UriTooLong"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_erasure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The erasure's id */
+                ers: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The erasure */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasure"];
+                };
+            };
+            /** @description The request cannot be read (`bad_request`); Exactly one Host header is needed (`bad_host`); A header is given twice (`duplicate_header`); A key does not belong into a URL (`key_in_url`); A parameter is given twice (`duplicate_parameter`); A parameter is not known (`unknown_parameter`). */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description The key may not do this (`missing_scope`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such erasure (`no_such_erasure`); An id of another kind (`wrong_id_kind`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
             414: components["responses"]["UriTooLong"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Internal"];
@@ -2143,6 +2320,72 @@ export interface operations {
             };
             406: components["responses"]["NotAcceptable"];
             408: components["responses"]["RequestTimeout"];
+            /** @description The event was erased (`event_erased`). */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["UriTooLong"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    erase_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The event's id */
+                evt: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its body is gone; the rest goes as soon as nothing of it is in flight. Asked again, how that stands */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasure"];
+                };
+            };
+            /** @description The request cannot be read (`bad_request`); Exactly one Host header is needed (`bad_host`); A header is given twice (`duplicate_header`); A key does not belong into a URL (`key_in_url`); A parameter is given twice (`duplicate_parameter`); A parameter is not known (`unknown_parameter`). */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description The key may not do this (`missing_scope`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such event (`no_such_event`); An id of another kind (`wrong_id_kind`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
             414: components["responses"]["UriTooLong"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Internal"];
@@ -2480,6 +2723,15 @@ export interface operations {
             };
             406: components["responses"]["NotAcceptable"];
             408: components["responses"]["RequestTimeout"];
+            /** @description The organization is being erased (`being_erased`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -2492,7 +2744,10 @@ export interface operations {
     };
     delete_organization: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true`: erase everything of it; also of one that was deleted before */
+                erase?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The organization's number */
@@ -2502,6 +2757,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Deleted, and being erased */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasure"];
+                };
+            };
             /** @description Deleted */
             204: {
                 headers: {
@@ -2540,6 +2804,7 @@ export interface operations {
             406: components["responses"]["NotAcceptable"];
             408: components["responses"]["RequestTimeout"];
             414: components["responses"]["UriTooLong"];
+            422: components["responses"]["NotValid"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -2984,6 +3249,73 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             /** @description The key may not do this (`missing_scope`); An add-on is missing (`add_on_required`). */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such organization (`no_such_organization`); No such endpoint (`no_such_endpoint`); An id of another kind (`wrong_id_kind`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["BodyTooLarge"];
+            414: components["responses"]["UriTooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            417: components["responses"]["ExpectationFailed"];
+            422: components["responses"]["NotValid"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    compare_headers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The organization's number */
+                org: number;
+                /** @description The endpoint's id */
+                ep: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HeadersToCompare"];
+            };
+        };
+        responses: {
+            /** @description What differs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DifferingHeaders"];
+                };
+            };
+            /** @description The request cannot be read (`bad_request`); Exactly one Host header is needed (`bad_host`); A header is given twice (`duplicate_header`); A key does not belong into a URL (`key_in_url`); A parameter is given twice (`duplicate_parameter`); A parameter is not known (`unknown_parameter`); The request's length is not clear (`bad_framing`); The body is empty (`empty_body`); The body is not JSON (`invalid_json`); The body is not UTF-8 (`invalid_utf8`). */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description The key may not do this (`missing_scope`). */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -17,6 +17,7 @@ from .delivery_detail_body_type_0 import DeliveryDetailBodyType0
 from .delivery_reason_type_0 import DeliveryReasonType0
 from .delivery_round import DeliveryRound
 from .delivery_state import DeliveryState
+from .differing_headers import DifferingHeaders
 from .endpoint import Endpoint
 from .endpoint_headers import EndpointHeaders
 from .endpoint_input import EndpointInput
@@ -26,6 +27,7 @@ from .endpoint_patch_headers import EndpointPatchHeaders
 from .endpoint_patch_held import EndpointPatchHeld
 from .endpoint_stats_step import EndpointStatsStep
 from .endpoint_status import EndpointStatus
+from .erasure import Erasure
 from .event import Event
 from .event_accepted import EventAccepted
 from .event_detail import EventDetail
@@ -45,6 +47,8 @@ from .field_problem import FieldProblem
 from .field_problem_code import FieldProblemCode
 from .get_openapi_response_200 import GetOpenapiResponse200
 from .header import Header
+from .headers_to_compare import HeadersToCompare
+from .headers_to_compare_headers import HeadersToCompareHeaders
 from .health import Health
 from .health_status import HealthStatus
 from .key import Key
@@ -75,6 +79,7 @@ from .replay_include_item import ReplayIncludeItem
 from .replay_input import ReplayInput
 from .replay_input_include_item import ReplayInputIncludeItem
 from .replay_state import ReplayState
+from .retention import Retention
 from .retry_accepted import RetryAccepted
 from .retry_accepted_reason import RetryAcceptedReason
 from .retry_accepted_state import RetryAcceptedState
@@ -106,6 +111,7 @@ __all__ = (
     "DeliveryReasonType0",
     "DeliveryRound",
     "DeliveryState",
+    "DifferingHeaders",
     "Endpoint",
     "EndpointHeaders",
     "EndpointInput",
@@ -115,6 +121,7 @@ __all__ = (
     "EndpointPatchHeld",
     "EndpointStatsStep",
     "EndpointStatus",
+    "Erasure",
     "Event",
     "EventAccepted",
     "EventDetail",
@@ -134,6 +141,8 @@ __all__ = (
     "FieldProblemCode",
     "GetOpenapiResponse200",
     "Header",
+    "HeadersToCompare",
+    "HeadersToCompareHeaders",
     "Health",
     "HealthStatus",
     "Key",
@@ -164,6 +173,7 @@ __all__ = (
     "ReplayInput",
     "ReplayInputIncludeItem",
     "ReplayState",
+    "Retention",
     "RetryAccepted",
     "RetryAcceptedReason",
     "RetryAcceptedState",

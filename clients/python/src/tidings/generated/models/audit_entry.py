@@ -25,6 +25,9 @@ class AuditEntry:
         digest (None | str): SHA-256 of the 32 bytes of `previous` and the compact JSON array of id, at, actor, address,
             request_id,
             organization_id, act, subject, outcome, before and after, object keys sorted; 64 hex digits.
+        erased (bool): Whether the erasure of its organization took before, after and address out of it: its digest
+            holds the chain together,
+            and cannot be made again.
         id (str):
         organization_id (int | None):
         outcome (str): `done` or `refused`.
@@ -41,6 +44,7 @@ class AuditEntry:
     before: Any
     chain: int | None
     digest: None | str
+    erased: bool
     id: str
     organization_id: int | None
     outcome: str
@@ -69,6 +73,8 @@ class AuditEntry:
         digest: None | str
         digest = self.digest
 
+        erased = self.erased
+
         id = self.id
 
         organization_id: int | None
@@ -96,6 +102,7 @@ class AuditEntry:
                 "before": before,
                 "chain": chain,
                 "digest": digest,
+                "erased": erased,
                 "id": id,
                 "organization_id": organization_id,
                 "outcome": outcome,
@@ -141,6 +148,8 @@ class AuditEntry:
 
         digest = _parse_digest(d.pop("digest"))
 
+        erased = d.pop("erased")
+
         id = d.pop("id")
 
         def _parse_organization_id(data: object) -> int | None:
@@ -177,6 +186,7 @@ class AuditEntry:
             before=before,
             chain=chain,
             digest=digest,
+            erased=erased,
             id=id,
             organization_id=organization_id,
             outcome=outcome,

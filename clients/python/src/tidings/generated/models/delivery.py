@@ -13,6 +13,7 @@ from ..models.delivery_reason_type_0 import (
 )
 from ..models.delivery_round import DeliveryRound, check_delivery_round
 from ..models.delivery_state import DeliveryState, check_delivery_state
+from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="Delivery")
 
@@ -36,6 +37,7 @@ class Delivery:
         round_ (DeliveryRound): Why tries are being made: `plan`, `retry`, `replay`, `test`.
         state (DeliveryState): `waiting`, `delivered`, `exhausted`, `cancelled`.
         type_ (str): The type on the wire.
+        erased_at (datetime.datetime | None | Unset): When its event was erased; null otherwise.
     """
 
     accepted_at: datetime.datetime
@@ -51,6 +53,7 @@ class Delivery:
     round_: DeliveryRound
     state: DeliveryState
     type_: str
+    erased_at: datetime.datetime | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,6 +96,14 @@ class Delivery:
 
         type_ = self.type_
 
+        erased_at: None | str | Unset
+        if isinstance(self.erased_at, Unset):
+            erased_at = UNSET
+        elif isinstance(self.erased_at, datetime.datetime):
+            erased_at = self.erased_at.isoformat()
+        else:
+            erased_at = self.erased_at
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -112,6 +123,8 @@ class Delivery:
                 "type": type_,
             }
         )
+        if erased_at is not UNSET:
+            field_dict["erased_at"] = erased_at
 
         return field_dict
 
@@ -188,6 +201,23 @@ class Delivery:
 
         type_ = d.pop("type")
 
+        def _parse_erased_at(data: object) -> datetime.datetime | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                erased_at_type_0 = datetime.datetime.fromisoformat(data)
+
+                return erased_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | Unset, data)
+
+        erased_at = _parse_erased_at(d.pop("erased_at", UNSET))
+
         delivery = cls(
             accepted_at=accepted_at,
             attempts=attempts,
@@ -202,6 +232,7 @@ class Delivery:
             round_=round_,
             state=state,
             type_=type_,
+            erased_at=erased_at,
         )
 
         delivery.additional_properties = d

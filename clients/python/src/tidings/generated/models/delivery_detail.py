@@ -13,6 +13,7 @@ from ..models.delivery_reason_type_0 import (
 )
 from ..models.delivery_round import DeliveryRound, check_delivery_round
 from ..models.delivery_state import DeliveryState, check_delivery_state
+from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
     from ..models.attempt import Attempt
@@ -43,6 +44,7 @@ class DeliveryDetail:
         type_ (str): The type on the wire.
         attempt_log (list[Attempt]): In the order they were made.
         body (DeliveryDetailBodyType0 | None): The request body as it is sent; null once retention removed it.
+        erased_at (datetime.datetime | None | Unset): When its event was erased; null otherwise.
     """
 
     accepted_at: datetime.datetime
@@ -60,6 +62,7 @@ class DeliveryDetail:
     type_: str
     attempt_log: list[Attempt]
     body: DeliveryDetailBodyType0 | None
+    erased_at: datetime.datetime | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,6 +118,14 @@ class DeliveryDetail:
         else:
             body = self.body
 
+        erased_at: None | str | Unset
+        if isinstance(self.erased_at, Unset):
+            erased_at = UNSET
+        elif isinstance(self.erased_at, datetime.datetime):
+            erased_at = self.erased_at.isoformat()
+        else:
+            erased_at = self.erased_at
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -136,6 +147,8 @@ class DeliveryDetail:
                 "body": body,
             }
         )
+        if erased_at is not UNSET:
+            field_dict["erased_at"] = erased_at
 
         return field_dict
 
@@ -237,6 +250,23 @@ class DeliveryDetail:
 
         body = _parse_body(d.pop("body"))
 
+        def _parse_erased_at(data: object) -> datetime.datetime | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                erased_at_type_0 = datetime.datetime.fromisoformat(data)
+
+                return erased_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | Unset, data)
+
+        erased_at = _parse_erased_at(d.pop("erased_at", UNSET))
+
         delivery_detail = cls(
             accepted_at=accepted_at,
             attempts=attempts,
@@ -253,6 +283,7 @@ class DeliveryDetail:
             type_=type_,
             attempt_log=attempt_log,
             body=body,
+            erased_at=erased_at,
         )
 
         delivery_detail.additional_properties = d

@@ -7,6 +7,8 @@ from typing import Any, Self, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..types import UNSET, Unset
+
 T = TypeVar("T", bound="Event")
 
 
@@ -22,6 +24,7 @@ class Event:
         reference (None | str):
         test (bool): Whether it is a test send.
         type_ (str): The own form.
+        erased_at (datetime.datetime | None | Unset): When it was erased; null otherwise.
     """
 
     accepted_at: datetime.datetime
@@ -31,6 +34,7 @@ class Event:
     reference: None | str
     test: bool
     type_: str
+    erased_at: datetime.datetime | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +53,14 @@ class Event:
 
         type_ = self.type_
 
+        erased_at: None | str | Unset
+        if isinstance(self.erased_at, Unset):
+            erased_at = UNSET
+        elif isinstance(self.erased_at, datetime.datetime):
+            erased_at = self.erased_at.isoformat()
+        else:
+            erased_at = self.erased_at
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -62,6 +74,8 @@ class Event:
                 "type": type_,
             }
         )
+        if erased_at is not UNSET:
+            field_dict["erased_at"] = erased_at
 
         return field_dict
 
@@ -87,6 +101,23 @@ class Event:
 
         type_ = d.pop("type")
 
+        def _parse_erased_at(data: object) -> datetime.datetime | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                erased_at_type_0 = datetime.datetime.fromisoformat(data)
+
+                return erased_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | Unset, data)
+
+        erased_at = _parse_erased_at(d.pop("erased_at", UNSET))
+
         event = cls(
             accepted_at=accepted_at,
             id=id,
@@ -95,6 +126,7 @@ class Event:
             reference=reference,
             test=test,
             type_=type_,
+            erased_at=erased_at,
         )
 
         event.additional_properties = d

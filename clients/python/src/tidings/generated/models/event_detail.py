@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..types import UNSET, Unset
+
 if TYPE_CHECKING:
     from ..models.event_detail_data_type_0 import EventDetailDataType0
     from ..models.event_detail_deliveries import EventDetailDeliveries
@@ -31,6 +33,7 @@ class EventDetail:
         deliveries (EventDetailDeliveries): Deliveries within reach by state; waiting ones also by reason, as in
             `waiting.held`.
         expanding (bool): Whether deliveries are still being made.
+        erased_at (datetime.datetime | None | Unset): When it was erased; null otherwise.
     """
 
     accepted_at: datetime.datetime
@@ -43,6 +46,7 @@ class EventDetail:
     data: EventDetailDataType0 | None
     deliveries: EventDetailDeliveries
     expanding: bool
+    erased_at: datetime.datetime | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,6 +77,14 @@ class EventDetail:
 
         expanding = self.expanding
 
+        erased_at: None | str | Unset
+        if isinstance(self.erased_at, Unset):
+            erased_at = UNSET
+        elif isinstance(self.erased_at, datetime.datetime):
+            erased_at = self.erased_at.isoformat()
+        else:
+            erased_at = self.erased_at
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -89,6 +101,8 @@ class EventDetail:
                 "expanding": expanding,
             }
         )
+        if erased_at is not UNSET:
+            field_dict["erased_at"] = erased_at
 
         return field_dict
 
@@ -136,6 +150,23 @@ class EventDetail:
 
         expanding = d.pop("expanding")
 
+        def _parse_erased_at(data: object) -> datetime.datetime | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                erased_at_type_0 = datetime.datetime.fromisoformat(data)
+
+                return erased_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | Unset, data)
+
+        erased_at = _parse_erased_at(d.pop("erased_at", UNSET))
+
         event_detail = cls(
             accepted_at=accepted_at,
             id=id,
@@ -147,6 +178,7 @@ class EventDetail:
             data=data,
             deliveries=deliveries,
             expanding=expanding,
+            erased_at=erased_at,
         )
 
         event_detail.additional_properties = d

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -11,6 +11,10 @@ from ..models.organization_add_ons_item import (
     OrganizationAddOnsItem,
     check_organization_add_ons_item,
 )
+
+if TYPE_CHECKING:
+    from ..models.retention import Retention
+
 
 T = TypeVar("T", bound="Organization")
 
@@ -24,6 +28,7 @@ class Organization:
         created_at (datetime.datetime):
         id (int): The number that goes on the wire.
         name (str):
+        retention (Retention): How long an organization's own events are kept, in days; null is as the server says.
         slug (None | str):
         updated_at (datetime.datetime):
         webhooks_available (bool): Whether an add-on grants webhooks at all.
@@ -34,6 +39,7 @@ class Organization:
     created_at: datetime.datetime
     id: int
     name: str
+    retention: Retention
     slug: None | str
     updated_at: datetime.datetime
     webhooks_available: bool
@@ -52,6 +58,8 @@ class Organization:
 
         name = self.name
 
+        retention = self.retention.to_dict()
+
         slug: None | str
         slug = self.slug
 
@@ -69,6 +77,7 @@ class Organization:
                 "created_at": created_at,
                 "id": id,
                 "name": name,
+                "retention": retention,
                 "slug": slug,
                 "updated_at": updated_at,
                 "webhooks_available": webhooks_available,
@@ -80,6 +89,8 @@ class Organization:
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.retention import Retention
+
         d = dict(src_dict)
         add_ons = []
         _add_ons = d.pop("add_ons")
@@ -93,6 +104,8 @@ class Organization:
         id = d.pop("id")
 
         name = d.pop("name")
+
+        retention = Retention.from_dict(d.pop("retention"))
 
         def _parse_slug(data: object) -> None | str:
             if data is None:
@@ -112,6 +125,7 @@ class Organization:
             created_at=created_at,
             id=id,
             name=name,
+            retention=retention,
             slug=slug,
             updated_at=updated_at,
             webhooks_available=webhooks_available,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from attrs import define as _attrs_define
 
@@ -10,6 +10,10 @@ from ..models.organization_input_add_ons_item import (
     check_organization_input_add_ons_item,
 )
 from ..types import UNSET, Unset
+
+if TYPE_CHECKING:
+    from ..models.retention import Retention
+
 
 T = TypeVar("T", bound="OrganizationInput")
 
@@ -22,11 +26,14 @@ class OrganizationInput:
         add_ons (list[OrganizationInputAddOnsItem]): All add-ons it now has: `crm_integrations`, `api_access`. Example:
             ['api_access'].
         name (str): 1 to 200 characters. Example: Larkspur Commons.
+        retention (Retention | Unset): How long an organization's own events are kept, in days; null is as the server
+            says.
         slug (str | Unset): The platform's short name; left out it stays.
     """
 
     add_ons: list[OrganizationInputAddOnsItem]
     name: str
+    retention: Retention | Unset = UNSET
     slug: str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
@@ -36,6 +43,10 @@ class OrganizationInput:
             add_ons.append(add_ons_item)
 
         name = self.name
+
+        retention: dict[str, Any] | Unset = UNSET
+        if not isinstance(self.retention, Unset):
+            retention = self.retention.to_dict()
 
         slug = self.slug
 
@@ -47,6 +58,8 @@ class OrganizationInput:
                 "name": name,
             }
         )
+        if retention is not UNSET:
+            field_dict["retention"] = retention
         if slug is not UNSET:
             field_dict["slug"] = slug
 
@@ -54,6 +67,8 @@ class OrganizationInput:
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.retention import Retention
+
         d = dict(src_dict)
         add_ons = []
         _add_ons = d.pop("add_ons")
@@ -64,11 +79,19 @@ class OrganizationInput:
 
         name = d.pop("name")
 
+        _retention = d.pop("retention", UNSET)
+        retention: Retention | Unset
+        if isinstance(_retention, Unset):
+            retention = UNSET
+        else:
+            retention = Retention.from_dict(_retention)
+
         slug = d.pop("slug", UNSET)
 
         organization_input = cls(
             add_ons=add_ons,
             name=name,
+            retention=retention,
             slug=slug,
         )
 

@@ -6,19 +6,29 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
+from ...models.erasure import Erasure
 from ...models.problem import Problem
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     org: int,
+    *,
+    erase: bool | Unset = UNSET,
 ) -> dict[str, Any]:
+
+    params: dict[str, Any] = {}
+
+    params["erase"] = erase
+
+    params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
     _kwargs: dict[str, Any] = {
         "method": "delete",
         "url": "/v1/organizations/{org}".format(
             org=quote(str(org), safe=""),
         ),
+        "params": params,
     }
 
     return _kwargs
@@ -26,7 +36,12 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Any | Problem | None:
+) -> Any | Erasure | Problem | None:
+    if response.status_code == 202:
+        response_202 = Erasure.from_dict(response.json())
+
+        return response_202
+
     if response.status_code == 204:
         response_204 = cast(Any, None)
         return response_204
@@ -66,6 +81,11 @@ def _parse_response(
 
         return response_414
 
+    if response.status_code == 422:
+        response_422 = Problem.from_dict(response.json())
+
+        return response_422
+
     if response.status_code == 431:
         response_431 = Problem.from_dict(response.json())
 
@@ -89,7 +109,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Any | Problem]:
+) -> Response[Any | Erasure | Problem]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -102,22 +122,27 @@ def sync_detailed(
     org: int,
     *,
     client: AuthenticatedClient,
-) -> Response[Any | Problem]:
-    """Delete an organization and its endpoints; what waits is cancelled.
+    erase: bool | Unset = UNSET,
+) -> Response[Any | Erasure | Problem]:
+    """Delete an organization and its endpoints; what waits is cancelled. Its history stays for as long as
+    it is kept, so that
+    what was sent until then can be accounted for; with `erase=true` everything of it goes, for good.
 
     Args:
         org (int):
+        erase (bool | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Any | Problem]
+        Response[Any | Erasure | Problem]
     """
 
     kwargs = _get_kwargs(
         org=org,
+        erase=erase,
     )
 
     response = client.get_httpx_client().request(
@@ -131,23 +156,28 @@ def sync(
     org: int,
     *,
     client: AuthenticatedClient,
-) -> Any | Problem | None:
-    """Delete an organization and its endpoints; what waits is cancelled.
+    erase: bool | Unset = UNSET,
+) -> Any | Erasure | Problem | None:
+    """Delete an organization and its endpoints; what waits is cancelled. Its history stays for as long as
+    it is kept, so that
+    what was sent until then can be accounted for; with `erase=true` everything of it goes, for good.
 
     Args:
         org (int):
+        erase (bool | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Any | Problem
+        Any | Erasure | Problem
     """
 
     return sync_detailed(
         org=org,
         client=client,
+        erase=erase,
     ).parsed
 
 
@@ -155,22 +185,27 @@ async def asyncio_detailed(
     org: int,
     *,
     client: AuthenticatedClient,
-) -> Response[Any | Problem]:
-    """Delete an organization and its endpoints; what waits is cancelled.
+    erase: bool | Unset = UNSET,
+) -> Response[Any | Erasure | Problem]:
+    """Delete an organization and its endpoints; what waits is cancelled. Its history stays for as long as
+    it is kept, so that
+    what was sent until then can be accounted for; with `erase=true` everything of it goes, for good.
 
     Args:
         org (int):
+        erase (bool | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Any | Problem]
+        Response[Any | Erasure | Problem]
     """
 
     kwargs = _get_kwargs(
         org=org,
+        erase=erase,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -182,23 +217,28 @@ async def asyncio(
     org: int,
     *,
     client: AuthenticatedClient,
-) -> Any | Problem | None:
-    """Delete an organization and its endpoints; what waits is cancelled.
+    erase: bool | Unset = UNSET,
+) -> Any | Erasure | Problem | None:
+    """Delete an organization and its endpoints; what waits is cancelled. Its history stays for as long as
+    it is kept, so that
+    what was sent until then can be accounted for; with `erase=true` everything of it goes, for good.
 
     Args:
         org (int):
+        erase (bool | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Any | Problem
+        Any | Erasure | Problem
     """
 
     return (
         await asyncio_detailed(
             org=org,
             client=client,
+            erase=erase,
         )
     ).parsed

@@ -1,0 +1,261 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.differing_headers import DifferingHeaders
+from ...models.headers_to_compare import HeadersToCompare
+from ...models.problem import Problem
+from ...types import Response
+
+
+def _get_kwargs(
+    org: int,
+    ep: str,
+    *,
+    body: HeadersToCompare,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/v1/organizations/{org}/endpoints/{ep}/headers/compare".format(
+            org=quote(str(org), safe=""),
+            ep=quote(str(ep), safe=""),
+        ),
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> DifferingHeaders | Problem | None:
+    if response.status_code == 200:
+        response_200 = DifferingHeaders.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 400:
+        response_400 = Problem.from_dict(response.json())
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = Problem.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = Problem.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 404:
+        response_404 = Problem.from_dict(response.json())
+
+        return response_404
+
+    if response.status_code == 406:
+        response_406 = Problem.from_dict(response.json())
+
+        return response_406
+
+    if response.status_code == 408:
+        response_408 = Problem.from_dict(response.json())
+
+        return response_408
+
+    if response.status_code == 413:
+        response_413 = Problem.from_dict(response.json())
+
+        return response_413
+
+    if response.status_code == 414:
+        response_414 = Problem.from_dict(response.json())
+
+        return response_414
+
+    if response.status_code == 415:
+        response_415 = Problem.from_dict(response.json())
+
+        return response_415
+
+    if response.status_code == 417:
+        response_417 = Problem.from_dict(response.json())
+
+        return response_417
+
+    if response.status_code == 422:
+        response_422 = Problem.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 431:
+        response_431 = Problem.from_dict(response.json())
+
+        return response_431
+
+    if response.status_code == 500:
+        response_500 = Problem.from_dict(response.json())
+
+        return response_500
+
+    if response.status_code == 503:
+        response_503 = Problem.from_dict(response.json())
+
+        return response_503
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[DifferingHeaders | Problem]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    org: int,
+    ep: str,
+    *,
+    client: AuthenticatedClient,
+    body: HeadersToCompare,
+) -> Response[DifferingHeaders | Problem]:
+    """Say which of these custom headers differ from the endpoint's.
+
+    Args:
+        org (int):
+        ep (str):
+        body (HeadersToCompare): Values to compare.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[DifferingHeaders | Problem]
+    """
+
+    kwargs = _get_kwargs(
+        org=org,
+        ep=ep,
+        body=body,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    org: int,
+    ep: str,
+    *,
+    client: AuthenticatedClient,
+    body: HeadersToCompare,
+) -> DifferingHeaders | Problem | None:
+    """Say which of these custom headers differ from the endpoint's.
+
+    Args:
+        org (int):
+        ep (str):
+        body (HeadersToCompare): Values to compare.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        DifferingHeaders | Problem
+    """
+
+    return sync_detailed(
+        org=org,
+        ep=ep,
+        client=client,
+        body=body,
+    ).parsed
+
+
+async def asyncio_detailed(
+    org: int,
+    ep: str,
+    *,
+    client: AuthenticatedClient,
+    body: HeadersToCompare,
+) -> Response[DifferingHeaders | Problem]:
+    """Say which of these custom headers differ from the endpoint's.
+
+    Args:
+        org (int):
+        ep (str):
+        body (HeadersToCompare): Values to compare.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[DifferingHeaders | Problem]
+    """
+
+    kwargs = _get_kwargs(
+        org=org,
+        ep=ep,
+        body=body,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    org: int,
+    ep: str,
+    *,
+    client: AuthenticatedClient,
+    body: HeadersToCompare,
+) -> DifferingHeaders | Problem | None:
+    """Say which of these custom headers differ from the endpoint's.
+
+    Args:
+        org (int):
+        ep (str):
+        body (HeadersToCompare): Values to compare.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        DifferingHeaders | Problem
+    """
+
+    return (
+        await asyncio_detailed(
+            org=org,
+            ep=ep,
+            client=client,
+            body=body,
+        )
+    ).parsed
