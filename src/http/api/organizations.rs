@@ -48,8 +48,10 @@ pub(in crate::http) struct OrganizationShown {
 #[schema(as = Retention)]
 pub(in crate::http) struct RetentionShown {
     /// Bodies.
+    #[schema(minimum = 1, maximum = 36_500)]
     bodies_days: Option<u32>,
-    /// Events, deliveries and attempts.
+    /// Events, deliveries and attempts; at least as long as bodies.
+    #[schema(minimum = 1, maximum = 36_500)]
     attempts_days: Option<u32>,
 }
 

@@ -72,8 +72,7 @@ pub(super) fn complete(document: &mut Value) {
     ];
     let schemas = document.pointer_mut("/components/schemas");
     for (name, schema) in schemas.and_then(Value::as_object_mut).into_iter().flatten() {
-        // In a retention null has a meaning: as the server says.
-        if sent.contains(name) && name != "Retention" {
+        if sent.contains(name) {
             close(schema);
         }
         each_member(schema, &mut |member, shape| {
@@ -181,7 +180,10 @@ fn each_member(schema: &mut Value, each: &mut impl FnMut(&str, &mut Value)) {
 /// Unknown members are refused, and a null is no value.
 fn close(schema: &mut Value) {
     each_member(schema, &mut |member, shape| {
-        without_null(shape);
+        // In a retention null has a meaning: as the server says.
+        if !matches!(member, "retention" | "bodies_days" | "attempts_days") {
+            without_null(shape);
+        }
         if matches!(member, "name" | "label" | "description") {
             put(shape, "pattern", json!(NO_CONTROLS));
         }
