@@ -129,6 +129,11 @@ dpkg --purge tidings >/dev/null 2>&1
 [ ! -e /var/lib/tidings ] && ! getent passwd tidings >/dev/null || { echo "deb: purge left an empty folder or the user" >&2; exit 1; }
 says "removed and purged; data is never thrown away"
 SCRIPT
+  echo true >"$work/in/probe.sh"
+  if ! throwaway probe.sh 2>/dev/null; then
+    unchecked+=("installing the Debian package: no root can be laid over this one here")
+    return 0
+  fi
   throwaway debian.sh
 }
 
@@ -166,6 +171,10 @@ check_empty_root() {
 
 check_image() {
   local name container mounted found
+  if ! (unshare --mount true && buildah --root "$work/probe" --runroot "$work/probe-run" --storage-driver vfs from scratch) >/dev/null 2>&1; then
+    unchecked+=("the image: buildah cannot work here")
+    return 0
+  fi
   fetch_hadolint || { unchecked+=("the container file's lint: hadolint cannot be had"); hadolint=""; }
   if [ -n "$hadolint" ]; then "$hadolint" packaging/container/Containerfile; fi
   mkdir -p "$work/image"
