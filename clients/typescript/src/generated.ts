@@ -1191,11 +1191,7 @@ export interface components {
              * @example Larkspur Commons
              */
             name: string;
-            /**
-             * @description How long its own events are kept, 1 to 36500 days each; null or left out in it is as the server says, left out as a
-             *     whole it stays.
-             */
-            retention?: components["schemas"]["Retention"];
+            retention?: components["schemas"]["Retention"] | null;
             /** @description The platform's short name; left out it stays. */
             slug?: string;
         };
@@ -1329,7 +1325,7 @@ export interface components {
         Retention: {
             /**
              * Format: int32
-             * @description Events, deliveries and attempts.
+             * @description Events, deliveries and attempts; at least as long as bodies.
              */
             attempts_days?: number | null;
             /**

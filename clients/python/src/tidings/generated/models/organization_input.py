@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from attrs import define as _attrs_define
 
@@ -26,17 +26,18 @@ class OrganizationInput:
         add_ons (list[OrganizationInputAddOnsItem]): All add-ons it now has: `crm_integrations`, `api_access`. Example:
             ['api_access'].
         name (str): 1 to 200 characters. Example: Larkspur Commons.
-        retention (Retention | Unset): How long an organization's own events are kept, in days; null is as the server
-            says.
+        retention (None | Retention | Unset):
         slug (str | Unset): The platform's short name; left out it stays.
     """
 
     add_ons: list[OrganizationInputAddOnsItem]
     name: str
-    retention: Retention | Unset = UNSET
+    retention: None | Retention | Unset = UNSET
     slug: str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
+        from ..models.retention import Retention
+
         add_ons = []
         for add_ons_item_data in self.add_ons:
             add_ons_item: str = add_ons_item_data
@@ -44,9 +45,13 @@ class OrganizationInput:
 
         name = self.name
 
-        retention: dict[str, Any] | Unset = UNSET
-        if not isinstance(self.retention, Unset):
+        retention: dict[str, Any] | None | Unset
+        if isinstance(self.retention, Unset):
+            retention = UNSET
+        elif isinstance(self.retention, Retention):
             retention = self.retention.to_dict()
+        else:
+            retention = self.retention
 
         slug = self.slug
 
@@ -79,12 +84,22 @@ class OrganizationInput:
 
         name = d.pop("name")
 
-        _retention = d.pop("retention", UNSET)
-        retention: Retention | Unset
-        if isinstance(_retention, Unset):
-            retention = UNSET
-        else:
-            retention = Retention.from_dict(_retention)
+        def _parse_retention(data: object) -> None | Retention | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                retention_type_0 = Retention.from_dict(data)
+
+                return retention_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Retention | Unset, data)
+
+        retention = _parse_retention(d.pop("retention", UNSET))
 
         slug = d.pop("slug", UNSET)
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Self, TypeVar, cast
 
 from attrs import define as _attrs_define
-from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
@@ -16,13 +15,12 @@ class Retention:
     """How long an organization's own events are kept, in days; null is as the server says.
 
     Attributes:
-        attempts_days (int | None | Unset): Events, deliveries and attempts.
+        attempts_days (int | None | Unset): Events, deliveries and attempts; at least as long as bodies.
         bodies_days (int | None | Unset): Bodies.
     """
 
     attempts_days: int | None | Unset = UNSET
     bodies_days: int | None | Unset = UNSET
-    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         attempts_days: int | None | Unset
@@ -38,7 +36,7 @@ class Retention:
             bodies_days = self.bodies_days
 
         field_dict: dict[str, Any] = {}
-        field_dict.update(self.additional_properties)
+
         field_dict.update({})
         if attempts_days is not UNSET:
             field_dict["attempts_days"] = attempts_days
@@ -74,21 +72,4 @@ class Retention:
             bodies_days=bodies_days,
         )
 
-        retention.additional_properties = d
         return retention
-
-    @property
-    def additional_keys(self) -> list[str]:
-        return list(self.additional_properties.keys())
-
-    def __getitem__(self, key: str) -> Any:
-        return self.additional_properties[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self.additional_properties[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self.additional_properties[key]
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.additional_properties
