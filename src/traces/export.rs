@@ -1,6 +1,6 @@
 //! Sends spans to a collector: OTLP over HTTP, in its JSON form.
 //!
-//! Invariants: what waits is bounded by the queue, what is sent at once by [`BATCH`]; a collector that is away or slow costs
+//! Invariants: what waits is bounded by the queue, what is sent at once by a batch; a collector that is away or slow costs
 //! the spans of that time and a warning a minute, never anything else. Those of the last moment before a stop may be lost.
 
 use super::{Span, Value};
