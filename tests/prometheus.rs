@@ -81,6 +81,8 @@ fn every_metric_of_the_table_is_written_and_strangers_see_none() {
     assert_eq!(typed, table);
     assert!(text.contains("\ntidings_http_answers_total{class=\"2xx\"} "));
     assert!(text.contains("\ntidings_store_up 1\n"), "{text}");
+    let plain = format!("{key}accept: text/plain\r\n");
+    assert_eq!(get(server.address, "/metrics", &plain).unwrap().0, 200);
     assert_eq!(get(server.address, "/metrics", "").unwrap().0, 401);
     assert_eq!(get(metrics, "/metrics", "").unwrap().0, 200);
     assert_eq!(get(metrics, "/v1/keys", &key).unwrap().0, 404);

@@ -240,7 +240,9 @@ impl Api {
         B: Body<Data = Bytes> + Unpin,
     {
         let (shared, headers) = (&self.0, &call.head.headers);
-        head::check_accept(headers)?;
+        if route.answers_json() {
+            head::check_accept(headers)?;
+        }
         if let BodyRule::Json(limit) | BodyRule::Optional(limit) = route.body {
             let needed = matches!(route.body, BodyRule::Json(_));
             if needed || !body.is_end_stream() {

@@ -118,6 +118,11 @@ fn organization(text: &str) -> Option<OrganizationId> {
 }
 
 impl Route {
+    /// Whether it answers in JSON when all is well; only figures have a form of their own.
+    pub fn answers_json(&self) -> bool {
+        self.path != "/metrics"
+    }
+
     /// The organization that a path of this route names, if the caller may know of it.
     pub fn of(&self, params: &[String], caller: Caller) -> Option<OrganizationId> {
         let named = self.path.starts_with("/v1/organizations/{org}");

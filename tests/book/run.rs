@@ -141,7 +141,7 @@ fn command(place: &Path, repository: &Path) -> Command {
         .arg("ip link set lo up && exec bash \"$0\" 2>&1")
         .current_dir(place)
         .env_clear()
-        .env("PATH", path())
+        .env("PATH", path(place))
         .env("HOME", place)
         .env("REPOSITORY", repository)
         .env("LANG", "C.UTF-8")
@@ -157,12 +157,14 @@ fn without_root() -> &'static [&'static str] {
     }
 }
 
-/// Where the program under test lies, before everything else.
-fn path() -> std::ffi::OsString {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_tidings"));
-    let own = program.parent().map(Path::to_path_buf);
+/// The program under test, before everything else; alone in a folder, since beside it lie others with names such as `head`.
+fn path(place: &Path) -> std::ffi::OsString {
+    let own = place.join(".bin");
+    std::fs::create_dir(&own).expect("a folder");
+    let program = env!("CARGO_BIN_EXE_tidings");
+    std::os::unix::fs::symlink(program, own.join("tidings")).expect("a link to the program");
     let system = std::env::var_os("PATH").unwrap_or_default();
-    let all = own.into_iter().chain(std::env::split_paths(&system));
+    let all = std::iter::once(own).chain(std::env::split_paths(&system));
     std::env::join_paths(all.chain([PathBuf::from("/usr/sbin")])).unwrap_or(system)
 }
 

@@ -57,7 +57,7 @@ pub(super) fn begun(
 }
 
 /// Erase an event: its body at once, then what its deliveries kept. What waits is cancelled; what is in flight finishes.
-#[utoipa::path(delete, path = "/v1/events/{evt}", tag = "events", security(("key" = ["operator"])),
+#[utoipa::path(delete, path = "/v1/events/{evt}", tag = "erasures", security(("key" = ["operator"])),
     params(("evt" = String, Path, description = "The event's id")),
     responses((status = 202, description = "Its body is gone; the rest goes as soon as nothing of it is in flight. Asked again, how that stands", body = ErasureShown)))]
 pub(in crate::http) async fn erase_event(call: Call) -> Result<Reply, Problem> {
@@ -70,7 +70,7 @@ pub(in crate::http) async fn erase_event(call: Call) -> Result<Reply, Problem> {
 }
 
 /// How an erasure stands.
-#[utoipa::path(get, path = "/v1/erasures/{ers}", tag = "events", security(("key" = ["operator"])),
+#[utoipa::path(get, path = "/v1/erasures/{ers}", tag = "erasures", security(("key" = ["operator"])),
     params(("ers" = String, Path, description = "The erasure's id")),
     responses((status = 200, description = "The erasure", body = ErasureShown)))]
 pub(in crate::http) async fn get_erasure(call: Call) -> Result<Reply, Problem> {

@@ -41,6 +41,7 @@ use utoipa::{Modify, OpenApi};
         (name = "event types", description = "The catalogue."),
         (name = "statistics", description = "Counts and latency over time."),
         (name = "portal links", description = "Links into the console for an organization's people."),
+        (name = "erasures", description = "Removing what can tell of anybody: one event, or (DELETE an organization) everything."),
         (name = "keys", description = "API keys."),
         (name = "audit", description = "Who did what, when, from where."),
         (name = "health", description = "For load balancers and tools."),
