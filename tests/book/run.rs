@@ -95,7 +95,7 @@ const fn line_of(step: &Step) -> usize {
 
 /// The whole chapter as one script, so that variables and background jobs go on from block to block.
 fn shell(steps: &[Step]) -> String {
-    let mut script = format!("set -euo pipefail\n{WAITING}");
+    let mut script = format!("set -eu\n{WAITING}");
     for (index, step) in steps.iter().enumerate() {
         let mark = |script: &mut String| {
             // In an own pair of braces: a block may end in a comment or a here-document.
