@@ -146,6 +146,8 @@ organizations:
     name: Riverside
     add_ons: [crm_integrations, api_access]
     webhooks: false
+    retention:
+      bodies_days: 7
     endpoints:
       - url: https://riverside.example.com/in
         event_types: [order.public.shipped]
@@ -220,6 +222,11 @@ fn one_word_changed_is_one_change_and_the_difference_says_which() {
             "required: [id]",
             "required: [id, name]",
             "~ event type order.shipped\n    schema: {",
+        ),
+        (
+            "bodies_days: 7",
+            "attempts_days: 400",
+            "    retention: {\"bodies_days\":7,\"attempts_days\":null} -> {\"bodies_days\":null,\"attempts_days\":400}\n",
         ),
         (
             "webhooks: false",

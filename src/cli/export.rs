@@ -6,7 +6,7 @@
 
 use super::apply::node::{Key, Kind, Node};
 use super::apply::remote;
-use super::apply::state::{EndpointState, OrganizationState, TypeState};
+use super::apply::state::{EndpointState, Kept, OrganizationState, TypeState};
 use super::apply::write::yaml;
 use super::client::{Client, ServerArgs};
 use super::output::{Failure, note, say};
@@ -144,6 +144,18 @@ async fn organization(
     }
     members.put("add_ons", texts(&record.add_ons));
     members.put("webhooks", switch(record.webhooks));
+    let mut kept = Members::default();
+    for (name, days) in [
+        ("bodies_days", record.kept.bodies),
+        ("attempts_days", record.kept.attempts),
+    ] {
+        if let Some(days) = days {
+            kept.put(name, number(i64::from(days)));
+        }
+    }
+    if record.kept != Kept::default() {
+        members.put("retention", kept.end());
+    }
     let mut endpoints = Vec::new();
     for found in remote::endpoints(client, id).await? {
         let secret = match with_secrets {

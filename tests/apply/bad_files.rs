@@ -15,7 +15,7 @@ const AFTER_HEAD: &[(&str, &str)] = &[
     ),
     (
         "    colour: red\n",
-        "stdin:6: unknown field `colour` in an organization; there are id, name, slug, add_ons, webhooks, endpoints",
+        "stdin:6: unknown field `colour` in an organization; there are id, name, slug, add_ons, retention, webhooks, endpoints",
     ),
     (
         "    name: Eight\n",

@@ -248,6 +248,7 @@ impl Change {
                     body.text("slug", slug);
                 }
                 body.put("add_ons", &list(&wanted.add_ons));
+                body.put("retention", &wanted.kept.json());
                 let path = format!("/v1/organizations/{id}");
                 (Method::PUT, path, Some(body.end()))
             }

@@ -8,6 +8,7 @@
 
 use super::fields::{Fields, Reading};
 use super::node::{Kind, Node, cut};
+use super::state::Kept;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use tidings_core::address::TargetUrl;
@@ -51,6 +52,7 @@ pub struct OrganizationWanted {
     pub place: String,
     pub name: Option<String>,
     pub slug: Option<String>,
+    pub kept: Option<Kept>,
     pub add_ons: Option<BTreeSet<String>>,
     pub webhooks: Option<bool>,
     pub endpoints: Option<Vec<EndpointWanted>>,
@@ -186,6 +188,7 @@ fn read_organization(
         name: fields.words("name", 1..=TEXT_CHARS, reading),
         slug: fields.words("slug", 1..=64, reading),
         add_ons: read_add_ons(&mut fields, reading),
+        kept: read_kept(&mut fields, reading),
         webhooks: fields.boolean("webhooks", reading),
         endpoints: read_endpoints(&mut fields, reading),
     };
@@ -205,6 +208,32 @@ fn read_organization(
         return;
     }
     all.insert(id.get(), wanted);
+}
+
+/// Days of its own; a member that is left out is as the server says.
+fn read_kept(fields: &mut Fields<'_>, reading: &mut Reading) -> Option<Kept> {
+    let node = fields.optional("retention")?;
+    let mut members = Fields::of(node, "a retention", reading);
+    let mut days = |name| {
+        let node = members.optional(name)?;
+        let number = match &node.kind {
+            Kind::Number(digits) => digits.parse().ok(),
+            _ => None,
+        };
+        if number.is_none_or(|days: u32| days == 0) {
+            reading.wrong(
+                node.line,
+                format!("{name}: a whole number of days is wanted"),
+            );
+        }
+        number
+    };
+    let kept = Kept {
+        bodies: days("bodies_days"),
+        attempts: days("attempts_days"),
+    };
+    members.finish(reading);
+    Some(kept)
 }
 
 fn read_add_ons(fields: &mut Fields<'_>, reading: &mut Reading) -> Option<BTreeSet<String>> {

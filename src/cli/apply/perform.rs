@@ -177,6 +177,7 @@ fn alone(state: &State, id: i64) -> Option<OrganizationState> {
     Some(OrganizationState {
         name: known.name.clone(),
         slug: known.slug.clone(),
+        kept: known.kept,
         add_ons: known.add_ons.clone(),
         webhooks: known.webhooks,
         endpoints: Vec::new(),

@@ -12,7 +12,7 @@ use super::change::{Change, Difference, Planned, list};
 use super::document::{Document, OrganizationWanted, TypeWanted};
 use super::endpoint_plan;
 use super::node::{Node, quoted};
-use super::state::{OrganizationState, State, TypeState};
+use super::state::{Kept, OrganizationState, State, TypeState};
 use crate::config::nearest;
 use std::collections::BTreeSet;
 
@@ -224,6 +224,7 @@ fn plan_organization(planning: &mut Planning, id: i64, wanted: &OrganizationWant
     let goal = OrganizationState {
         name,
         slug: wanted.slug.clone().or_else(|| had.slug.clone()),
+        kept: wanted.kept.unwrap_or(had.kept),
         add_ons: wanted
             .add_ons
             .clone()
@@ -279,6 +280,8 @@ fn put_organization(
     differ("slug", slug, goal.slug.as_deref().map(quoted));
     let add_ons = before.map(|before| list(&before.add_ons));
     differ("add_ons", add_ons, Some(list(&goal.add_ons)));
+    let kept = before.map_or(Kept::default(), |before| before.kept);
+    differ("retention", Some(kept.json()), Some(goal.kept.json()));
     if before.is_none() || !differences.is_empty() {
         let change = Change::PutOrganization {
             id,

@@ -5,7 +5,7 @@
 use super::change::Change;
 use super::document::{Document, EndpointWanted, Given, OrganizationWanted, TypeWanted};
 use super::plan::{Prune, plan};
-use super::state::{EndpointState, OrganizationState, State, TypeState};
+use super::state::{EndpointState, Kept, OrganizationState, State, TypeState};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,12 +51,18 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn organization_state()(name in "[a-c]", add_ons in add_ons(), webhooks in any::<bool>(),
+    fn kept()(bodies in prop::option::of(1_u32..3), attempts in prop::option::of(3_u32..5)) -> Kept {
+        Kept { bodies, attempts }
+    }
+}
+
+prop_compose! {
+    fn organization_state()(name in "[a-c]", kept in kept(), add_ons in add_ons(), webhooks in any::<bool>(),
         mut endpoints in prop::collection::vec(endpoint_state(), 0..4)) -> OrganizationState {
         for (index, endpoint) in endpoints.iter_mut().enumerate() {
             endpoint.id = format!("ep_{index}");
         }
-        OrganizationState { name, slug: None, add_ons, webhooks, endpoints }
+        OrganizationState { name, slug: None, kept, add_ons, webhooks, endpoints }
     }
 }
 
@@ -77,7 +83,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn organization_wanted()(name in prop::option::of("[a-c]"), add_ons in prop::option::of(add_ons()),
+    fn organization_wanted()(name in prop::option::of("[a-c]"), kept in prop::option::of(kept()), add_ons in prop::option::of(add_ons()),
         webhooks in prop::option::of(any::<bool>()),
         endpoints in prop::option::of(prop::collection::vec(endpoint_wanted(), 0..4))) -> OrganizationWanted {
         let endpoints = endpoints.map(|mut endpoints| {
@@ -85,7 +91,7 @@ prop_compose! {
             endpoints.retain(|endpoint| endpoint.id.as_ref().is_none_or(|id| seen.insert(id.clone())));
             endpoints
         });
-        OrganizationWanted { name, add_ons, webhooks, endpoints, ..OrganizationWanted::default() }
+        OrganizationWanted { name, kept, add_ons, webhooks, endpoints, ..OrganizationWanted::default() }
     }
 }
 
@@ -143,6 +149,7 @@ fn check_wanted(document: &Document, after: &State, prune: Prune) {
                 .add_ons
                 .as_ref()
                 .is_none_or(|add_ons| *add_ons == is.add_ons)
+                && wanted.kept.is_none_or(|kept| kept == is.kept)
         );
         assert!(
             wanted

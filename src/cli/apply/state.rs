@@ -32,11 +32,28 @@ pub struct TypeState {
     pub compatible: bool,
 }
 
+/// For how many days an organization's own events are kept; `None` is as the server says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    pub bodies: Option<u32>,
+    pub attempts: Option<u32>,
+}
+
+impl Kept {
+    /// As the API takes and shows it.
+    pub fn json(self) -> String {
+        let days = |days: Option<u32>| days.map_or(String::from("null"), |days| days.to_string());
+        let (bodies, attempts) = (days(self.bodies), days(self.attempts));
+        format!("{{\"bodies_days\":{bodies},\"attempts_days\":{attempts}}}")
+    }
+}
+
 /// An organization.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrganizationState {
     pub name: String,
     pub slug: Option<String>,
+    pub kept: Kept,
     pub add_ons: BTreeSet<String>,
     pub webhooks: bool,
     /// Oldest first.
@@ -57,6 +74,19 @@ pub struct EndpointState {
 
 fn text(shown: &Node, name: &str) -> Option<String> {
     shown.member(name)?.text().map(str::to_owned)
+}
+
+fn kept(shown: &Node) -> Option<Kept> {
+    let shown = shown.member("retention")?;
+    let days = |name| match &shown.member(name)?.kind {
+        Kind::Null => Some(None),
+        Kind::Number(digits) => digits.parse().ok().map(Some),
+        _ => None,
+    };
+    Some(Kept {
+        bodies: days("bodies_days")?,
+        attempts: days("attempts_days")?,
+    })
 }
 
 fn boolean(shown: &Node, name: &str) -> Option<bool> {
@@ -108,6 +138,7 @@ impl OrganizationState {
         let read = Self {
             name: text(shown, "name")?,
             slug: text(shown, "slug"),
+            kept: kept(shown)?,
             add_ons: texts(shown, "add_ons")?,
             webhooks: boolean(shown, "webhooks_enabled")?,
             endpoints: Vec::new(),
@@ -190,6 +221,7 @@ impl State {
                 let record = self.organizations.entry(*id).or_default();
                 record.name.clone_from(&wanted.name);
                 record.slug = wanted.slug.clone().or_else(|| record.slug.take());
+                record.kept = wanted.kept;
                 record.add_ons.clone_from(&wanted.add_ons);
             }
             Change::SetWebhooks {
