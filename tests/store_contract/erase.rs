@@ -34,7 +34,7 @@ async fn answered(world: &World, job: Job, outcome: Outcome) {
 }
 
 /// Upkeep, with time passing, until an erasure has ended.
-async fn finished(world: &World, id: ErasureId) -> Erasure {
+pub async fn finished(world: &World, id: ErasureId) -> Erasure {
     for _ in 0..50 {
         world.rest().await;
         let erasure = world.store.erasure(id).await.unwrap().unwrap();

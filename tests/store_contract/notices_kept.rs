@@ -1,12 +1,18 @@
 //! What there is of notices beside the telling: their types in the catalogue, and those that wait to be mailed.
 
+use crate::erase::finished;
 use crate::notices::{OPERATORS, kinds, rule};
-use crate::verbs::UPDATED;
-use crate::world::{LARKSPUR, World, actor, wire};
+use crate::verbs::{FAILED, OK, UPDATED, event};
+use crate::world::{LARKSPUR, RIVERSIDE, World, actor, organization, wire};
 use std::time::Duration;
+use tidings::store::Reach;
 use tidings::store::directory::{Directory, SwitchChange};
+use tidings::store::erasure::Erasing;
+use tidings::store::log::Log;
 use tidings::store::notices::{MAIL_KEPT, MAILS, Notices, Told};
+use tidings_core::event::Reference;
 use tidings_core::event_type::{EventType, SchemaUse, TypeStatus, WireType};
+use tidings_core::organization::Switch;
 
 #[tokio::test]
 async fn their_types_are_in_the_catalogue_while_an_organization_is_chosen() {
@@ -116,4 +122,47 @@ async fn mails_wait_for_one_who_takes_them_and_never_too_many() {
         world.count("SELECT count(*) FROM notice_mails WHERE kind = 'endpoint.switched_off'"),
         1
     );
+}
+
+#[tokio::test]
+async fn what_operators_were_told_of_an_erased_organization_goes_too_and_nothing_else_does() {
+    let mut world = World::telling().await;
+    let theirs = world.endpoint(LARKSPUR, &[UPDATED]).await;
+    let others = world.endpoint(RIVERSIDE, &[UPDATED]).await;
+    let job = world.posted().await;
+    world.end(job, FAILED).await;
+    world.switch(&theirs, SwitchChange::Off).await;
+    world.switch(&others, SwitchChange::Off).await;
+    let all = world
+        .store
+        .set_webhooks(organization(LARKSPUR), Switch::Off, actor());
+    all.await.unwrap();
+    let mut posted = event(OPERATORS);
+    posted.event.reference = Reference::parse(&theirs.id.to_string());
+    let posted = world.post(posted).await;
+    for job in world.jobs() {
+        world.end(job, OK).await;
+    }
+    world.pass(Duration::from_secs(2));
+    world.rest().await;
+    let told = |world: &World| {
+        let events = format!("SELECT count(*) FROM events WHERE organization_id = {OPERATORS}");
+        [
+            world.count(&events),
+            world.count("SELECT count(*) FROM notice_mails"),
+        ]
+    };
+    assert_eq!(told(&world), [4, 3]);
+    let erased = world
+        .store
+        .erase_organization(organization(LARKSPUR), actor());
+    let id = erased.await.unwrap().unwrap().id;
+    let ended = finished(&world, id).await;
+    assert!(ended.removed > 5, "{ended:?}");
+    assert_eq!(told(&world), [2, 1], "of the other, and what was posted");
+    let left = world.store.event(Reach::All, posted).await.unwrap();
+    assert!(left.is_some());
+    for table in ["troubles", "trouble_notes"] {
+        assert_eq!(world.count(&format!("SELECT count(*) FROM {table}")), 0);
+    }
 }

@@ -1,13 +1,16 @@
 //! Notices on a database: what is noted with results ([`noting`]), what upkeep makes of it ([`chore`]), who is told
-//! ([`tell`]), the types in the catalogue ([`entries`]), and what waits to be mailed ([`mails`]).
+//! ([`tell`]), the types in the catalogue ([`entries`]), what waits to be mailed ([`mails`]), and how all of it goes when an
+//! organization is erased ([`erase`]).
 
 mod chore;
 mod entries;
+mod erase;
 mod mails;
 mod noting;
 mod tell;
 
 pub(super) use chore::step;
+pub(super) use erase::about as erase_about;
 pub(super) use noting::{Noted, Noting};
 pub(super) use tell::{rotated, switched, switched_all};
 

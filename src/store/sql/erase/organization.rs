@@ -1,5 +1,6 @@
 //! Erasing everything of an organization: its own events with everybody's deliveries of them, the deliveries it got of
-//! others' public events (those events stay), and what the directory, the statistics and the people's tables hold of it.
+//! others' public events (those events stay), what operators were told of it, and what the directory, the statistics and the
+//! people's tables hold of it.
 //!
 //! It is deleted first, so nothing new can come; it cannot be made anew before this has ended. On the audit log its
 //! entries stay, without what they say of before and after.
@@ -7,6 +8,7 @@
 use super::super::audit;
 use super::super::database::{Sql, values};
 use super::super::directory::delete_organization;
+use super::super::notices;
 use super::super::purge::{self, Budget, Purged};
 use super::super::step::Step;
 use super::{OF_ORGANIZATION, Running, Stepped, is_listed, read};
@@ -78,6 +80,9 @@ pub fn step(
     let mut waits = own_events(step, owner, budget)?;
     if !budget.is_spent() {
         waits |= received(step, owner, budget)?;
+    }
+    if !budget.is_spent() {
+        waits |= notices::erase_about(step, owner, budget)?;
     }
     if !budget.is_spent() {
         beside(step.sql(), owner, budget)?;

@@ -41,7 +41,7 @@ pub(super) fn tell(
     Ok(())
 }
 
-/// Stores it as an event, with the endpoint's id as its reference.
+/// Stores it as an event, with the endpoint's id as its reference, or the organization's number where it is about all.
 fn post(
     step: &mut Step<'_>,
     organization: OrganizationId,
@@ -59,13 +59,13 @@ fn post(
         tracing::warn!(%organization, "notices.organization is not there: its notices are lost; create it");
         return Ok(());
     }
-    let reference = notice
-        .subject
-        .endpoint
-        .as_ref()
-        .map(|about| about.id.to_string());
+    let subject = &notice.subject;
+    let reference = match &subject.endpoint {
+        Some(about) => about.id.to_string(),
+        None => subject.organization.to_string(),
+    };
     let data = Bytes::copy_from_slice(data.as_bytes());
-    post_own(step, (organization, name), reference.as_deref(), &data)
+    post_own(step, (organization, name), &reference, &data)
 }
 
 /// The name of a notice's type, unless an operator switched it off.

@@ -59,7 +59,7 @@ pub fn accept(
 pub fn post_own(
     step: &mut Step<'_>,
     (organization, name): (OrganizationId, NameId),
-    reference: Option<&str>,
+    reference: &str,
     data: &Bytes,
 ) -> Result<(), StoreError> {
     let posted = Posted {
@@ -69,7 +69,8 @@ pub fn post_own(
         public: false,
         accepted_at: step.now,
     };
-    store(step, &posted, (reference, data), &place::body_hash(data))?;
+    let hash = place::body_hash(data);
+    store(step, &posted, (Some(reference), data), &hash)?;
     fan_out(step, &posted, data)
 }
 
