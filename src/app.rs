@@ -188,8 +188,7 @@ impl App {
         };
         let first_key = keys::operator_key(&settings, &store).await?;
         let authorities = extra_ca(&settings)?;
-        let collector =
-            exporting::start(&settings, &clock, authorities.clone()).map_err(SenderError::Tls)?;
+        let collector = exporting::start(&settings, &clock, &authorities)?;
         let sender = sender(&settings, &clock, &store, authorities)?;
         let delivering = Beside::delivering().map_err(AppError::Runtime)?;
         let drawing = Beside::console().map_err(AppError::Runtime)?;

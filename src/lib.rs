@@ -15,6 +15,7 @@ pub mod http;
 pub mod mail;
 pub mod metrics;
 pub mod otlp;
+pub mod outgoing;
 pub mod runtime;
 pub mod service_manager;
 pub mod store;

@@ -3,16 +3,13 @@
 //! Deliberately absent: retries. What is told is a help to look at, and the next minute brings more; a queue of old figures
 //! would only be in the way of new ones.
 
+use crate::outgoing;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::Request;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
@@ -68,32 +65,7 @@ impl Collector {
 
 async fn post(collector: &Collector, path: &str, body: String) -> Result<(), String> {
     let url = &collector.url;
-    let host = url.host_str().ok_or("no host")?;
-    let port = url.port_or_known_default().ok_or("no port")?;
-    let stream = TcpStream::connect((host.trim_matches(['[', ']']), port))
-        .await
-        .map_err(|error| error.to_string())?;
-    if url.scheme() == "http" {
-        return exchange(collector, (path, body), stream).await;
-    }
-    let name = rustls::pki_types::ServerName::try_from(host.to_owned())
-        .map_err(|error| error.to_string())?;
-    let connector = tokio_rustls::TlsConnector::from(Arc::clone(&collector.tls));
-    let stream = connector
-        .connect(name, stream)
-        .await
-        .map_err(|error| error.to_string())?;
-    exchange(collector, (path, body), stream).await
-}
-
-async fn exchange(
-    collector: &Collector,
-    (path, body): (&str, String),
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<(), String> {
-    let said = |error: hyper::Error| error.to_string();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(said)?;
-    let url = &collector.url;
+    let mut connection = outgoing::connect(url, || Ok(Arc::clone(&collector.tls))).await?;
     let path = format!("{}{path}", url.path().trim_end_matches('/'));
     let mut request = Request::post(path)
         .header("host", url.authority())
@@ -104,12 +76,12 @@ async fn exchange(
     let request = request
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| error.to_string())?;
-    let connection = tokio::spawn(connection);
-    let response = sender.send_request(request).await.map_err(said)?;
+    let response = connection
+        .send_request(request)
+        .await
+        .map_err(|error| error.to_string())?;
     let status = response.status();
-    let limited = Limited::new(response.into_body(), ANSWER);
-    let _why = limited.collect().await;
-    connection.abort();
+    let _why = Limited::new(response.into_body(), ANSWER).collect().await;
     match status.is_success() {
         true => Ok(()),
         false => Err(format!("it answered {status}")),

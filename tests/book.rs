@@ -71,6 +71,41 @@ fn every_page_of_docs_is_in_the_table_of_contents() {
 }
 
 #[test]
+fn every_guarantee_names_a_test_that_there_is() {
+    let guarantees = read(&root().join("docs/guarantees.md"));
+    let tests = sources(&root().join("tests"));
+    let named: Vec<&str> = guarantees.split('`').skip(1).step_by(2).collect();
+    assert!(named.len() > 15, "{named:?}");
+    for name in named {
+        let there = match name.strip_prefix("tests/") {
+            Some(_) => name.ends_with('/') || root().join(name).exists(),
+            None if name.starts_with("./") || !name.contains('_') => true,
+            None => tests
+                .iter()
+                .any(|text| text.contains(&format!("fn {name}("))),
+        };
+        assert!(
+            there,
+            "docs/guarantees.md names `{name}`, which is not there"
+        );
+    }
+}
+
+/// The texts of all Rust files below `directory`.
+fn sources(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).expect("a directory");
+    let mut found = Vec::new();
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(read(&path));
+        }
+    }
+    found
+}
+
+#[test]
 fn every_command_in_the_book_runs() {
     let only = std::env::var("BOOK").ok();
     // Decisions are what was measured then, with what there was then.

@@ -24,12 +24,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use server::{Connection, operator_key, tidings};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
+use tidings::config::{Form, SETTINGS};
 use witness::Witness;
 
 const ENDPOINTS: usize = 1_000;
@@ -354,23 +355,35 @@ fn on_the_disk(data: &Path, needles: &HashMap<Vec<u8>, String>) -> Vec<String> {
 
 /// What it says of its settings.
 fn printed(key: &str, needles: &HashMap<Vec<u8>, String>) -> Vec<String> {
-    let printed = tidings()
-        .args(["serve", "--print-config"])
-        .env("TIDINGS_OPERATOR_KEY", key)
-        .env("TIDINGS_MASTER_KEY", MASTER_KEY)
-        .env(
+    let secrets = [
+        ("TIDINGS_OPERATOR_KEY", key.to_owned()),
+        ("TIDINGS_MASTER_KEY", MASTER_KEY.to_owned()),
+        (
             "TIDINGS_DATABASE_URL",
             format!("postgres://tidings:{PASSWORD}@db/tidings"),
-        )
-        .env("TIDINGS_EGRESS_PROXY", "http://proxy:3128")
-        .env(
+        ),
+        (
             "TIDINGS_EGRESS_PROXY_CREDENTIALS",
             format!("user:{PASSWORD}"),
-        )
-        .env(
+        ),
+        (
             "TIDINGS_NOTICES_SMTP_URL",
             format!("smtp://user:{PASSWORD}@mail"),
-        )
+        ),
+        (
+            "TIDINGS_TELEMETRY_OTLP_HEADERS",
+            format!("x-key={PASSWORD}"),
+        ),
+    ];
+    let named: BTreeSet<&str> = secrets.iter().map(|(name, _)| *name).collect();
+    let there = SETTINGS
+        .iter()
+        .filter(|setting| setting.form == Form::Secret);
+    assert_eq!(named, there.map(|setting| setting.env).collect());
+    let printed = tidings()
+        .args(["serve", "--print-config"])
+        .envs(secrets)
+        .env("TIDINGS_EGRESS_PROXY", "http://proxy:3128")
         .env("TIDINGS_NOTICES_EMAIL_FROM", "tidings@example.org")
         .env("TIDINGS_NOTICES_EMAIL_TO", "ops@example.org")
         .output()

@@ -226,6 +226,28 @@ fn alerts_and_dashboard_name_only_metrics_that_there_are() {
 }
 
 #[test]
+fn the_book_lists_every_alert_with_its_severity() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operate/metrics.md");
+    let book = std::fs::read_to_string(path).unwrap();
+    let listed: BTreeSet<(String, String)> = book
+        .lines()
+        .filter_map(|line| {
+            let (name, rest) = line.strip_prefix("| `Tidings")?.split_once('`')?;
+            let severity = rest.trim_end_matches('|').rsplit('|').next()?;
+            Some((format!("Tidings{name}"), severity.trim().to_owned()))
+        })
+        .collect();
+    let rules = rules();
+    let mut shipped = BTreeSet::new();
+    for rule in rules.split("- alert: ").skip(1) {
+        let (_, severity) = rule.split_once("severity: ").unwrap();
+        let name = rule.lines().next().unwrap().to_owned();
+        shipped.insert((name, severity.split('}').next().unwrap().to_owned()));
+    }
+    assert_eq!(listed, shipped);
+}
+
+#[test]
 fn a_stuck_queue_raises_its_alert_and_every_query_of_the_dashboard_answers() {
     let data = tempfile::tempdir().unwrap();
     let place = tempfile::tempdir().unwrap();

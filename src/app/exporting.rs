@@ -2,9 +2,11 @@
 
 use crate::clock::Clock;
 use crate::config::{OtlpSettings, Settings};
+use crate::engine::sender::SenderError;
 use crate::http::Api;
 use crate::metrics::otlp::Document;
 use crate::otlp::Collector;
+use crate::outgoing;
 use crate::traces::export;
 use crate::traces::{self, Rules};
 use rustls::pki_types::CertificateDer;
@@ -17,12 +19,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Switches traces on; they are sent until the runtime ends. Gives the collector, if there is one.
 ///
 /// # Errors
-/// The cryptography library refuses its own defaults.
+/// TLS cannot be set up.
 pub fn start(
     settings: &Settings,
     clock: &Clock,
-    extra_ca: Vec<CertificateDer<'static>>,
-) -> Result<Option<Arc<Collector>>, rustls::Error> {
+    extra_ca: &[CertificateDer<'static>],
+) -> Result<Option<Arc<Collector>>, SenderError> {
     let Some(otlp) = &settings.otlp else {
         return Ok(None);
     };
@@ -30,8 +32,7 @@ pub fn start(
         percent: otlp.percent,
         to_receivers: otlp.to_receivers,
     };
-    let tls = Arc::new(tls(extra_ca)?);
-    let collector = Arc::new(collector(settings, otlp, tls));
+    let collector = Arc::new(collector(settings, otlp, extra_ca)?);
     if let Some(spans) = traces::start(rules) {
         tokio::spawn(export::run(Arc::clone(&collector), spans, clock.clone()));
     }
@@ -61,28 +62,14 @@ async fn tell(collector: Arc<Collector>, api: Api, clock: Clock) {
 fn collector(
     settings: &Settings,
     otlp: &OtlpSettings,
-    tls: Arc<rustls::ClientConfig>,
-) -> Collector {
-    let host = rustix::system::uname();
-    let host = host.nodename().to_string_lossy();
-    Collector {
+    extra_ca: &[CertificateDer<'static>],
+) -> Result<Collector, SenderError> {
+    let roots = outgoing::authorities(extra_ca).map_err(SenderError::ExtraCa)?;
+    Ok(Collector {
         url: otlp.url.clone(),
         headers: otlp.headers.clone(),
         version: env!("CARGO_PKG_VERSION"),
-        instance: format!("{host}:{}", settings.listen.port()),
-        tls,
-    }
-}
-
-fn tls(extra_ca: Vec<CertificateDer<'static>>) -> Result<rustls::ClientConfig, rustls::Error> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    roots.add_parsable_certificates(extra_ca);
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+        instance: settings.node.clone(),
+        tls: Arc::new(outgoing::tls(roots).map_err(SenderError::Tls)?),
+    })
 }

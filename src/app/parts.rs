@@ -214,7 +214,7 @@ pub(crate) fn open_store(
         let authorities = database_authorities(Some(database))?;
         return Ok(postgres::open(postgres::Options {
             address: Address::parse(&database.url, &authorities)?,
-            node: database.node.clone(),
+            node: settings.node.clone(),
             clock: clock.clone(),
             handover,
             key: keys::shared_master_key(settings)?,

@@ -51,10 +51,10 @@ pub async fn link_beside(mut settings: Settings, clock: Clock) -> Result<String,
         let scheme = settings.tls.as_ref().map_or("http", |_| "https");
         format!("{scheme}://{}", settings.listen)
     });
-    let Some(database) = &mut settings.database else {
+    if settings.database.is_none() {
         return leave_ticket(&settings.data, &base, clock.now());
-    };
-    database.node = format!("setup-link-{}", std::process::id());
+    }
+    settings.node = format!("setup-link-{}", std::process::id());
     let (to_engine, _engine) = handover::channel(Room::new(16, 1 << 20));
     let store = open_store(&settings, &clock, to_engine)?;
     let made = link(&*store, &base, clock.now()).await;

@@ -3,16 +3,14 @@
 //! Deliberately absent: connection reuse across commands, redirects, proxies.
 
 use super::output::Failure;
+use crate::outgoing;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -138,7 +136,7 @@ impl Client {
             .filter(|connection| !connection.is_closed())
         {
             Some(connection) => connection,
-            None => connect(&self.server).await?,
+            None => outgoing::connect(&self.server, tls).await?,
         };
         connection
             .ready()
@@ -172,55 +170,6 @@ impl Client {
     }
 }
 
-async fn connect(server: &url::Url) -> Result<SendRequest<Full<Bytes>>, String> {
-    let host = server.host_str().ok_or("the server's URL has no host")?;
-    let port = server
-        .port_or_known_default()
-        .ok_or("the server's URL has no port")?;
-    let stream = TcpStream::connect((host.trim_matches(['[', ']']), port))
-        .await
-        .map_err(|error| format!("cannot connect ({error}); is the server running?"))?;
-    stream
-        .set_nodelay(true)
-        .map_err(|error| error.to_string())?;
-    match server.scheme() {
-        "http" => handshake(stream).await,
-        "https" => {
-            let name = rustls::pki_types::ServerName::try_from(host.to_owned())
-                .map_err(|error| error.to_string())?;
-            let stream = tokio_rustls::TlsConnector::from(Arc::new(tls()?))
-                .connect(name, stream)
-                .await
-                .map_err(|error| error.to_string())?;
-            handshake(stream).await
-        }
-        other => Err(format!(
-            "the server's URL starts with {other}:, not http: or https:"
-        )),
-    }
-}
-
-fn tls() -> Result<rustls::ClientConfig, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
-}
-
-async fn handshake(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<SendRequest<Full<Bytes>>, String> {
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| error.to_string())?;
-    tokio::spawn(async move {
-        let _ended = connection.await;
-    });
-    Ok(sender)
+fn tls() -> Result<Arc<rustls::ClientConfig>, rustls::Error> {
+    Ok(Arc::new(outgoing::tls(outgoing::authorities(&[])?)?))
 }

@@ -141,7 +141,7 @@ fn disk(settings: &Settings) -> Finding {
 
 fn database(settings: &Settings) -> Finding {
     if let Some(database) = &settings.database {
-        return remote(database);
+        return remote(database, &settings.node);
     }
     match sqlite::inspect(&settings.data) {
         Ok(Inspection::Absent) => {
@@ -158,7 +158,7 @@ fn database(settings: &Settings) -> Finding {
     }
 }
 
-fn remote(database: &DatabaseSettings) -> Finding {
+fn remote(database: &DatabaseSettings, node: &str) -> Finding {
     let authorities = match database_authorities(Some(database)) {
         Ok(authorities) => authorities,
         Err(error) => return Finding::Bad(error.to_string()),
@@ -177,7 +177,7 @@ fn remote(database: &DatabaseSettings) -> Finding {
                 format => format!("format {format}"),
             },
             found.nodes,
-            database.node
+            node
         )),
         Err(error) => Finding::Bad(error.to_string()),
     }

@@ -23,6 +23,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<Cidr>,
     /// The data directory of the embedded store.
     pub data: PathBuf,
+    /// This node's name among those on one database, and in what it tells a collector.
+    pub node: String,
     /// The database, where it is not the embedded one.
     pub database: Option<DatabaseSettings>,
     /// The header of W14.
@@ -87,15 +89,13 @@ pub struct DatabaseSettings {
     pub url: Zeroizing<String>,
     /// Further root certificates for its TLS.
     pub authorities: Option<PathBuf>,
-    /// This node's name.
-    pub node: String,
     /// Whether one that may forget what it confirmed is taken.
     pub unsafe_durability: bool,
 }
 
 impl std::fmt::Debug for DatabaseSettings {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "DatabaseSettings(…, node {})", self.node)
+        out.write_str("DatabaseSettings(…)")
     }
 }
 
@@ -162,6 +162,7 @@ impl Settings {
             data: values
                 .path("data")
                 .ok_or_else(|| values.invalid("data", "a directory is needed"))?,
+            node: node(&values)?,
             database: database(&values)?,
             signature_header: header_name(&values)?,
             egress: egress(&values)?,
@@ -211,29 +212,32 @@ impl Settings {
     }
 }
 
+fn node(values: &Values<'_>) -> Result<String, ConfigError> {
+    let listen: SocketAddr = values.parsed("listen")?;
+    let node = Some(values.text("node"))
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| {
+            let system = rustix::system::uname();
+            let host = system.nodename().to_string_lossy();
+            // With its port it is short enough, too.
+            let host: String = host.chars().take(NODE_NAME - 6).collect();
+            format!("{host}:{}", listen.port())
+        });
+    match node.len() > NODE_NAME || node.chars().any(char::is_control) {
+        true => Err(values.invalid("node", "too long, or with control characters")),
+        false => Ok(node),
+    }
+}
+
 fn database(values: &Values<'_>) -> Result<Option<DatabaseSettings>, ConfigError> {
     let url = Zeroizing::new(values.text("database_url"));
     let unsafe_durability = values.parsed("unsafe_durability")?;
     if url.is_empty() {
         return Ok(None);
     }
-    let listen: SocketAddr = values.parsed("listen")?;
-    let node = Some(values.text("node"))
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| {
-            let host = rustix::system::uname()
-                .nodename()
-                .to_string_lossy()
-                .into_owned();
-            format!("{host}:{}", listen.port())
-        });
-    if node.len() > NODE_NAME || node.chars().any(char::is_control) {
-        return Err(values.invalid("node", "too long, or with control characters"));
-    }
     Ok(Some(DatabaseSettings {
         url,
         authorities: values.path("database_ca"),
-        node,
         unsafe_durability,
     }))
 }

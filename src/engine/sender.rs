@@ -109,7 +109,7 @@ impl Sender {
                 name: parts.signature_header,
             }
         })?;
-        let tls = tls::connector(parts.extra_ca)?;
+        let tls = tls::connector(&parts.extra_ca)?;
         Ok(Self {
             clock: parts.clock.clone(),
             signer: Signer::new(parts.directory, signature_header),

@@ -41,7 +41,7 @@ impl NoticeParts {
 
 /// Whether a type is the server's own: a notice, or a name that only a notice may have.
 pub(super) fn is_reserved(wire: &WireType, entry: Option<&EventType>) -> bool {
-    Kind::of(wire).is_some() && entry.is_none_or(is_notice)
+    entry.is_none_or(is_notice) && Kind::of(wire).is_some()
 }
 
 /// What is said to whoever posts a notice, or chooses one elsewhere.

@@ -49,7 +49,7 @@ macro_rules! table {
 
 table! {
     "tidings_build_info" Gauge "version" "1; which version runs",
-    "tidings_events_total" Counter "answer" "Posted events by what became of them; only accepted ones are stored",
+    "tidings_events_total" Counter "answer" "Posted events by what became of them; only accepted ones are stored. What the store could not take is a problem",
     "tidings_http_answers_total" Counter "class" "Answers of API and console by class of their status",
     "tidings_problems_total" Counter "code" "Answers of the API that were a problem, by its code",
     "tidings_fanned_out_total" Counter "" "Deliveries that large fan-outs made after their event was acknowledged",

@@ -172,9 +172,10 @@ impl Tracer {
 
     /// The `traceparent` of an attempt's request, if receivers get one.
     pub fn for_receiver(&self, delivery: DeliveryId, number: u32) -> Option<String> {
-        let trace = self
-            .of(delivery.event)
-            .filter(|_| self.rules.to_receivers)?;
+        if !self.rules.to_receivers {
+            return None;
+        }
+        let trace = self.of(delivery.event)?;
         Some(
             Context {
                 trace: trace.id,

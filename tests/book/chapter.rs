@@ -7,7 +7,7 @@
 /// One step of a chapter, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Shell commands to run; `shown` unless they stand in a comment.
+    /// Shell commands to run.
     Run { line: usize, code: String },
     /// What the commands before must have printed.
     Prints { line: usize, text: String },

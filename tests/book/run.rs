@@ -98,8 +98,7 @@ fn shell(steps: &[Step]) -> String {
     let mut script = format!("set -eu\n{WAITING}");
     for (index, step) in steps.iter().enumerate() {
         let mark = |script: &mut String| {
-            // In an own pair of braces: a block may end in a comment or a here-document.
-            let _ = writeln!(script, "{{ printf '{MARK}{index}\\n'; }} 2>/dev/null");
+            let _ = writeln!(script, "printf '{MARK}{index}\\n'");
         };
         match step {
             Step::Run { code, .. } => {

@@ -124,9 +124,11 @@ impl Signer {
             vomo: vomo.as_str().to_owned(),
             standard,
             body: body.into(),
-            traceparent: tracer().and_then(|tracer| {
-                tracer.for_receiver(job.delivery, job.progress.attempts.saturating_add(1))
-            }),
+            traceparent: tracer()
+                .filter(|_| !recipient.has(TRACEPARENT))
+                .and_then(|tracer| {
+                    tracer.for_receiver(job.delivery, job.progress.attempts.saturating_add(1))
+                }),
             recipient,
         })
     }
@@ -227,6 +229,11 @@ impl Prepared {
 }
 
 impl Recipient {
+    /// Whether the endpoint has a header of its own under this name, which stays as it is.
+    fn has(&self, name: &str) -> bool {
+        self.custom.iter().any(|(own, _)| own == name)
+    }
+
     fn serves(&self, version: u32, now: Timestamp) -> bool {
         let overlap_runs = self.older.as_ref().is_none_or(|older| now < older.until);
         self.version == version && overlap_runs

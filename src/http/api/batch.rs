@@ -11,10 +11,8 @@ use super::super::problem::{Problem, ProblemShown};
 use super::super::reply::Reply;
 use super::super::route::Call;
 use super::events::{IDEMPOTENCY_KEY_HEADER, conflict};
-use super::intake::{EventInput, KeyPlace, accept, trace_of, type_is_gone, unknown_organization};
-use crate::metrics::COUNTS;
+use super::intake::{EventInput, KeyPlace, accept, store, type_is_gone, unknown_organization};
 use crate::store::queue::{Accept, Accepted};
-use crate::traces::tracer;
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
@@ -57,6 +55,7 @@ pub(in crate::http) enum ResultShown {
     responses((status = 202, description = "Each was accepted or refused on its own", body = ResultsShown),
         (status = 400, description = "invalid_idempotency_key"), (status = 429, description = "rate_limited")))]
 pub(in crate::http) async fn post_events(call: Call) -> Result<Reply, Problem> {
+    let began = call.api.clock.now();
     call.caller()?.may_post()?;
     call.no_query()?;
     if call.head.headers.contains_key(IDEMPOTENCY_KEY_HEADER) {
@@ -73,42 +72,22 @@ pub(in crate::http) async fn post_events(call: Call) -> Result<Reply, Problem> {
         let text = call.body.get(span).unwrap_or_default();
         read.push(item(text, &call)?.map(|event| events.push(event)));
     }
-    if let Some(trace) = trace_of(&call.head.headers) {
-        events
-            .iter_mut()
-            .for_each(|event| event.trace = Some(trace));
-    }
-    let asked = tracer().map(|tracer| (tracer, call.api.clock.now()));
     let stored = match events.is_empty() {
         true => Vec::new(),
-        false => call.api.store.accept(events).await?,
+        false => store(&call, events, began).await?,
     };
-    if let Some((tracer, asked)) = asked {
-        let now = call.api.clock.now();
-        for answer in &stored {
-            if let Accepted::Stored(id) = answer {
-                tracer.accepted(*id, (asked, asked, now));
-            }
-        }
-    }
     let mut stored = stored.into_iter();
     let results = read
         .into_iter()
         .map(|read| match read {
             Ok(()) => result(stored.next()),
-            Err(problem) => {
-                COUNTS.events.add("refused", 1);
-                ResultShown::Error(problem.shown(None))
-            }
+            Err(problem) => ResultShown::Error(problem.shown(None)),
         })
         .collect();
     Reply::json(StatusCode::ACCEPTED, &ResultsShown { results })
 }
 
 fn result(accepted: Option<Accepted>) -> ResultShown {
-    if let Some(answer) = &accepted {
-        COUNTS.events.add(answer.name(), 1);
-    }
     let problem = match accepted {
         Some(Accepted::Stored(id) | Accepted::Repeated(id)) => {
             return ResultShown::Id(id.to_string());

@@ -5,13 +5,11 @@ use super::super::head::single;
 use super::super::problem::Problem;
 use super::super::reply::Reply;
 use super::super::route::Call;
-use super::intake::{EventInput, KeyPlace, accept, trace_of, type_is_gone, unknown_organization};
+use super::intake::{EventInput, KeyPlace, accept, store, type_is_gone, unknown_organization};
 use super::show::time;
 use super::{List, list};
-use crate::metrics::COUNTS;
 use crate::store::log::EventSummary;
 use crate::store::queue::Accepted;
-use crate::traces::tracer;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -68,22 +66,14 @@ fn accepted(id: EventId) -> Reply {
     responses((status = 202, description = "Stored; `Idempotent-Replayed: true` when it was before", body = AcceptedShown, headers(("idempotent-replayed" = Option<String>, description = "`true` when this key was used before"))),
         (status = 409, description = "idempotency_conflict"), (status = 429, description = "rate_limited")))]
 pub(in crate::http) async fn post_event(call: Call) -> Result<Reply, Problem> {
-    let began = tracer().map(|tracer| (tracer, call.api.clock.now()));
+    let began = call.api.clock.now();
     call.caller()?.may_post()?;
     call.no_query()?;
     call.api.rates.admit(1)?;
     let key = key_of(&call.head.headers)?;
     let text = Bytes::from(call.json()?);
-    let mut event = accept(&text, KeyPlace::Header(key), &call.api)?;
-    event.trace = trace_of(&call.head.headers);
-    let asked = began.map(|(tracer, began)| (tracer, began, call.api.clock.now()));
-    let answers = call.api.store.accept(vec![event]).await?;
-    if let (Some((tracer, began, asked)), Some(Accepted::Stored(id))) = (asked, answers.first()) {
-        tracer.accepted(*id, (began, asked, call.api.clock.now()));
-    }
-    if let Some(answer) = answers.first() {
-        COUNTS.events.add(answer.name(), 1);
-    }
+    let event = accept(&text, KeyPlace::Header(key), &call.api)?;
+    let answers = store(&call, vec![event], began).await?;
     match answers.first() {
         Some(Accepted::Stored(id)) => Ok(accepted(*id)),
         Some(Accepted::Repeated(id)) => {

@@ -6,10 +6,12 @@ use super::super::code::Code;
 use super::super::fields::{Fields, Known, Read, Value, wrong};
 use super::super::notices::{is_ours, is_reserved};
 use super::super::problem::{Problem, cut};
+use super::super::route::Call;
 use super::super::suggest::did_you_mean;
 use super::endpoint_input::sentence;
 use crate::catalogue::is_notice;
-use crate::store::queue::{Accept, Idempotency};
+use crate::metrics::COUNTS;
+use crate::store::queue::{Accept, Accepted, Idempotency};
 use crate::traces::{Context, tracer};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -19,6 +21,7 @@ use tidings_core::event_type::{
 };
 use tidings_core::id::OrganizationId;
 use tidings_core::limits::{IDEMPOTENCY_KEY, REFERENCE};
+use tidings_core::time::Timestamp;
 use utoipa::ToSchema;
 
 /// Where an event's idempotency key stands.
@@ -138,6 +141,46 @@ fn read_key(value: Value<'_>) -> Read<IdempotencyKey> {
 
 /// What a compact text asks to be stored, once its type and owner are known and its data fits.
 pub(super) fn accept(text: &Bytes, key: KeyPlace, api: &Shared) -> Result<Accept, Problem> {
+    let accept = to_store(text, key, api);
+    if accept.is_err() {
+        COUNTS.events.add("refused", 1);
+    }
+    accept
+}
+
+/// Stores events of one request that came at `began`, counts what became of them, and traces them where traces are on.
+pub(super) async fn store(
+    call: &Call,
+    mut events: Vec<Accept>,
+    began: Timestamp,
+) -> Result<Vec<Accepted>, Problem> {
+    let (store, clock) = (&call.api.store, &call.api.clock);
+    let Some(tracer) = tracer() else {
+        let answers = store.accept(events).await?;
+        count(&answers);
+        return Ok(answers);
+    };
+    let trace = trace_of(&call.head.headers);
+    events.iter_mut().for_each(|event| event.trace = trace);
+    let asked = clock.now();
+    let answers = store.accept(events).await?;
+    count(&answers);
+    let stored = clock.now();
+    for answer in &answers {
+        if let Accepted::Stored(id) = answer {
+            tracer.accepted(*id, (began, asked, stored));
+        }
+    }
+    Ok(answers)
+}
+
+fn count(answers: &[Accepted]) {
+    for answer in answers {
+        COUNTS.events.add(answer.name(), 1);
+    }
+}
+
+fn to_store(text: &Bytes, key: KeyPlace, api: &Shared) -> Result<Accept, Problem> {
     let known = match key {
         KeyPlace::Header(_) => SINGLE,
         KeyPlace::Field => ITEM,
@@ -174,9 +217,8 @@ pub(super) fn accept(text: &Bytes, key: KeyPlace, api: &Shared) -> Result<Accept
     })
 }
 
-/// The trace that a request is part of, where traces are on.
-pub(super) fn trace_of(headers: &HeaderMap) -> Option<Context> {
-    let _on = tracer()?;
+/// The trace that a request is part of.
+fn trace_of(headers: &HeaderMap) -> Option<Context> {
     let mut given = headers.get_all("traceparent").iter();
     let only = given.next().filter(|_| given.next().is_none())?;
     Context::parse(only.to_str().ok()?)

@@ -4,6 +4,7 @@
 //! A certificate is always verified, against the system's authorities and those of `database_ca`.
 
 use super::tls::Tls;
+use crate::outgoing;
 use crate::store::StoreError;
 use postgres::config::{Host, SslMode};
 use postgres::{Client, Config};
@@ -108,22 +109,12 @@ fn named(config: &Config) -> String {
 }
 
 fn tls(config: &Config, authorities: &[CertificateDer<'static>]) -> Result<Tls, AddressError> {
-    let mut roots = rustls::RootCertStore::empty();
-    if config.get_ssl_mode() != SslMode::Disable {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        for authority in authorities {
-            roots
-                .add(authority.clone())
-                .map_err(|error| AddressError::Tls(error.to_string()))?;
-        }
-    }
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| AddressError::Tls(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let refused = |error: rustls::Error| AddressError::Tls(error.to_string());
+    let roots = match config.get_ssl_mode() {
+        SslMode::Disable => rustls::RootCertStore::empty(),
+        _ => outgoing::authorities(authorities).map_err(refused)?,
+    };
+    let client = outgoing::tls(roots).map_err(refused)?;
     Ok(Tls(std::sync::Arc::new(client)))
 }
 

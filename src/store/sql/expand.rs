@@ -30,8 +30,9 @@ pub(super) fn expand(step: &mut Step<'_>, limit: usize) -> Result<Upkeep, StoreE
         wanted.push((recipient, start));
         last = recipient.endpoint;
     }
-    COUNTS.fanned_out.add(wanted.len() as u64);
+    let made = wanted.len() as u64;
     make_all(step, &posted, Round::Plan, wanted, false)?;
+    COUNTS.fanned_out.add(made);
     if recipients.next().is_some() {
         step.sql().execute(
             "UPDATE fan_outs SET after_endpoint = ?1 WHERE event_id = ?2",
