@@ -108,7 +108,11 @@ fn what_is_generated_of_the_clients_is_up_to_date() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let made = tempfile::tempdir().unwrap();
     run(Command::new(root().join("clients/generate.sh")).arg(made.path()));
-    for place in ["python/src/tidings/generated", "typescript/src"] {
+    for place in [
+        "python/src/tidings/generated",
+        "typescript/src",
+        "rust/src/generated",
+    ] {
         let committed = files(&root().join("clients").join(place));
         let made = files(&made.path().join(place));
         assert!(!made.is_empty());
@@ -118,7 +122,7 @@ fn what_is_generated_of_the_clients_is_up_to_date() {
         }
         let stale = committed
             .keys()
-            .find(|path| place.starts_with("python") && !made.contains_key(*path));
+            .find(|path| place.ends_with("generated") && !made.contains_key(*path));
         assert_eq!(stale, None, "{place}: generated no longer");
     }
 }
@@ -152,6 +156,25 @@ fn the_typescript_client_posts_lists_and_verifies() {
             .current_dir(&place),
     );
     assert!(said.contains("pass 6"), "{said}");
+}
+
+#[test]
+fn the_rust_client_posts_lists_and_verifies() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let said = with_server(
+        Command::new(env!("CARGO"))
+            .args([
+                "test",
+                "--locked",
+                "--manifest-path",
+                "clients/rust/Cargo.toml",
+            ])
+            .env("CARGO_TARGET_DIR", root().join("target/clients-rust"))
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env("TIDINGS_VECTORS", root().join("core/tests/vectors.json"))
+            .current_dir(root()),
+    );
+    assert!(said.contains("test result: ok. 8 passed"), "{said}");
 }
 
 #[test]

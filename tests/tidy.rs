@@ -79,7 +79,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every Rust source of the workspace, without build output and hidden folders.
+/// Every Rust source of the repository, without build output, what a generator wrote, and hidden folders.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a readable folder") {
         let path = entry.expect("a readable entry").path();
@@ -88,8 +88,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let is_built = name == "target" || name == "node_modules" || name.starts_with('.');
-        if path.is_dir() && !is_built {
+        let is_made = ["target", "node_modules", "generated"].contains(&name.as_str());
+        if path.is_dir() && !is_made && !name.starts_with('.') {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push(path);
