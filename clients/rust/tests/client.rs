@@ -273,7 +273,8 @@ async fn the_last_refusal_is_given_and_no_answer_is_not_asked_twice_without_a_ke
     );
     assert_eq!(asked.await.unwrap().len(), 4);
 
-    let (tidings, asked) = scripted(vec![String::new()]).await;
+    let accepted = answer(202, "", &json!({}));
+    let (tidings, asked) = scripted(vec![String::new(), accepted]).await;
     let path = RetryDeliveryRequestPath {
         dlv: format!("dlv_{}", "0".repeat(26)),
     };
@@ -284,7 +285,7 @@ async fn the_last_refusal_is_given_and_no_answer_is_not_asked_twice_without_a_ke
         })
         .await;
     assert!(matches!(retried, Err(Error::NoAnswer(_))), "{retried:?}");
-    assert_eq!(asked.await.unwrap().len(), 1);
+    asked.abort();
 }
 
 #[tokio::test]
