@@ -56,6 +56,29 @@ async fn a_failure_waits_for_its_time_in_the_store() {
 }
 
 #[tokio::test]
+async fn an_attempt_is_one_line_of_log_that_says_what_comes_next() {
+    let said = world::Said::default();
+    let _here = said.listen();
+    let mut world = World::new().await;
+    for act in [Outcome::Status(204), Outcome::Failed(Failure::Refused)] {
+        world.endpoint(Act::Answer(act)).await;
+    }
+    let engine = world.start(16);
+    world.post().await;
+    world.attempted().await;
+    world.attempted().await;
+    assert_eq!(engine.drain(PATIENCE).await, Drained::Clean);
+    let mut lines = said.attempts();
+    lines.sort_by_key(|line| line["number"].as_u64().zip(line["next_try_s"].as_u64()));
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(lines[0]["next"], "delivered");
+    assert_eq!(lines[0]["next_try_s"], serde_json::Value::Null);
+    assert_eq!(lines[1]["next"], "waiting");
+    assert_eq!(lines[1]["next_try_s"], 10);
+    assert_eq!(lines[1]["outcome"], "refused");
+}
+
+#[tokio::test]
 async fn an_attempt_that_panics_is_our_own_fault_and_loses_nothing() {
     let mut world = World::new().await;
     world.endpoint(Act::Panic).await;

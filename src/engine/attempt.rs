@@ -16,7 +16,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
+use tidings_core::delivery::{Next, Shown};
 use tidings_core::outcome::{Outcome, OwnFault, Verdict};
+use tidings_core::retry;
 use tidings_core::time::Timestamp;
 use tokio::sync::mpsc;
 
@@ -165,11 +168,23 @@ fn trace(job: &Job, endpoint: &Endpoint, record: &AttemptRecord) {
     });
 }
 
+/// What becomes of the delivery: the word for it, and how long until the next try. The dispatcher decides the same
+/// a moment later.
+fn next(job: &Job, record: &AttemptRecord) -> (&'static str, Option<Duration>) {
+    let ended_at = record.started_at.plus(record.timing.total);
+    match retry::next(job.progress, record.outcome, ended_at).1 {
+        Next::Rest(resting) => (Shown::Resting(resting).name(), None),
+        Next::DueAt(due) => ("waiting", Some(due.since(ended_at))),
+    }
+}
+
 /// The one wide line per attempt: a success is for `tidings::attempt=debug`, since there may be tens of
 /// thousands a second; anything else is news.
 fn log(job: &Job, endpoint: &Endpoint, record: &AttemptRecord) {
     // Milliseconds with three places.
-    let millis = |part: std::time::Duration| part.as_micros() as f64 / 1_000.0;
+    let millis = |part: Duration| part.as_micros() as f64 / 1_000.0;
+    let (now, later) = next(job, record);
+    let trace = || traces::tracer()?.of(job.delivery.event);
     macro_rules! line {
         ($level:expr) => {
             tracing::event!(
@@ -192,6 +207,9 @@ fn log(job: &Job, endpoint: &Endpoint, record: &AttemptRecord) {
                 tls_ms = record.timing.tls.map(millis),
                 first_byte_ms = record.timing.first_byte.map(millis),
                 total_ms = millis(record.timing.total),
+                next = now,
+                next_try_s = later.map(|wait| wait.as_secs()),
+                trace = trace().map(|trace| tracing::field::display(trace.id)),
                 "attempt"
             )
         };

@@ -256,3 +256,41 @@ pub fn wire() -> WireType {
 pub fn actor() -> Actor {
     Actor::server()
 }
+
+/// What this thread logged, as JSON lines.
+#[derive(Clone, Default)]
+pub struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl Said {
+    /// Listens until the guard is dropped.
+    pub fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let said = self.clone();
+        let lines = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_max_level(tracing::Level::DEBUG)
+            .with_writer(move || said.clone())
+            .finish();
+        tracing::subscriber::set_default(lines)
+    }
+
+    /// The lines about attempts.
+    pub fn attempts(&self) -> Vec<serde_json::Value> {
+        let said = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let lines = said.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines
+            .filter(|line: &serde_json::Value| line["target"] == "tidings::attempt")
+            .collect()
+    }
+}
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
