@@ -214,7 +214,7 @@ impl<T: Transport> Driver<'_, T> {
 
 /// The endpoint, if this node still holds the delivery and it may be sent now; a test send may while it is switched off.
 fn admit(store: &dyn Store, job: &Job) -> Option<Arc<Endpoint>> {
-    if !store.holds(job.lease) {
+    if !store.may_start(job) {
         return None;
     }
     let id = job.delivery.endpoint;

@@ -310,9 +310,9 @@ pub trait Queue: Send + Sync {
     /// Nothing was changed.
     async fn recover(&self, now: Timestamp) -> Result<usize, StoreError>;
 
-    /// Whether a claim may still be acted on: the node's life that made it goes on, and its view of what may be sent is
-    /// fresh. Asked right before an attempt starts.
-    fn holds(&self, lease: Lease) -> bool;
+    /// Whether a claim may still be acted on: the node's life that made it goes on, its view of what may be sent is
+    /// fresh, and the event is not being erased. Asked right before an attempt starts.
+    fn may_start(&self, job: &Job) -> bool;
 
     /// Writes out what is pending and closes; later calls answer [`StoreError::Closed`].
     async fn close(&self);

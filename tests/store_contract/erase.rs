@@ -141,6 +141,28 @@ async fn what_waits_of_an_erased_event_is_cancelled_and_a_repeated_post_does_not
     assert!(world.jobs().is_empty());
 }
 
+#[tokio::test]
+async fn what_lies_in_memory_of_an_erased_event_is_not_started() {
+    let mut world = World::with_organizations().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    let id = world.post(with_canary(event(LARKSPUR))).await;
+    let job = world.job();
+    let other = world.post(event(LARKSPUR)).await;
+    let of_other = world.job();
+    assert_eq!(of_other.delivery.event, other);
+    assert!(world.store.may_start(&job));
+    let begun = world.store.erase_event(id, actor()).await.unwrap().unwrap();
+    assert!(!world.store.may_start(&job));
+    assert!(world.store.may_start(&of_other));
+    let delivery = job.delivery;
+    world.hand_back(job).await;
+    finished(&world, begun.id).await;
+    assert_eq!(
+        world.state(delivery),
+        State::Cancelled(CancelReason::Deleted)
+    );
+}
+
 /// Both organizations with endpoints for both forms, one that holds the canary everywhere, and events of both.
 async fn full_of_canaries(world: &mut World) {
     let named = OrganizationChange {

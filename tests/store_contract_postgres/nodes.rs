@@ -66,7 +66,7 @@ async fn a_change_made_on_one_node_holds_on_the_other_with_its_next_transaction(
         (job.delivery.event, job.delivery.endpoint),
         (id, endpoint.id)
     );
-    assert!(two.store.holds(job.lease) && !world.store.holds(job.lease));
+    assert!(two.store.may_start(&job) && !world.store.may_start(&job));
     world.switch(&endpoint, SwitchChange::Off).await;
     two.store.accept(vec![event(LARKSPUR)]).await.unwrap();
     assert!(two.engine.jobs.try_recv().is_err());

@@ -5,6 +5,9 @@
 
 mod event;
 mod organization;
+mod withheld;
+
+pub(super) use withheld::Withheld;
 
 use super::SqlStore;
 use super::database::{Row, Sql, values};
@@ -198,7 +201,16 @@ pub(super) fn forget(step: &Step<'_>, ended_before: Timestamp) -> Result<(), Sto
 #[async_trait]
 impl Erasing for SqlStore {
     async fn erase_event(&self, id: EventId, actor: Actor) -> Result<Option<Erasure>, StoreError> {
-        self.alone(move |step| event::begin(step, id, &actor)).await
+        let begun = self
+            .alone(move |step| event::begin(step, id, &actor))
+            .await?;
+        if begun
+            .as_ref()
+            .is_some_and(|erasure| erasure.ended_at.is_none())
+        {
+            self.withheld.add(id);
+        }
+        Ok(begun)
     }
 
     async fn erase_organization(

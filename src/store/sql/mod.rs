@@ -95,6 +95,8 @@ pub struct SqlStore {
     waiting: Waiting,
     /// Whether a fan-out may be unfinished.
     expanding: Arc<AtomicBool>,
+    /// Events of which nothing is started.
+    withheld: Arc<erase::Withheld>,
     tenure: Option<Arc<dyn Tenure>>,
     /// How long events are kept; for good without one.
     retention: OnceLock<Retention>,
@@ -112,6 +114,7 @@ impl std::fmt::Debug for SqlStore {
 struct Opened {
     tables: Arc<Shared>,
     expanding: Arc<AtomicBool>,
+    withheld: Arc<erase::Withheld>,
     tally: stats::Tally,
 }
 
@@ -158,6 +161,7 @@ impl SqlStore {
             failed,
             waiting: Waiting::default(),
             expanding: opened.expanding,
+            withheld: opened.withheld,
             tally: opened.tally,
             tenure: parts.tenure,
             retention: OnceLock::new(),
@@ -340,6 +344,7 @@ impl Thread {
                 let opened = Opened {
                     tables: Arc::clone(&tables),
                     expanding: Arc::clone(&memory.expanding),
+                    withheld: Arc::clone(&memory.withheld),
                     tally: memory.tally.clone(),
                 };
                 let _opener_gone = self.ready.send(Ok(opened));

@@ -18,7 +18,7 @@ pub(super) use test_send::Waiting;
 use super::writer::Company;
 use super::{SqlStore, expand, recover, upkeep};
 use crate::store::queue::{
-    Accept, Accepted, Claimed, Lease, NewTest, NotSettled, Queue, Settled, Settlement, TestStarted,
+    Accept, Accepted, Claimed, Job, NewTest, NotSettled, Queue, Settled, Settlement, TestStarted,
     Upkeep,
 };
 use crate::store::{Actor, StoreError};
@@ -94,10 +94,10 @@ impl Queue for SqlStore {
         }
     }
 
-    fn holds(&self, lease: Lease) -> bool {
-        self.tenure
-            .as_ref()
-            .is_none_or(|tenure| tenure.holds(lease.epoch))
+    fn may_start(&self, job: &Job) -> bool {
+        let tenure = self.tenure.as_ref();
+        let holds = tenure.is_none_or(|tenure| tenure.holds(job.lease.epoch));
+        holds && !self.withheld.has(job.delivery.event)
     }
 
     async fn close(&self) {

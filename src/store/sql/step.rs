@@ -6,6 +6,7 @@
 use super::aside::Aside;
 use super::database::{Database, DirectoryChange, Sql, values};
 use super::due::DueSummary;
+use super::erase::Withheld;
 use super::notices::Noting;
 use super::stats::{Tally, Writing};
 use super::tables::Tables;
@@ -74,6 +75,8 @@ pub(super) struct Memory {
     pub chores: Chores,
     /// Which endpoints fail, and who is told of it.
     pub notices: Noting,
+    /// Events of which nothing is started; also looked at from outside.
+    pub withheld: Arc<Withheld>,
     doubted: bool,
 }
 
@@ -96,6 +99,7 @@ impl Memory {
             writing: Writing::default(),
             chores: Chores::load(sql)?,
             notices: Noting::default(),
+            withheld: Arc::default(),
             doubted: false,
         })
     }
