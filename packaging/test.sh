@@ -226,7 +226,7 @@ check_chart() {
   "$helm" lint --strict --quiet "$chart"
   "$helm" lint --strict --quiet "$chart" "${postgres[@]}"
   "$helm" template t "$chart" >"$work/embedded.yaml"
-  "$helm" template t "$chart" "${postgres[@]}" --set networkPolicy.enabled=true,serviceMonitor.enabled=true \
+  "$helm" template t "$chart" "${postgres[@]}" --set networkPolicy.enabled=true,serviceMonitor.enabled=true,metrics.port=9464 \
     --set prometheusRule.enabled=true,ingress.enabled=true,ingress.host=hooks.example.com >"$work/postgres.yaml"
   local kinds
   kinds=$(sed -n 's/^kind: //p' "$work/embedded.yaml" | sort | tr '\n' ' ')
@@ -240,9 +240,15 @@ check_chart() {
     [ "$(grep -l "$line" "$work/embedded.yaml" "$work/postgres.yaml" | wc -l)" = 2 ] || fail "a pod is without $line"
   done
   grep -q 'name: TIDINGS_DATABASE_URL' "$work/postgres.yaml" || fail "the nodes have no database"
+  [ "$(grep -c 'port: metrics' "$work/postgres.yaml")" = 2 ] || fail "the ServiceMonitor or the policy is without the port"
+  grep -q 'value: "0.0.0.0:9464"' "$work/postgres.yaml" || fail "the nodes serve no metrics"
+  # Every alert that is shipped, for the service's job.
+  [ "$(grep -c 'alert: ' "$work/postgres.yaml")" = "$(grep -c 'alert: ' ops/prometheus/tidings.rules.yml)" ] ||
+    fail "the chart ships other alerts than ops/prometheus"
+  if grep -q 'job="tidings"' "$work/postgres.yaml"; then fail "an alert asks for a job of another name"; fi
   # What the schema must refuse.
   local bad
-  for bad in store=postgres store=redis terminationGracePeriodSeconds=20 replica=3 settings.TIDINGS_MASTER_KEY=x ingress.enabled=true; do
+  for bad in store=postgres store=redis terminationGracePeriodSeconds=20 replica=3 metrics.port=8420 settings.TIDINGS_MASTER_KEY=x ingress.enabled=true; do
     if "$helm" template t "$chart" --set "$bad" >/dev/null 2>&1; then fail "the chart takes --set $bad"; fi
   done
 }

@@ -74,11 +74,19 @@ spec:
       ports:
         - name: http
           containerPort: 8420
+        {{- with .Values.metrics.port }}
+        - name: metrics
+          containerPort: {{ . }}
+        {{- end }}
       env:
         - name: TIDINGS_LISTEN
           value: "0.0.0.0:8420"
         - name: TIDINGS_DATA
           value: /data
+        {{- with .Values.metrics.port }}
+        - name: TIDINGS_TELEMETRY_METRICS_LISTEN
+          value: "0.0.0.0:{{ . }}"
+        {{- end }}
         - name: TIDINGS_NODE
           valueFrom:
             fieldRef:
