@@ -16,6 +16,9 @@ pub enum Failure {
     /// A wrong setting or environment that no table row names: a port in use, an open key file.
     #[error("{0}")]
     Environment(String),
+    /// A disk failed, or is full.
+    #[error("{0}")]
+    Disk(String),
     /// Nothing went wrong, and something is still to be done: a script can tell it from both other ends.
     #[error("{0}")]
     Pending(String),
@@ -28,7 +31,7 @@ impl Failure {
     /// The documented exit code.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Store(StoreError::Io { .. }) => 74,
+            Self::Store(StoreError::Io { .. }) | Self::Disk(_) => 74,
             Self::Config(_) | Self::Environment(_) => 78,
             Self::Pending(_) => 3,
             Self::Store(

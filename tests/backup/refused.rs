@@ -168,7 +168,7 @@ fn r4_a_damaged_copy_is_not_restored_and_a_damaged_body_is_said() {
             text(&key),
         ],
         78,
-        "is damaged",
+        &format!("the database {} is damaged", cut.display()),
     );
     assert!(is_empty_or_absent(&fresh));
     let body = b"canary of a body";
@@ -190,6 +190,75 @@ fn r4_a_damaged_copy_is_not_restored_and_a_damaged_body_is_said() {
         ],
         1,
         "1 bodies without their hash",
+    );
+}
+
+#[test]
+fn the_database_of_a_killed_server_is_no_backup() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, fresh) = (place.path().join("data"), place.path().join("fresh"));
+    let server = Server::start(&data, &operator_key());
+    server.organization(1);
+    drop(server); // kills it
+    let (file, key) = (data.join("tidings.db"), data.join("master.key"));
+    refused(
+        &[
+            "restore",
+            text(&file),
+            "--data",
+            text(&fresh),
+            "--key",
+            text(&key),
+        ],
+        78,
+        "tidings backup FILE --data",
+    );
+    assert!(is_empty_or_absent(&fresh));
+}
+
+#[test]
+fn s6_a_secret_that_does_not_open_is_said() {
+    let scene = Scene::new();
+    let (key, fresh) = (scene.key(), scene.new_place("fresh"));
+    let copy = Sql::open(&scene.copy).unwrap();
+    let sealed: Vec<u8> = copy
+        .query_row("SELECT newest_secret FROM endpoints", [], |row| row.get(0))
+        .unwrap();
+    let mut changed = sealed;
+    *changed.last_mut().unwrap() ^= 1;
+    copy.execute("UPDATE endpoints SET newest_secret = ?1", [changed])
+        .unwrap();
+    drop(copy);
+    refused(
+        &[
+            "restore",
+            text(&scene.copy),
+            "--data",
+            text(&fresh),
+            "--key",
+            text(&key),
+        ],
+        1,
+        "1 signing secrets that do not open",
+    );
+}
+
+#[test]
+fn what_a_killed_backup_left_is_swept_and_what_another_is_making_is_not() {
+    let scene = Scene::new();
+    let left = scene.new_place("a.db.unfinished-4194304");
+    let held = scene.new_place("b.db.unfinished-4194305");
+    let foreign = scene.new_place("c.db.unfinished-mine");
+    for path in [&left, &held, &foreign] {
+        std::fs::write(path, b"x").unwrap();
+    }
+    let other = std::fs::File::open(&held).unwrap();
+    other.try_lock().unwrap();
+    let copy = scene.new_place("again.db");
+    report(&["backup", text(&copy), "--data", text(&scene.data), "--json"]);
+    assert_eq!(
+        [&left, &held, &foreign].map(|path| path.exists()),
+        [false, true, true]
     );
 }
 

@@ -11,7 +11,7 @@
 use super::lock::{self, sync_directory};
 use super::{READ_CANARY, schema};
 use crate::store::StoreError;
-use crate::store::seal::{self, MasterKey};
+use crate::store::seal::{self, MasterKey, Place, SealError};
 use crate::store::sql::Contents;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
@@ -21,6 +21,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread::park_timeout;
 use std::time::Duration;
+use tidings_core::id::{EndpointId, OrganizationId};
 
 /// Pages of one step: 4 MiB.
 const STEP: i32 = 256;
@@ -32,6 +33,8 @@ const SYNCED_AT_ONCE: u64 = 64 << 20;
 const CHUNK: usize = 1 << 20;
 /// The first format whose audit log is read here; of older ones it is checked after the start that brings them forward.
 const FIRST_CHAINED: u32 = 6;
+/// What the name of an unfinished copy ends with, before the number of the process.
+const UNFINISHED: &str = ".unfinished-";
 
 /// How far it is, for whoever watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +64,8 @@ pub struct Copied {
     pub bytes: u64,
     /// What it holds.
     pub contents: Contents,
+    /// Signing secrets that the key does not open; looked for by a restore, which has the key.
+    pub closed_secrets: u64,
 }
 
 /// Why there is no copy.
@@ -75,6 +80,20 @@ pub enum BackupError {
     /// Nothing is written over.
     #[error("{0} is there already, and nothing is written over; give another name")]
     Exists(PathBuf),
+    /// No room for the copy.
+    #[error("the disk is full: {0} was not made")]
+    NoRoom(PathBuf),
+    /// The file is not all there is.
+    #[error(
+        "{} lies beside {}, with changes that are not in it: that is the data of a server, not a backup; make one with `tidings backup FILE \
+         --data {}` and restore that", beside.display(), copy.display(), copy.parent().unwrap_or(Path::new(".")).display()
+    )]
+    NotAlone {
+        /// What was given.
+        copy: PathBuf,
+        /// The log of changes.
+        beside: PathBuf,
+    },
     /// A restore goes into an empty directory.
     #[error(
         "{0} is not empty, and nothing is written over; give a new directory, and keep the old one until you trust the new"
@@ -96,7 +115,7 @@ pub fn back_up(directory: &Path, target: &Path, watch: Watch<'_>) -> Result<Copi
     }
     schema::check_header(&file)?;
     let unfinished = Unfinished::beside(target)?;
-    take_copy(&file, &unfinished, watch).map_err(|error| error.located(&file))?;
+    take_copy(&file, &unfinished, watch).map_err(|error| failed(error.located(&file), target))?;
     let copied = check(&unfinished.path, watch)?;
     unfinished.name(target)?;
     Ok(copied)
@@ -125,15 +144,16 @@ pub fn restore(
     if taken {
         return Err(BackupError::NotEmpty(directory.to_owned()));
     }
+    refuse_part(copy)?;
     refuse_newer(copy)?;
     let lock = lock::take(directory)?;
     let target = directory.join(schema::FILE);
     let restored = Unfinished::beside(&target)
         .map_err(BackupError::from)
         .and_then(|unfinished| {
-            copy_file(copy, &unfinished, watch)?;
-            let copied = check(&unfinished.path, watch)?;
-            check_key(&unfinished.path, key, copy)?;
+            copy_file(copy, &unfinished, watch).map_err(|error| failed(error, &target))?;
+            let mut copied = check(&unfinished.path, watch)?;
+            copied.closed_secrets = check_key(&unfinished.path, key, copy)?;
             before_it_is_there()?;
             unfinished.name(&target)?;
             Ok(copied)
@@ -146,6 +166,13 @@ pub fn restore(
     restored
 }
 
+fn failed(error: StoreError, target: &Path) -> BackupError {
+    match error {
+        StoreError::Full => BackupError::NoRoom(target.to_owned()),
+        other => BackupError::Store(other),
+    }
+}
+
 /// A file that is being made: gone when it is dropped, unless it got its name.
 struct Unfinished {
     path: PathBuf,
@@ -154,8 +181,10 @@ struct Unfinished {
 
 impl Unfinished {
     fn beside(target: &Path) -> Result<Self, StoreError> {
+        let folder = folder_of(target);
+        sweep(folder);
         let mut name = target.as_os_str().to_owned();
-        name.push(format!(".unfinished-{}", std::process::id()));
+        name.push(format!("{UNFINISHED}{}", std::process::id()));
         let path = PathBuf::from(name);
         let file = OpenOptions::new()
             .write(true)
@@ -163,6 +192,8 @@ impl Unfinished {
             .mode(0o600)
             .open(&path)
             .map_err(|error| StoreError::file(&path, &error))?;
+        // Whoever sweeps sees that somebody is at work; file systems without locks are not swept.
+        let _unlocked = file.try_lock();
         Ok(Self { path, file })
     }
 
@@ -184,8 +215,26 @@ impl Unfinished {
                 .map_err(|error| StoreError::file(target, &error).into()),
         })?;
         let _it_was_renamed = fs::remove_file(&self.path);
-        let folder = target.parent().filter(|path| !path.as_os_str().is_empty());
-        Ok(sync_directory(folder.unwrap_or(Path::new(".")))?)
+        Ok(sync_directory(folder_of(target))?)
+    }
+}
+
+fn folder_of(target: &Path) -> &Path {
+    let folder = target.parent().filter(|path| !path.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Removes what killed processes left unfinished in a folder: what nobody holds the lock of.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let ours = name
+            .rsplit_once(UNFINISHED)
+            .is_some_and(|(_, process)| process.parse::<u32>().is_ok());
+        if ours && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _gone_already = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -252,12 +301,26 @@ fn copy_file(from: &Path, unfinished: &Unfinished, watch: Watch<'_>) -> Result<(
     }
 }
 
+/// That the file is all there is: what SQLite wrote beside it would be lost.
+fn refuse_part(copy: &Path) -> Result<(), BackupError> {
+    for end in ["-wal", "-journal"] {
+        let mut beside = copy.as_os_str().to_owned();
+        beside.push(end);
+        let beside = PathBuf::from(beside);
+        if fs::metadata(&beside).is_ok_and(|there| there.len() > 0) {
+            let copy = copy.to_owned();
+            return Err(BackupError::NotAlone { copy, beside });
+        }
+    }
+    Ok(())
+}
+
 /// That this version knows the format of a copy, before anything is done.
 fn refuse_newer(copy: &Path) -> Result<(), StoreError> {
-    schema::check_file(copy)?;
-    let connection = schema::open_reader(copy)?;
-    schema::identify(&connection, copy).map_err(|error| error.located(copy))?;
-    Ok(())
+    let identified = schema::check_file(copy)
+        .and_then(|()| schema::open_reader(copy))
+        .and_then(|connection| schema::identify(&connection, copy));
+    identified.map(|_| ()).map_err(|error| error.located(copy))
 }
 
 /// The database's own check, then the store's.
@@ -297,11 +360,13 @@ fn look(path: &Path) -> Result<Copied, StoreError> {
             .map_err(|error| StoreError::file(path, &error))?
             .len(),
         contents: Contents::read(&connection, format >= FIRST_CHAINED)?,
+        closed_secrets: 0,
     })
 }
 
-/// That the key opens what the data was sealed with, every secret included.
-fn check_key(path: &Path, key: &MasterKey, named: &Path) -> Result<(), StoreError> {
+/// That the key is the one that the data was sealed with; answers how many secrets it does not open all the same, since they
+/// were changed or moved.
+fn check_key(path: &Path, key: &MasterKey, named: &Path) -> Result<u64, StoreError> {
     let connection = schema::open_reader(path)?;
     let canary: Option<Vec<u8>> = connection
         .query_row(READ_CANARY, [], |row| row.get(0))
@@ -310,16 +375,28 @@ fn check_key(path: &Path, key: &MasterKey, named: &Path) -> Result<(), StoreErro
         seal::check(key, canary.as_deref(), named)?;
     }
     let mut secrets = connection.prepare(
-        "SELECT newest_secret FROM endpoints WHERE deleted_at IS NULL
-         UNION ALL SELECT older_secret FROM endpoints WHERE deleted_at IS NULL AND older_secret IS NOT NULL",
+        "SELECT 0, organization_id, id, newest_secret FROM endpoints WHERE deleted_at IS NULL
+         UNION ALL SELECT 1, organization_id, id, older_secret FROM endpoints WHERE deleted_at IS NULL AND older_secret IS NOT NULL",
     )?;
     let mut rows = secrets.query([])?;
+    let mut closed = 0;
     while let Some(row) = rows.next()? {
-        if !key.knows(&row.get::<_, Vec<u8>>(0)?) {
-            return Err(StoreError::WrongMasterKey {
-                path: named.to_owned(),
-            });
+        let organization = row.get::<_, i64>(1)?;
+        let endpoint = EndpointId::from_raw(row.get(2)?);
+        let sealed = row.get::<_, Vec<u8>>(3)?;
+        let place = OrganizationId::new(organization).map(|organization| match row.get(0) {
+            Ok(0) => Place::NewestSecret(organization, endpoint),
+            _ => Place::OlderSecret(organization, endpoint),
+        });
+        match place.map(|place| key.open(place, &sealed)) {
+            Some(Ok(_)) => {}
+            Some(Err(SealError::OtherKey)) => {
+                return Err(StoreError::WrongMasterKey {
+                    path: named.to_owned(),
+                });
+            }
+            Some(Err(SealError::DoesNotOpen | SealError::NoRandomness)) | None => closed += 1,
         }
     }
-    Ok(())
+    Ok(closed)
 }
