@@ -209,6 +209,10 @@ check_compose() {
   local folder="$work/compose/packaging/compose"
   mkdir -p "$(dirname "$folder")"
   cp -r packaging/compose "$folder"
+  # Without a program nothing is made, not even an empty file.
+  if TIDINGS=absent "$folder/secrets.sh" 2>/dev/null; then fail "secrets.sh goes on without a program"; fi
+  if TIDINGS=false "$folder/secrets.sh" 2>/dev/null; then fail "secrets.sh takes an empty key"; fi
+  [ ! -e "$folder/secrets/operator.key" ] || fail "secrets.sh left an empty key"
   TIDINGS="$binary" "$folder/secrets.sh"
   sha256sum "$folder"/secrets/* >"$work/secrets"
   TIDINGS="$binary" "$folder/secrets.sh"

@@ -128,11 +128,12 @@ pub fn notices(organization: OrganizationId) -> Result<Vec<EventType>, Catalogue
 
 /// Whether an entry is a notice's: made by the server, not by an operator under the same name.
 pub fn is_notice(entry: &EventType) -> bool {
-    Kind::of(&entry.wire).is_some()
-        && entry
-            .schema
-            .as_deref()
-            .is_some_and(|schema| schema.contains(NOTICE_ID))
+    is_notice_schema(&entry.wire, entry.schema.as_deref())
+}
+
+/// The same, of a type and its schema.
+pub fn is_notice_schema(wire: &WireType, schema: Option<&str>) -> bool {
+    Kind::of(wire).is_some() && schema.is_some_and(|schema| schema.contains(NOTICE_ID))
 }
 
 struct Shape {

@@ -12,8 +12,8 @@ mod server;
 pub use letter::Letter;
 pub use server::{MailServer, Security, ServerError};
 
-use lettre::message::Mailbox;
 use lettre::message::header::{Header, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
@@ -146,19 +146,25 @@ impl Mailer {
         self
     }
 
-    /// Sends a letter to everybody. It is sent if one took it; who did not is said.
+    /// Sends a letter to everybody. It is sent if one took it, so that nobody gets it again and again because of
+    /// another; who did not is said.
     ///
     /// # Errors
     /// Nobody took it.
     pub async fn send(&self, letter: &Letter) -> Result<Sent, MailError> {
         let mut refused = Vec::new();
+        let (mut taken, mut failures) = (0, 0);
         for to in &self.to {
-            match self.send_to(letter, to).await {
-                Ok(()) => {}
-                // Without a server it is the same for everybody.
-                Err(error) if !matches!(error, MailError::Refused { .. }) => return Err(error),
-                Err(error) => refused.push((to.email.to_string(), error)),
+            let Err(error) = self.send_to(letter, to).await else {
+                taken += 1;
+                continue;
+            };
+            failures += usize::from(!matches!(error, MailError::Refused { .. }));
+            // One may be an address that the server dies of; after two without one taken there is no server.
+            if failures > 1 && taken == 0 {
+                return Err(error);
             }
+            refused.push((to.email.to_string(), error));
         }
         match refused.pop() {
             Some((_, error)) if refused.len() + 1 == self.to.len() => Err(error),
@@ -193,7 +199,7 @@ impl Mailer {
             .subject(letter.subject.as_str())
             .message_id(Some(self.message_id(letter)))
             .header(AutoSubmitted)
-            .body(letter.body.clone())
+            .singlepart(SinglePart::plain(letter.body.clone()))
             .map_err(|error| MailError::Message(error.to_string()))?;
         match tokio::time::timeout(self.patience, self.transport.send(message)).await {
             Ok(Ok(_)) => Ok(()),

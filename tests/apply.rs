@@ -69,8 +69,13 @@ impl Ended {
 
 impl Place {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start(&folder.path().join("data"), &operator_key());
+        let data = folder.path().join("data");
+        let server = Server::start_with(&data, &operator_key(), environment);
         Self { server, folder }
     }
 
@@ -344,6 +349,22 @@ fn without_ids(export: &str) -> String {
     lines
         .map(|line| line.replace("- id: ep_", "-"))
         .fold(String::new(), |all, line| all + &line + "\n")
+}
+
+#[test]
+fn the_servers_own_types_are_in_no_export() {
+    let place = Place::start_with(&[("TIDINGS_NOTICES_ORGANIZATION", "4417")]);
+    place
+        .server
+        .ok("GET", "/v1/event-types/endpoint.exhausted", "");
+    let export = place.export(&[]);
+    assert!(!export.contains("endpoint.exhausted"), "{export}");
+    let empty = Place::start();
+    empty.apply(&export, &["--yes"]).done();
+    let file = "version: 1\nevent_types:\n  - type: endpoint.exhausted\n";
+    empty
+        .apply(file, &["--yes"])
+        .failed(1, &["take it out of the file"]);
 }
 
 #[test]

@@ -81,7 +81,9 @@ async fn document(client: &mut Client, args: &ExportArgs) -> Result<Node, Failur
     root.put("version", number(1));
     if args.organization.is_empty() {
         let types = remote::types(client).await?;
-        let types = types.iter().map(|(name, entry)| event_type(name, entry));
+        // Another server makes its own.
+        let types = types.iter().filter(|(name, entry)| !entry.is_notice(name));
+        let types = types.map(|(name, entry)| event_type(name, entry));
         root.put("event_types", node(Kind::List(types.collect())));
     }
     let mut organizations = Vec::new();

@@ -258,11 +258,14 @@ fn what_grows_without_end_is_refused() {
         let before = format!("*a{}", level - 1);
         bomb += &format!("a{level}: &a{level} [{}]\n", vec![before; 10].join(", "));
     }
-    check(
-        &place,
-        &bomb,
-        "stdin:8: this alias names nothing, or makes the file too large",
+    check(&place, &bomb, "stdin:7: more than 2000000 values");
+    let anchors: String = (0..60).map(|level| format!("&a{level} [")).collect();
+    let within = format!(
+        "version: {anchors}{}0{}",
+        "0, ".repeat(40_000),
+        "]".repeat(60)
     );
+    check(&place, &within, "stdin:1: more than 2000000 values");
     check(
         &place,
         &format!("version: {}", "[".repeat(5_000)),

@@ -236,9 +236,11 @@ async fn names_put_no_header_and_no_recipient_into_a_mail() {
         [
             "auto-submitted",
             "content-transfer-encoding",
+            "content-type",
             "date",
             "from",
             "message-id",
+            "mime-version",
             "subject",
             "to"
         ]

@@ -46,6 +46,8 @@ async fn a_letter_arrives_as_it_was_written_and_says_that_a_program_wrote_it() {
     assert_eq!(mail.header("from"), "Tidings <tidings@example.org>");
     assert_eq!(mail.header("to"), "ops@example.org");
     assert_eq!(mail.header("auto-submitted"), "auto-generated");
+    assert_eq!(mail.header("mime-version"), "1.0");
+    assert_eq!(mail.header("content-type"), "text/plain; charset=utf-8");
     assert_eq!(mail.header("message-id"), "<notices.1@example.org>");
     assert!(mail.header("subject").is_ascii());
     assert_eq!(mail.text().trim_end(), "first\r\n.\r\n..second\r\nQUIT");
@@ -179,6 +181,36 @@ async fn one_address_that_is_refused_keeps_the_mail_from_nobody_else() {
     let refused: Vec<&str> = sent.refused.iter().map(|(to, _)| to.as_str()).collect();
     assert_eq!(refused, ["gone@example.org"]);
     assert_eq!(stub.taken().len(), 2);
+}
+
+#[tokio::test]
+async fn who_took_a_mail_does_not_get_it_again_because_the_server_dies_of_another_address() {
+    let dying = |place| (place, SILENCE);
+    let cases: [(Vec<_>, &[&str]); 3] = [
+        (vec![dying("RCPT TO:<two@")], &["one@", "three@"]),
+        (vec![dying("RCPT TO:<one@")], &["two@", "three@"]),
+        (vec![dying("RCPT TO:<one@"), dying("RCPT TO:<two@")], &[]),
+    ];
+    for (answers, took) in cases {
+        let stub = Stub::start(Script {
+            answers,
+            ..Script::default()
+        })
+        .await;
+        let to = ["one@example.org", "two@example.org", "three@example.org"];
+        let url = format!("smtp://{}", stub.address);
+        let mailer = Mailer::new(&settings(&url, &to), &[]).unwrap();
+        let sent = mailer
+            .with_patience(Duration::from_millis(300))
+            .send(&letter())
+            .await;
+        let taken = stub.taken();
+        assert_eq!(taken.len(), took.len(), "{sent:?}");
+        for (mail, to) in taken.iter().zip(took) {
+            assert!(mail.to[0].contains(to), "{:?}", mail.to);
+        }
+        assert_eq!(sent.is_ok(), !took.is_empty());
+    }
 }
 
 #[tokio::test]

@@ -241,7 +241,8 @@ impl Loader {
         anchor: usize,
         (nodes, new): (usize, usize),
     ) -> Result<(), Wrong> {
-        self.nodes += new;
+        // What is kept for aliases takes room, too, also where anchors lie within anchors.
+        self.nodes += new + if anchor > 0 { nodes } else { 0 };
         if self.nodes > NODES {
             return Err(Wrong::new(node.line, format!("more than {NODES} values")));
         }

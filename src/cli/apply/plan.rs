@@ -15,6 +15,8 @@ use super::node::{Node, quoted};
 use super::state::{Kept, OrganizationState, State, TypeState};
 use crate::config::nearest;
 use std::collections::BTreeSet;
+use tidings_core::event_type::WireType;
+use tidings_core::notice;
 
 /// Whether what the files do not name is deleted, where they speak of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +144,10 @@ fn goal(name: &str, wanted: &TypeWanted, before: Option<&TypeState>) -> TypeStat
     goal
 }
 
+fn is_notice(name: &str) -> bool {
+    WireType::parse(name).is_ok_and(|wire| notice::Kind::of(&wire).is_some())
+}
+
 fn refuse_type(
     planning: &mut Planning,
     name: &str,
@@ -149,6 +155,12 @@ fn refuse_type(
     before: Option<&TypeState>,
     goal: &TypeState,
 ) {
+    if before.is_none() && is_notice(name) {
+        let words = format!(
+            "`{name}` is the server's own, there once `notices.organization` is set: take it out of the file"
+        );
+        planning.problem(&wanted.place, words);
+    }
     if goal.enforced && goal.schema.is_none() {
         planning.problem(&wanted.place, "enforced: there is no schema to enforce");
     }

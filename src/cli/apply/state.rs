@@ -5,7 +5,9 @@
 
 use super::change::{Change, EndpointPatch};
 use super::node::{Kind, Node};
+use crate::catalogue::is_notice_schema;
 use std::collections::{BTreeMap, BTreeSet};
+use tidings_core::event_type::WireType;
 
 /// The id of an endpoint that a plan makes, until the server gives it one.
 const UNMADE: &str = "(new)";
@@ -126,6 +128,12 @@ impl TypeState {
             compatible: boolean(shown, "compatible")?,
         };
         Some((text(shown, "type")?, read))
+    }
+
+    /// Whether the server itself made it, for its notices.
+    pub fn is_notice(&self, name: &str) -> bool {
+        let schema = self.schema.as_ref().map(Node::json);
+        WireType::parse(name).is_ok_and(|wire| is_notice_schema(&wire, schema.as_deref()))
     }
 }
 
