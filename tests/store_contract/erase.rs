@@ -163,6 +163,41 @@ async fn what_lies_in_memory_of_an_erased_event_is_not_started() {
     );
 }
 
+#[tokio::test]
+async fn nothing_an_erased_organization_posted_goes_to_others_any_more() {
+    let mut world = World::with_organizations().await;
+    world.endpoint(RIVERSIDE, &[PUBLIC]).await;
+    world.post(public_event(LARKSPUR)).await;
+    let in_memory = world.job();
+    world.post(public_event(LARKSPUR)).await;
+    let waiting = world.job();
+    let delivery = waiting.delivery;
+    world.end(waiting, FAILED).await;
+    let others = world.post(public_event(RIVERSIDE)).await;
+    world.pass(Duration::from_secs(200));
+    let larkspur = organization(LARKSPUR);
+    let begun = world.store.erase_organization(larkspur, actor()).await;
+    let begun = begun.unwrap().unwrap();
+    assert!(!world.store.may_start(&in_memory), "it lies in memory");
+    assert!(world.claim(10).await.jobs.is_empty(), "it is due");
+    assert_eq!(
+        world.state(delivery),
+        State::Cancelled(CancelReason::Deleted)
+    );
+    world.hand_back(in_memory).await;
+    // A new life of the node knows it, too.
+    let world = world.reopen();
+    assert!(world.claim(10).await.jobs.is_empty());
+    finished(&world, begun.id).await;
+    assert_eq!(
+        world.count(&format!(
+            "SELECT count(*) FROM events WHERE id = {}",
+            others.raw()
+        )),
+        1
+    );
+}
+
 /// Both organizations with endpoints for both forms, one that holds the canary everywhere, and events of both.
 async fn full_of_canaries(world: &mut World) {
     let named = OrganizationChange {

@@ -78,6 +78,15 @@ fn read(row: &dyn Row) -> Result<Erasure, StoreError> {
     })
 }
 
+/// The organizations of which everything is being erased.
+pub(super) fn owners(sql: &dyn Sql) -> Result<Vec<i64>, StoreError> {
+    sql.all(
+        "SELECT organization_id FROM erasures WHERE ended_at IS NULL AND event_id IS NULL",
+        values![],
+        |row| row.get(0),
+    )
+}
+
 /// Whether everything of an organization is being erased.
 pub(super) fn is_running(sql: &dyn Sql, id: OrganizationId) -> Result<bool, StoreError> {
     sql.exists(OF_ORGANIZATION, values![id.get()])
@@ -208,7 +217,7 @@ impl Erasing for SqlStore {
             .as_ref()
             .is_some_and(|erasure| erasure.ended_at.is_none())
         {
-            self.withheld.add(id);
+            self.withheld.add([id]);
         }
         Ok(begun)
     }
@@ -218,8 +227,15 @@ impl Erasing for SqlStore {
         id: OrganizationId,
         actor: Actor,
     ) -> Result<Option<Erasure>, StoreError> {
-        self.change(move |step| organization::begin(step, id, &actor))
-            .await
+        let begun = self
+            .change(move |step| organization::begin(step, id, &actor))
+            .await?;
+        let Some((erasure, in_memory)) = begun else {
+            return Ok(None);
+        };
+        self.withheld.add_owner(id.get());
+        self.withheld.add(in_memory);
+        Ok(Some(erasure))
     }
 
     async fn erasure(&self, id: ErasureId) -> Result<Option<Erasure>, StoreError> {

@@ -6,7 +6,7 @@
 use super::aside::Aside;
 use super::database::{Database, DirectoryChange, Sql, values};
 use super::due::DueSummary;
-use super::erase::Withheld;
+use super::erase::{self, Withheld};
 use super::notices::Noting;
 use super::stats::{Tally, Writing};
 use super::tables::Tables;
@@ -99,7 +99,14 @@ impl Memory {
             writing: Writing::default(),
             chores: Chores::load(sql)?,
             notices: Noting::default(),
-            withheld: Arc::default(),
+            withheld: {
+                let withheld = Withheld::default();
+                let owners = erase::owners(sql)?;
+                owners
+                    .into_iter()
+                    .for_each(|owner| withheld.add_owner(owner));
+                Arc::new(withheld)
+            },
             doubted: false,
         })
     }

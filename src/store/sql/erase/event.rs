@@ -54,7 +54,7 @@ pub fn begin(
 /// Cancels what waits, removes what attempts kept, and at the end the reference.
 pub fn step(step: &mut Step<'_>, event: i64, budget: &mut Budget) -> Result<Stepped, StoreError> {
     // Begun by another node, or before this one started.
-    step.memory.withheld.add(EventId::from_raw(event));
+    step.memory.withheld.add([EventId::from_raw(event)]);
     cancel(step, event, budget)?;
     purge::attempts(step, event, budget)?;
     if budget.is_spent() {

@@ -16,20 +16,21 @@ use crate::store::directory::Changed;
 use crate::store::erasure::Erasure;
 use crate::store::{Actor, StoreError};
 use serde_json::json;
-use tidings_core::id::{AccountId, OrganizationId};
+use tidings_core::id::{AccountId, EventId, OrganizationId};
 
 /// Own events that one step looks at.
 const EVENTS: usize = 200;
 
-/// Deletes it if it is there, and leaves the rest to upkeep.
+/// Deletes it if it is there, stops its fan-outs, and leaves the rest to upkeep. Answers with its events that nodes have in
+/// memory.
 pub fn begin(
     step: &mut Step<'_>,
     id: OrganizationId,
     actor: &Actor,
-) -> Result<Option<Erasure>, StoreError> {
+) -> Result<Option<(Erasure, Vec<EventId>)>, StoreError> {
     let sql = step.sql();
     if let Some(running) = sql.one(OF_ORGANIZATION, values![id.get()], read)? {
-        return Ok(Some(running));
+        return Ok(Some((running, Vec::new())));
     }
     people(sql, id)?;
     if matches!(delete_organization(step, id, actor)?, Changed::NotFound)
@@ -44,7 +45,18 @@ pub fn begin(
     audit::Act::new("organization.erase", Some(id), id.to_string())
         .turning(None, Some(json!({ "erasure": erasure.id.to_string() })))
         .record(step, actor)?;
-    Ok(Some(erasure))
+    sql.execute(
+        "DELETE FROM fan_outs WHERE event_id IN (
+            SELECT f.event_id FROM fan_outs f JOIN events e ON e.id = f.event_id WHERE e.organization_id = ?1)",
+        values![id.get()],
+    )?;
+    let in_memory = sql.all(
+        "SELECT DISTINCT d.event_id FROM deliveries d JOIN events e ON e.id = d.event_id
+         WHERE d.state = 1 AND d.epoch <> 0 AND e.organization_id = ?1",
+        values![id.get()],
+        |row| Ok(EventId::from_raw(row.get(0)?)),
+    )?;
+    Ok(Some((erasure, in_memory)))
 }
 
 /// Accounts that were let into this organization alone go, with their sessions; those of operators and of others stay.
@@ -77,6 +89,8 @@ pub fn step(
         return Ok(Stepped::Waits);
     }
     let owner = running.organization;
+    // Begun by another node, or before this one started.
+    step.memory.withheld.add_owner(owner);
     let mut waits = own_events(step, owner, budget)?;
     if !budget.is_spent() {
         waits |= received(step, owner, budget)?;
@@ -100,6 +114,7 @@ pub fn step(
         return Ok(Stepped::More);
     }
     directory(step.sql(), owner, budget)?;
+    step.memory.withheld.remove_owner(owner);
     Ok(Stepped::Ended)
 }
 
@@ -117,7 +132,15 @@ fn own_events(step: &mut Step<'_>, owner: i64, budget: &mut Budget) -> Result<bo
             return Ok(waits);
         };
         for event in events {
-            waits |= purge::event(step, event, budget)? == Purged::InFlight;
+            let id = EventId::from_raw(event);
+            match purge::event(step, event, budget)? {
+                Purged::InFlight => {
+                    waits = true;
+                    step.memory.withheld.add([id]);
+                }
+                Purged::All => step.memory.withheld.remove(id),
+                Purged::Part => {}
+            }
             if budget.is_spent() {
                 return Ok(waits);
             }

@@ -249,6 +249,9 @@ impl Claim {
         let Some(event) = events.first() else {
             return Ok(Err(CancelReason::Expired));
         };
+        if step.memory.withheld.any() && is_withheld(step, *event)? {
+            return Ok(Err(CancelReason::Deleted));
+        }
         if !self.bodies.contains_key(event) {
             let ahead = events
                 .get(..READ_AHEAD.min(events.len()))
@@ -261,6 +264,16 @@ impl Claim {
             Some(Body::Gone) | None => Err(CancelReason::Expired),
         })
     }
+}
+
+/// Whether everything of the event's owner is being erased.
+fn is_withheld(step: &Step<'_>, event: EventId) -> Result<bool, StoreError> {
+    let owner = step.sql().one(
+        "SELECT organization_id FROM events WHERE id = ?1",
+        values![event.raw()],
+        |row| row.get::<i64>(0),
+    )?;
+    Ok(owner.is_some_and(|owner| step.memory.withheld.has_owner(owner)))
 }
 
 /// Puts a delivery to rest that cannot be sent; one that arrived before stays delivered.
