@@ -22,6 +22,8 @@ mod server;
 #[allow(dead_code, reason = "shared with the other process tests")]
 mod witness;
 
+#[path = "backup/compact.rs"]
+mod compact;
 #[path = "backup/postgres.rs"]
 mod on_postgres;
 #[path = "backup/refused.rs"]

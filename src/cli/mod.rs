@@ -7,6 +7,7 @@ mod apply;
 mod audit;
 mod backup;
 mod client;
+mod compact;
 mod demo;
 mod doctor;
 mod events;
@@ -97,6 +98,9 @@ enum Action {
     /// Make a data directory of a backup, and check it
     #[command(after_help = restore::EXAMPLES)]
     Restore(restore::RestoreArgs),
+    /// Write the data's file anew, while no server runs on it: smaller, and without what was removed
+    #[command(after_help = compact::EXAMPLES)]
+    Compact(compact::CompactArgs),
     /// Print the OpenAPI document
     #[command(after_help = "Example: tidings openapi > openapi.json")]
     Openapi,
@@ -191,6 +195,7 @@ pub fn run() -> ExitCode {
         Action::Migrate(args) => migrate::run(args),
         Action::Backup(args) => backup::run(args),
         Action::Restore(args) => restore::run(args),
+        Action::Compact(args) => compact::run(args),
         Action::Openapi => output::say(crate::http::openapi()),
     };
     match result {

@@ -18,6 +18,8 @@ use tokio::time::{sleep, timeout};
 const LOADED: Duration = Duration::from_millis(50);
 /// Between steps while there is traffic and nothing was left: lists lag by little more than this.
 const TRAFFIC: Duration = Duration::from_secs(1);
+/// Until what waits for something under way is looked at again.
+const WAITS: Duration = Duration::from_secs(1);
 /// Between steps while nothing happens.
 const IDLE: Duration = Duration::from_secs(15);
 /// After the store failed.
@@ -36,6 +38,9 @@ pub(super) async fn run(
             match step(&*store, &clock).await {
                 Ok(Upkeep::More) if pulse.is_loaded() => pulse.relieved(LOADED).await,
                 Ok(Upkeep::More) => tokio::task::yield_now().await,
+                Ok(Upkeep::Waits) => {
+                    let _soon = timeout(WAITS, quiet(&left, &pulse)).await;
+                }
                 Ok(Upkeep::Idle) => quiet(&left, &pulse).await,
                 Err(StoreError::Closed) => return,
                 Err(error) => {
@@ -56,8 +61,9 @@ async fn step(store: &dyn Store, clock: &Clock) -> Result<Upkeep, StoreError> {
     let fan_out = store.expand(FAN_OUT_PART).await?;
     let upkeep = store.upkeep(clock.now()).await?;
     Ok(match (fan_out, upkeep) {
-        (Upkeep::Idle, Upkeep::Idle) => Upkeep::Idle,
         (Upkeep::More, _) | (_, Upkeep::More) => Upkeep::More,
+        (Upkeep::Waits, _) | (_, Upkeep::Waits) => Upkeep::Waits,
+        (Upkeep::Idle, Upkeep::Idle) => Upkeep::Idle,
     })
 }
 

@@ -254,6 +254,8 @@ pub enum TestStarted {
 pub enum Upkeep {
     /// Nothing left to do now.
     Idle,
+    /// Something has to wait for what is under way: call again in a second.
+    Waits,
     /// Call again soon.
     More,
 }

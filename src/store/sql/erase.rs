@@ -37,6 +37,8 @@ pub(super) struct Turns {
     moved: bool,
     /// One of this round waits.
     waits: bool,
+    /// One of the round before waits.
+    waited: bool,
 }
 
 /// An erasure that goes on.
@@ -127,25 +129,31 @@ fn begin(
 
 /// One step of the next erasure that can move on.
 pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
-    if now < step.memory.chores.erasing.next_look {
-        return Ok(Upkeep::Idle);
+    let erasing = &step.memory.chores.erasing;
+    if now < erasing.next_look {
+        return Ok(match erasing.waited {
+            true => Upkeep::Waits,
+            false => Upkeep::Idle,
+        });
     }
     let last = step.memory.chores.erasing.last;
     let Some(running) = next(step, last)? else {
         let turns = &mut step.memory.chores.erasing;
-        let again = turns.moved;
+        let again = match (turns.moved, turns.waits) {
+            (true, _) => Upkeep::More,
+            (false, true) => Upkeep::Waits,
+            (false, false) => Upkeep::Idle,
+        };
         *turns = Turns {
-            next_look: match (turns.moved, turns.waits) {
-                (true, _) => now,
-                (false, true) => now.plus(WAIT),
-                (false, false) => now.plus(LOOK),
+            waited: again == Upkeep::Waits,
+            next_look: match again {
+                Upkeep::More => now,
+                Upkeep::Waits => now.plus(WAIT),
+                Upkeep::Idle => now.plus(LOOK),
             },
             ..Turns::default()
         };
-        return Ok(match again {
-            true => Upkeep::More,
-            false => Upkeep::Idle,
-        });
+        return Ok(again);
     };
     step.memory.chores.erasing.last = running.id;
     let mut budget = Budget::default();

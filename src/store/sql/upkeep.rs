@@ -89,6 +89,7 @@ const CHORES: [Chore; 10] = [
 /// One step of whichever kind has something to do.
 pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
     let first = step.memory.chores.turn;
+    let mut left = Upkeep::Idle;
     for (place, chore) in CHORES
         .iter()
         .enumerate()
@@ -96,12 +97,16 @@ pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreE
         .skip(first)
         .take(CHORES.len())
     {
-        if chore(step, now)? == Upkeep::More {
-            step.memory.chores.turn = (place + 1) % CHORES.len();
-            return Ok(Upkeep::More);
+        match chore(step, now)? {
+            Upkeep::More => {
+                step.memory.chores.turn = (place + 1) % CHORES.len();
+                return Ok(Upkeep::More);
+            }
+            Upkeep::Waits => left = Upkeep::Waits,
+            Upkeep::Idle => {}
         }
     }
-    Ok(Upkeep::Idle)
+    Ok(left)
 }
 
 /// Looks for what other nodes left: a chunk of what was leased to lives that ended, what is due of the next endpoints, and

@@ -8,16 +8,16 @@
 //! snapshot that is held meanwhile keeps it on its moment. The price is that the write-ahead log cannot start over until the
 //! copy is made.
 
-use super::lock::{self, sync_directory};
+use super::lock;
+use super::unfinished::Unfinished;
 use super::{READ_CANARY, schema};
 use crate::store::StoreError;
 use crate::store::seal::{self, MasterKey, Place, SealError};
 use crate::store::sql::Contents;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread::park_timeout;
 use std::time::Duration;
@@ -33,8 +33,6 @@ const SYNCED_AT_ONCE: u64 = 64 << 20;
 const CHUNK: usize = 1 << 20;
 /// The first format whose audit log is read here; of older ones it is checked after the start that brings them forward.
 const FIRST_CHAINED: u32 = 6;
-/// What the name of an unfinished copy ends with, before the number of the process.
-const UNFINISHED: &str = ".unfinished-";
 
 /// How far it is, for whoever watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +114,7 @@ pub fn back_up(directory: &Path, target: &Path, watch: Watch<'_>) -> Result<Copi
     schema::check_header(&file)?;
     let unfinished = Unfinished::beside(target)?;
     take_copy(&file, &unfinished, watch).map_err(|error| failed(error.located(&file), target))?;
-    let copied = check(&unfinished.path, watch)?;
+    let copied = check(unfinished.path(), watch)?;
     unfinished.name(target)?;
     Ok(copied)
 }
@@ -152,8 +150,8 @@ pub fn restore(
         .map_err(BackupError::from)
         .and_then(|unfinished| {
             copy_file(copy, &unfinished, watch).map_err(|error| failed(error, &target))?;
-            let mut copied = check(&unfinished.path, watch)?;
-            copied.closed_secrets = check_key(&unfinished.path, key, copy)?;
+            let mut copied = check(unfinished.path(), watch)?;
+            copied.closed_secrets = check_key(unfinished.path(), key, copy)?;
             before_it_is_there()?;
             unfinished.name(&target)?;
             Ok(copied)
@@ -166,85 +164,10 @@ pub fn restore(
     restored
 }
 
-fn failed(error: StoreError, target: &Path) -> BackupError {
+pub(super) fn failed(error: StoreError, target: &Path) -> BackupError {
     match error {
         StoreError::Full => BackupError::NoRoom(target.to_owned()),
         other => BackupError::Store(other),
-    }
-}
-
-/// A file that is being made: gone when it is dropped, unless it got its name.
-struct Unfinished {
-    path: PathBuf,
-    file: File,
-}
-
-impl Unfinished {
-    fn beside(target: &Path) -> Result<Self, StoreError> {
-        let folder = folder_of(target);
-        sweep(folder);
-        let mut name = target.as_os_str().to_owned();
-        name.push(format!("{UNFINISHED}{}", std::process::id()));
-        let path = PathBuf::from(name);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| StoreError::file(&path, &error))?;
-        // Whoever sweeps sees that somebody is at work; file systems without locks are not swept.
-        let _unlocked = file.try_lock();
-        Ok(Self { path, file })
-    }
-
-    fn sync(&self) -> Result<(), StoreError> {
-        self.file
-            .sync_all()
-            .map_err(|error| StoreError::file(&self.path, &error))
-    }
-
-    /// Gives it its name, durably.
-    fn name(self, target: &Path) -> Result<(), BackupError> {
-        self.sync()?;
-        // A link is refused where something is; the first name goes when this is dropped.
-        fs::hard_link(&self.path, target).or_else(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Err(BackupError::Exists(target.to_owned())),
-            // Not every file system has them.
-            _ if target.exists() => Err(BackupError::Exists(target.to_owned())),
-            _ => fs::rename(&self.path, target)
-                .map_err(|error| StoreError::file(target, &error).into()),
-        })?;
-        let _it_was_renamed = fs::remove_file(&self.path);
-        Ok(sync_directory(folder_of(target))?)
-    }
-}
-
-fn folder_of(target: &Path) -> &Path {
-    let folder = target.parent().filter(|path| !path.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
-}
-
-/// Removes what killed processes left unfinished in a folder: what nobody holds the lock of.
-fn sweep(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let ours = name
-            .rsplit_once(UNFINISHED)
-            .is_some_and(|(_, process)| process.parse::<u32>().is_ok());
-        if ours && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
-            let _gone_already = fs::remove_file(entry.path());
-        }
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        for end in ["", "-wal", "-shm", "-journal"] {
-            let mut name = self.path.clone().into_os_string();
-            name.push(end);
-            let _not_there = fs::remove_file(name);
-        }
     }
 }
 
@@ -257,7 +180,7 @@ fn take_copy(file: &Path, unfinished: &Unfinished, watch: Watch<'_>) -> Result<(
         source.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let page: u32 = source.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut copy = Connection::open_with_flags(&unfinished.path, flags)?;
+    let mut copy = Connection::open_with_flags(unfinished.path(), flags)?;
     copy.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
     {
         let backup = Backup::new(&source, &mut copy)?;
@@ -278,7 +201,7 @@ fn take_copy(file: &Path, unfinished: &Unfinished, watch: Watch<'_>) -> Result<(
     drop(source);
     drop(copy);
     // One file, to be read without anything beside it; the server turns its log on again.
-    let copy = Connection::open_with_flags(&unfinished.path, flags)?;
+    let copy = Connection::open_with_flags(unfinished.path(), flags)?;
     copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
     copy.close().map_err(|(_, error)| error)?;
     Ok(())
@@ -288,14 +211,14 @@ fn copy_file(from: &Path, unfinished: &Unfinished, watch: Watch<'_>) -> Result<(
     let read = |error| StoreError::file(from, &error);
     let mut source = File::open(from).map_err(read)?;
     let of = source.metadata().map_err(read)?.len();
-    let (mut chunk, mut bytes, mut to) = (vec![0; CHUNK], 0, &unfinished.file);
+    let (mut chunk, mut bytes, mut to) = (vec![0; CHUNK], 0, unfinished.file());
     loop {
         let length = source.read(&mut chunk).map_err(read)?;
         let Some(part) = chunk.get(..length).filter(|part| !part.is_empty()) else {
             return Ok(());
         };
         to.write_all(part)
-            .map_err(|error| StoreError::file(&unfinished.path, &error))?;
+            .map_err(|error| StoreError::file(unfinished.path(), &error))?;
         bytes += length as u64;
         watch(Progress::Copied { bytes, of });
     }
@@ -324,7 +247,7 @@ fn refuse_newer(copy: &Path) -> Result<(), StoreError> {
 }
 
 /// The database's own check, then the store's.
-fn check(path: &Path, watch: Watch<'_>) -> Result<Copied, StoreError> {
+pub(super) fn check(path: &Path, watch: Watch<'_>) -> Result<Copied, StoreError> {
     watch(Progress::Checking);
     look(path).map_err(|error| error.located(path))
 }

@@ -5,6 +5,7 @@
 
 pub mod backup;
 mod checkpointer;
+pub mod compact;
 mod error;
 mod inspect;
 mod lock;
@@ -12,6 +13,7 @@ mod readers;
 mod rows;
 pub(super) mod schema;
 mod statements;
+mod unfinished;
 
 pub use inspect::{Inspection, inspect};
 pub use lock::make_directory;
