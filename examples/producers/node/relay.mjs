@@ -57,7 +57,7 @@ function fitting(rows) {
   return end < 0 ? rows : rows.slice(0, end);
 }
 
-/** Posts one batch; how many rows it took. Dies it before the commit, they are still there, and posted again they are the same. */
+/** Posts one batch; how many rows it took. If it dies before the commit they are still there, and posted again they are the same. */
 async function relay(db) {
   await db.query("BEGIN");
   try {

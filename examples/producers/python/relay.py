@@ -64,7 +64,7 @@ def fitting(rows):
 
 
 def relay(db):
-    """Posts one batch; how many rows it took. Dies it before the commit, they are still there, and posted again they are the same."""
+    """Posts one batch; how many rows it took. If it dies before the commit they are still there, and posted again they are the same."""
     with db.transaction():
         rows = fitting(db.execute(WAITING, (BATCH_EVENTS,)).fetchall())
         results = post(rows) if rows else []

@@ -35,7 +35,7 @@ class TidingsRelay extends Command
     {
         do {
             try {
-                // Dies it before the commit, the rows are still there, and posted again they are the same.
+                // If it dies before the commit the rows are still there, and posted again they are the same.
                 $taken = DB::transaction(function () {
                     return $this->relay();
                 });
