@@ -10,7 +10,7 @@ use crate::engine::sender::{Dialer, Proxy, Sender, SenderParts};
 use crate::engine::{Engine, Gauge};
 use crate::http::{
     self, Api, ApiParts, BodyPace, Certificates, ConnectionLimits, ConsoleParts, EngineLoad,
-    EngineView, EventRates,
+    EngineView, EventRates, PhaseLimits,
 };
 use crate::runtime::Beside;
 use crate::store::directory::{Directory, PageRequest};
@@ -83,6 +83,10 @@ pub(super) fn connection_limits(settings: &Settings) -> ConnectionLimits {
         total: settings.connections,
         per_address: settings.connections_per_address,
         drain: ANSWER,
+        phases: PhaseLimits {
+            connection: Duration::from_secs(settings.connection_seconds as u64),
+            ..PhaseLimits::default()
+        },
         ..ConnectionLimits::default()
     }
 }

@@ -55,6 +55,8 @@ pub struct Settings {
     pub connections: usize,
     /// Connections to the API from one address.
     pub connections_per_address: usize,
+    /// How long a connection to the API lasts, in seconds.
+    pub connection_seconds: usize,
     /// Events a second that are taken in all, and of one organization; none is no limit.
     pub events_per_second: [Option<NonZeroU32>; 2],
     /// What is logged, and how.
@@ -178,6 +180,7 @@ impl Settings {
             memory_bytes: values.number("limits.memory_bytes", 1 << 20, 1 << 34)?,
             connections: values.number("limits.connections", 1, 65_536)?,
             connections_per_address: values.number("limits.connections_per_address", 1, 65_536)?,
+            connection_seconds: values.number("limits.connection_seconds", 10, 86_400)?,
             events_per_second: [
                 values.rate("limits.events_per_second")?,
                 values.rate("limits.events_per_second_per_organization")?,

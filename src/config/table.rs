@@ -52,7 +52,7 @@ settings![
         "TIDINGS_TLS_KEY",
         Single,
         "",
-        "a PEM file",
+        "a PEM file of mode 0600",
         "The certificate's private key"
     ),
     (
@@ -196,7 +196,7 @@ settings![
         "TIDINGS_OPERATOR_KEY_FILE",
         Single,
         "",
-        "a file",
+        "a file of mode 0600",
         "File with the operator's API key"
     ),
     (
@@ -302,6 +302,14 @@ settings![
         "256",
         "1 to 65536",
         "Connections to the API at once from one address over which no valid key came; this machine's own and trusted proxies' are not counted"
+    ),
+    (
+        "limits.connection_seconds",
+        "TIDINGS_LIMITS_CONNECTION_SECONDS",
+        Single,
+        "600",
+        "10 to 86400",
+        "Seconds that a connection to the API lasts; what is asked by then is answered, with connection: close"
     ),
     (
         "limits.events_per_second",

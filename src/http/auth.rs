@@ -5,6 +5,7 @@
 //! answers 403. Keys are looked up by their hash, so neither time nor text tells a near miss from a far one.
 
 use super::code::Code;
+use super::door::Proof;
 use super::head::single;
 use super::problem::Problem;
 use super::reply::RequestId;
@@ -92,7 +93,7 @@ pub(super) fn authenticate(
         ));
     };
     match record.expires_at {
-        Some(end) if end <= now => Err(Problem::new(
+        Some(end) if !record.is_in_force(now) => Err(Problem::new(
             Code::ExpiredKey,
             format!("This key expired on {end}."),
         )),
@@ -101,6 +102,14 @@ pub(super) fn authenticate(
             scope: record.scope,
         }),
     }
+}
+
+/// What a connection is known by, whose request was authenticated with these headers.
+pub(super) fn proof(headers: &HeaderMap) -> Option<Proof> {
+    let given = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (_bearer, key) = given.split_once(' ')?;
+    let key = KeyText::parse(key.trim_matches(' ')).ok()?;
+    Some(Proof::Key(key.hash()))
 }
 
 fn lacks(scope: &str) -> Problem {

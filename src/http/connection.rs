@@ -1,4 +1,4 @@
-//! One connection's bytes, watched: how long it may be silent, and what hyper says in its own words.
+//! One connection's bytes, watched: how long it may be silent, how long it may last, and what hyper says in its own words.
 //!
 //! hyper answers heads that it cannot parse itself, with a bare status. Such an answer is written before any
 //! request reached the API, and so it is known here: it is replaced by a problem document. After an answer that
@@ -42,6 +42,8 @@ pub struct PhaseLimits {
     pub stranger_idle: Duration,
     /// From the last answer to the end, while the client still sends.
     pub linger: Duration,
+    /// From the connection to its last answer: one that is due by then is given, and says `connection: close`.
+    pub connection: Duration,
 }
 
 impl Default for PhaseLimits {
@@ -54,6 +56,7 @@ impl Default for PhaseLimits {
             idle: Duration::from_secs(60),
             stranger_idle: Duration::from_secs(30),
             linger: Duration::from_secs(2),
+            connection: Duration::from_secs(600),
         }
     }
 }
@@ -82,6 +85,8 @@ pub(super) struct Watch {
     phase: AtomicU8,
     /// In microseconds of the monotonic clock.
     deadline: AtomicU64,
+    /// When the connection has lasted long enough: what runs then is finished, and nothing waited for after.
+    over_at: Monotonic,
     /// The last answer closes the connection, perhaps before everything was read.
     closing: AtomicBool,
     /// The head that came last does not say clearly how long its body is.
@@ -93,9 +98,12 @@ pub(super) struct Watch {
 impl Watch {
     /// Of a connection just opened.
     pub fn new(clock: Clock, limits: PhaseLimits) -> Arc<Self> {
+        let whole = u64::try_from(limits.connection.as_micros()).unwrap_or(u64::MAX);
+        let over_at = Monotonic(clock.monotonic().0.saturating_add(whole));
         let watch = Self {
             clock,
             limits,
+            over_at,
             phase: AtomicU8::new(Phase::Silent as u8),
             deadline: AtomicU64::new(u64::MAX),
             closing: AtomicBool::new(false),
@@ -133,17 +141,24 @@ impl Watch {
         self.unclear.load(Ordering::Relaxed)
     }
 
-    /// Its client is no stranger.
-    pub fn knows(&self) {
-        self.known.store(true, Ordering::Relaxed);
+    /// Whether its client is no stranger.
+    pub fn knows(&self, known: bool) {
+        self.known.store(known, Ordering::Relaxed);
     }
 
-    /// How long it may be idle.
-    fn idle(&self) -> Duration {
-        match self.known.load(Ordering::Relaxed) {
+    /// Whether the connection has lasted long enough, so that the next answer is its last.
+    pub fn is_over(&self) -> bool {
+        self.clock.monotonic() >= self.over_at
+    }
+
+    /// Waits for the next request, no longer than the connection may last.
+    fn wait(&self) {
+        let idle = match self.known.load(Ordering::Relaxed) {
             true => self.limits.idle,
             false => self.limits.stranger_idle,
-        }
+        };
+        self.enter(Phase::Silent, idle);
+        self.deadline.fetch_min(self.over_at.0, Ordering::Relaxed);
     }
 
     /// The answer is made; it may be the connection's last.
@@ -295,7 +310,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         if self.watch.is(Phase::Answering) {
-            self.watch.enter(Phase::Silent, self.watch.idle());
+            self.watch.wait();
         }
         Poll::Ready(Ok(()))
     }

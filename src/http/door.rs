@@ -7,9 +7,12 @@
 //! who is no stranger is never cut for another; a stranger is answered [`STRANGERS_REQUESTS`] times. So slow connections, however many, cannot keep honest ones out.
 //! The keys of one organization make as many known as one address has strangers; what is more stays a stranger, so that nobody who
 //! was given a key fills the house. Producers and operators are trusted with all of it.
+//! Known is who was let in by a key that is still in force: once it is revoked or over, the connection's next request makes it a stranger
+//! again, older than all others, and is the last one answered ([`Guest::recheck`]).
 //! Deliberately absent: limits on the requests of who has a key, and any memory of an address whose connections are over.
 
 use crate::clock::{Clock, Monotonic};
+use crate::store::directory::KeyHash;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
@@ -50,9 +53,20 @@ pub(super) struct Guest {
     door: Arc<Door>,
     number: u64,
     known: AtomicBool,
+    /// By what it is known; looked at only for a request that proves nothing by itself.
+    proof: Mutex<Option<Proof>>,
     asked: AtomicU32,
     /// Whom it comes from.
     pub address: IpAddr,
+}
+
+/// What made a stranger known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// A key with this hash.
+    Key(KeyHash),
+    /// A login of the console, or a portal link's.
+    Session,
 }
 
 impl Door {
@@ -93,7 +107,7 @@ impl Door {
     /// How that guest is cut, should it have to give way.
     pub fn may_cut(&self, number: u64, cut: AbortHandle) {
         let mut inside = self.inside();
-        if inside.book.is_stranger(number) {
+        if inside.book.is_in(number) {
             inside.cuts.insert(number, cut);
         }
     }
@@ -103,6 +117,7 @@ impl Door {
             door: Arc::clone(self),
             number,
             known: AtomicBool::new(false),
+            proof: Mutex::new(None),
             asked: AtomicU32::new(0),
             address,
         }
@@ -159,15 +174,35 @@ impl Guest {
 
     /// A request with a key or a session in force came, of `organization` if it is confined to one: no stranger any more,
     /// unless that one has its share.
-    pub fn prove(&self, organization: Option<OrganizationId>) {
+    pub fn prove(&self, organization: Option<OrganizationId>, by: impl FnOnce() -> Option<Proof>) {
         if self.is_known() {
             return;
         }
         let mut inside = self.door.inside();
         if inside.book.know(self.number, organization) {
-            inside.cuts.remove(&self.number);
+            *self.proof() = by();
             self.known.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// A request came that proves nothing: whether what did before is still in force. Who is known by nothing any more is a
+    /// stranger again, and this request its last.
+    pub fn recheck(&self, is_in_force: impl FnOnce(Proof) -> bool) {
+        if !self.is_known() {
+            return;
+        }
+        let proof = *self.proof();
+        if proof.is_some_and(is_in_force) {
+            return;
+        }
+        self.door.inside().book.doubt(self.number);
+        *self.proof() = None;
+        self.asked.store(STRANGERS_REQUESTS, Ordering::Relaxed);
+        self.known.store(false, Ordering::Relaxed);
+    }
+
+    fn proof(&self) -> MutexGuard<'_, Option<Proof>> {
+        self.proof.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -271,8 +306,8 @@ impl Book {
         }
     }
 
-    fn is_stranger(&self, number: u64) -> bool {
-        self.strangers.contains(&number)
+    fn is_in(&self, number: u64) -> bool {
+        self.guests.contains_key(&number)
     }
 
     /// No stranger any more, unless its organization has its share; answers whether.
@@ -291,6 +326,20 @@ impl Book {
         let address = guest.address;
         self.no_stranger(number, address);
         true
+    }
+
+    /// A stranger again, whatever its address has of them: the answer that is on its way is the last one.
+    fn doubt(&mut self, number: u64) {
+        let Some(guest) = self.guests.get_mut(&number) else {
+            return;
+        };
+        let (address, of) = (guest.address, guest.of.take());
+        if self.strangers.insert(number) {
+            *self.shares.entry(address).or_insert(0) += 1;
+        }
+        if let Some(of) = of {
+            less(&mut self.known, of);
+        }
     }
 
     /// Said again, or of one who had to give way, it changes nothing.
@@ -330,136 +379,4 @@ pub(super) fn share_of(address: IpAddr) -> IpAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        reason = "tests"
-    )]
-    use super::*;
-
-    const SECOND: u64 = 1_000_000;
-
-    fn enter(book: &mut Book, address: &str, at: u64) -> Entry {
-        book.enter(address.parse().unwrap(), false, Monotonic(at))
-    }
-
-    fn entered(book: &mut Book, address: &str, at: u64) -> u64 {
-        match enter(book, address, at) {
-            Entry::In {
-                number,
-                instead: None,
-            } => {
-                book.begin(number, Monotonic(at));
-                number
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn is_empty(book: &Book) -> bool {
-        book.guests.is_empty()
-            && book.strangers.is_empty()
-            && book.shares.is_empty()
-            && book.known.is_empty()
-    }
-
-    #[test]
-    fn s14_an_address_has_its_share_of_strangers_and_who_has_a_key_is_none() {
-        let mut book = Book::new(100, 2);
-        let first = entered(&mut book, "192.0.2.1", 0);
-        let second = entered(&mut book, "192.0.2.1", 0);
-        assert_eq!(enter(&mut book, "192.0.2.1", 0), Entry::Enough);
-        let other = entered(&mut book, "192.0.2.2", 0);
-        assert!(book.know(first, None));
-        let third = entered(&mut book, "192.0.2.1", 0);
-        assert_eq!(enter(&mut book, "192.0.2.1", 0), Entry::Enough);
-        let proxied = book.enter("192.0.2.1".parse().unwrap(), true, Monotonic(0));
-        let Entry::In { number, .. } = proxied else {
-            panic!("{proxied:?}");
-        };
-        for number in [first, second, other, third, number, number] {
-            book.leave(number);
-        }
-        assert!(is_empty(&book), "{book:?}");
-    }
-
-    #[test]
-    fn s14_an_ipv6_address_shares_with_its_network() {
-        let mut book = Book::new(100, 1);
-        entered(&mut book, "2001:db8::1", 0);
-        assert_eq!(enter(&mut book, "2001:db8::ffff:2", 0), Entry::Enough);
-        entered(&mut book, "2001:db8:0:1::1", 0);
-    }
-
-    #[test]
-    fn s14_when_all_places_are_taken_the_oldest_stranger_gives_way_after_its_first_second() {
-        let mut book = Book::new(3, 3);
-        let old = entered(&mut book, "192.0.2.1", 0);
-        let known = entered(&mut book, "192.0.2.1", 10);
-        assert!(book.know(known, None));
-        let young = entered(&mut book, "192.0.2.1", 20);
-        let until = Some(Monotonic(SECOND));
-        assert_eq!(enter(&mut book, "192.0.2.9", 30), Entry::Full { until });
-        let number = young + 1;
-        let instead = Some(old);
-        assert_eq!(
-            enter(&mut book, "192.0.2.9", SECOND),
-            Entry::In { number, instead }
-        );
-        let until = Some(Monotonic(SECOND + 20));
-        assert_eq!(enter(&mut book, "192.0.2.9", SECOND), Entry::Full { until });
-        // Nobody is cut who was not listened to.
-        book.leave(young);
-        let Entry::In { number, .. } = enter(&mut book, "192.0.2.9", SECOND) else {
-            panic!("there is a place");
-        };
-        book.leave(number - 1);
-        entered(&mut book, "192.0.2.9", 9 * SECOND);
-        let until = Some(Monotonic(11 * SECOND));
-        assert_eq!(
-            enter(&mut book, "192.0.2.9", 10 * SECOND),
-            Entry::Full { until }
-        );
-        // Who had to go leaves once only.
-        book.leave(old);
-        assert_eq!(
-            enter(&mut book, "192.0.2.9", 10 * SECOND),
-            Entry::Full { until }
-        );
-    }
-
-    #[test]
-    fn s14_one_organization_s_keys_do_not_fill_the_house() {
-        let mut book = Book::new(10, 2);
-        let (own, other) = (OrganizationId::new(1), OrganizationId::new(2));
-        let guests: Vec<u64> = (0..6)
-            .map(|guest| entered(&mut book, &format!("192.0.2.{guest}"), 0))
-            .collect();
-        let known: Vec<bool> = guests[..4]
-            .iter()
-            .map(|guest| book.know(*guest, own))
-            .collect();
-        assert_eq!(known, [true, true, false, false]);
-        assert!(book.is_stranger(guests[2]) && !book.is_stranger(guests[1]));
-        assert!(book.know(guests[4], other) && book.know(guests[5], None));
-        book.leave(guests[0]);
-        assert!(book.know(guests[2], own), "there is room again");
-        for guest in guests {
-            book.leave(guest);
-        }
-        assert!(is_empty(&book), "{book:?}");
-    }
-
-    #[test]
-    fn s14_who_has_a_key_never_gives_way() {
-        let mut book = Book::new(1, 3);
-        let known = entered(&mut book, "192.0.2.1", 0);
-        assert!(book.know(known, None));
-        let full = Entry::Full { until: None };
-        assert_eq!(enter(&mut book, "192.0.2.9", 1_000 * SECOND), full);
-        book.leave(known);
-        entered(&mut book, "192.0.2.9", 1_000 * SECOND);
-    }
-}
+mod tests;

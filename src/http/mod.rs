@@ -49,7 +49,7 @@ use auth::Caller;
 use body::BodyRule;
 use bytes::Bytes;
 use console::Console;
-use door::Guest;
+use door::{Guest, Proof};
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Body;
@@ -180,6 +180,8 @@ impl Api {
         let reply = match responding.await {
             Ok(reply) => reply,
             Err(problem) => {
+                // A refusal may be that of the key which the connection was known by.
+                self.0.recheck(guest, true);
                 note_problem(problem.code());
                 problem.reply(request_id, random.next())
             }
@@ -211,8 +213,12 @@ impl Api {
                 return Err(problem);
             }
         };
-        if let Some(caller) = &caller {
-            guest.prove(caller.scope.organization());
+        match &caller {
+            Some(caller) => {
+                let by = || auth::proof(&head.headers);
+                guest.prove(caller.scope.organization(), by);
+            }
+            None => self.0.recheck(guest, true),
         }
         let change = refusals::is_change(&head).then(|| {
             let subject = refusals::named(&head.method, route.path, &params);
@@ -280,6 +286,20 @@ impl Api {
                 .note(&*shared.store, asked, why, actor)
                 .await;
         }
+    }
+}
+
+impl Shared {
+    /// Whether a connection is still known, after a request that shows nothing of it; one that a login made known is while
+    /// `login` may still be.
+    fn recheck(&self, guest: &Guest, login: bool) {
+        guest.recheck(|proof| match proof {
+            Proof::Key(hash) => {
+                let key = self.store.key(&hash);
+                key.is_some_and(|key| key.is_in_force(self.clock.now()))
+            }
+            Proof::Session => login,
+        });
     }
 }
 

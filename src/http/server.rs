@@ -1,7 +1,7 @@
 //! The accept loop: who may connect, how many, how long they may take, and how it ends.
 //!
 //! Invariants: no more connections than the limits say, in all and per address ([`super::door`]; one more may wait for its
-//! place); none outlives its phase's deadline ([`super::connection`]); when told to stop, nothing new is accepted, requests in flight are
+//! place); none outlives its phase's deadline ([`super::connection`]), and one that has lasted its time ends with an answer, never within one; when told to stop, nothing new is accepted, requests in flight are
 //! answered, idle connections are closed.
 
 use super::Api;
@@ -165,13 +165,13 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
         let (api, watch, guest) = (&api, &watch, &guest);
         async move {
             let mut response = api.answer(request, guest).await;
-            if guest.is_known() {
-                watch.knows();
-            } else {
-                if guest.has_asked_enough() {
-                    let close = HeaderValue::from_static("close");
-                    response.headers_mut().insert(CONNECTION, close);
-                }
+            let known = guest.is_known();
+            watch.knows(known);
+            if (!known && guest.has_asked_enough()) || watch.is_over() {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
+            if !known {
                 // Its next request may be here already: first others have their turn.
                 tokio::task::yield_now().await;
             }

@@ -195,6 +195,13 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
 }
 
+impl ApiKey {
+    /// Whether it has not ended yet.
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| end > now)
+    }
+}
+
 /// A key to make. The key's text itself never reaches the store.
 #[derive(Debug, Clone)]
 pub struct NewKey {

@@ -25,6 +25,7 @@ async fn hasty() -> World {
             idle: SHORT,
             stranger_idle: SHORT,
             linger: SHORT,
+            connection: Duration::MAX,
         },
         ..ConnectionLimits::default()
     };
@@ -177,4 +178,116 @@ async fn a_stop_answers_what_is_in_flight_and_closes_what_is_idle() {
     assert_eq!(status_of(&answer).unwrap(), 201, "{answer}");
     (&mut world.server).await.unwrap();
     assert!(TcpStream::connect(world.address).await.is_err());
+}
+
+/// A world whose connections last so long.
+async fn lasting(connection: Duration) -> World {
+    let limits = ConnectionLimits {
+        phases: PhaseLimits {
+            connection,
+            ..PhaseLimits::default()
+        },
+        ..ConnectionLimits::default()
+    };
+    World::with(Clock::system(), BodyPace::default(), limits).await
+}
+
+/// One answer of a connection that stays open or not: its head and its body.
+async fn answer_to(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                return text;
+            }
+        }
+        let read = stream.read_buf(&mut answer).await.unwrap();
+        assert_ne!(read, 0, "the connection ended within an answer: {text}");
+    }
+}
+
+fn get(path: &str, key: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\n\r\n")
+}
+
+const CLOSE: &str = "connection: close";
+
+#[tokio::test]
+async fn s14_a_connection_lasts_its_time_and_ends_with_a_whole_answer() {
+    let lasts = 3 * SHORT;
+    let world = lasting(lasts).await;
+    let request = get("/v1/keys", &world.operator);
+    let before = std::time::Instant::now();
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    loop {
+        let answer = answer_to(&mut stream, &request).await;
+        assert_eq!(status_of(&answer).unwrap(), 200, "{answer}");
+        if answer.contains(CLOSE) {
+            break;
+        }
+        assert!(
+            before.elapsed() < Duration::from_secs(20),
+            "it lasts for ever"
+        );
+    }
+    assert!(before.elapsed() >= lasts, "{:?}", before.elapsed());
+    assert_eq!(until_end(&mut stream).await, "");
+    // One that is idle then is closed, though it might be idle for a minute.
+    let mut idle = TcpStream::connect(world.address).await.unwrap();
+    let answer = answer_to(&mut idle, &request).await;
+    assert!(!answer.contains(CLOSE), "{answer}");
+    assert_eq!(until_end(&mut idle).await, "");
+}
+
+#[tokio::test]
+async fn s14_a_request_that_came_before_its_connection_s_time_is_over_is_answered() {
+    let world = lasting(SHORT).await;
+    let body = r#"{"name":"A","add_ons":[]}"#;
+    let head = format!(
+        "PUT /v1/organizations/1 HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        world.operator,
+        body.len()
+    );
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut interim = [0_u8; 25];
+    stream.read_exact(&mut interim).await.unwrap();
+    // sleeps: its time is to be over while its body is awaited
+    tokio::time::sleep(3 * SHORT).await;
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let answer = until_end(&mut stream).await;
+    assert_eq!(status_of(&answer).unwrap(), 201, "{answer}");
+    assert!(answer.contains(CLOSE), "{answer}");
+}
+
+#[tokio::test]
+async fn s8_a_revoked_key_is_refused_on_an_open_connection_which_ends_with_that() {
+    let world = World::new().await;
+    for (unproved, status) in [("/v1/keys", 401), ("/healthz", 200), ("/v1/nothing", 404)] {
+        let new = r#"{"scope":"operator","description":"short-lived"}"#;
+        let made = world.send("POST", "/v1/keys", new).await.expect(201);
+        let key = made["key"].as_str().unwrap().to_owned();
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        // More requests than a stranger has, so that it is known.
+        for _ in 0..40 {
+            let answer = answer_to(&mut stream, &get("/v1/keys", &key)).await;
+            assert_eq!(status_of(&answer).unwrap(), 200, "{answer}");
+        }
+        // What proves nothing changes nothing while the key is in force.
+        for path in ["/healthz", "/v1/nothing"] {
+            let answer = answer_to(&mut stream, &get(path, "")).await;
+            assert!(!answer.contains(CLOSE), "{path}: {answer}");
+        }
+        let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
+        world.send("DELETE", &path, "").await.expect(204);
+        let answer = answer_to(&mut stream, &get(unproved, &key)).await;
+        assert_eq!(status_of(&answer).unwrap(), status, "{answer}");
+        assert!(answer.contains(CLOSE), "{unproved}: {answer}");
+        assert_eq!(until_end(&mut stream).await, "");
+    }
 }

@@ -51,7 +51,7 @@ pub(super) use session::new_token;
 pub use session::{SETUP_FILE, SetupTicket};
 
 use super::Shared;
-use super::door::Guest;
+use super::door::{Guest, Proof};
 use super::problem::Problem;
 use super::reply::{Reply, RequestId};
 use super::{body, head, refusals};
@@ -291,8 +291,12 @@ where
         true => session::look(visit).await?,
         false => session::find(visit).await?,
     };
-    if let Some(login) = &visit.login {
-        guest.prove(login.organizations().first().copied());
+    match &visit.login {
+        Some(login) => {
+            let organization = login.organizations().first().copied();
+            guest.prove(organization, || Some(Proof::Session));
+        }
+        None => visit.api.recheck(guest, false),
     }
     // Who it is comes first, so that a page which says what is wrong has its navigation.
     let (route, params) = route::find(&visit.head.method, visit.head.uri.path())?;
