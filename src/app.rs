@@ -10,7 +10,7 @@ mod parts;
 mod sealing;
 pub mod setup;
 
-pub use keys::{master_key_of, master_key_path};
+pub use keys::{check_secret_files, master_key_of, master_key_path};
 pub use notices::mailer;
 
 use crate::clock::Clock;
@@ -20,6 +20,7 @@ use crate::engine::sender::SenderError;
 use crate::engine::{Drained, Engine, EngineParts};
 use crate::http::{self, CertificateError};
 use crate::runtime::Beside;
+use crate::secret_file::SecretFileError;
 use crate::store::postgres::AddressError;
 use crate::store::queue::Queue as _;
 use crate::store::room::Room;
@@ -119,6 +120,9 @@ pub enum AppError {
     /// Mail cannot be set up.
     #[error(transparent)]
     Mail(#[from] crate::mail::MailError),
+    /// A file with a secret cannot be read, or others may.
+    #[error(transparent)]
+    Secret(#[from] SecretFileError),
     /// A file that a setting names cannot be read.
     #[error("{setting}: cannot read {path}: {problem}", path = path.display())]
     File {
@@ -166,6 +170,8 @@ impl App {
     /// # Errors
     /// What is wrong and what to do; nothing is left running.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, AppError> {
+        // Before anything is made or opened.
+        check_secret_files(&settings)?;
         let (listener, address) = listen("listen", settings.listen)?;
         let room = Room::new(settings.memory_deliveries, settings.memory_bytes);
         let (to_engine, handover) = handover::channel(room);

@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod otlp;
 pub mod outgoing;
 pub mod runtime;
+pub mod secret_file;
 pub mod service_manager;
 pub mod store;
 pub mod telemetry;

@@ -18,6 +18,9 @@
 )]
 mod server;
 
+#[path = "cli/secret_files.rs"]
+mod secret_files;
+
 use server::{Server, operator_key, tidings};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -159,21 +162,6 @@ fn bad_input_123_an_address_in_use_is_named() {
     ]);
     assert_eq!(output.status.code(), Some(78));
     assert!(text(&output.stderr).contains(&address));
-}
-
-#[test]
-fn bad_input_124_a_master_key_that_others_can_read_is_refused() {
-    let data = tempfile::tempdir().unwrap();
-    let key = data.path().join("key");
-    std::fs::write(&key, "0".repeat(64)).unwrap();
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let path = key.to_str().unwrap();
-    check_refused(
-        data.path(),
-        &["--master-key-file", path],
-        78,
-        &["chmod 600", path],
-    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 # Makes the secrets of compose.yaml in packaging/compose/secrets, once. What is there stays.
 #
 # Compose gives a container a secret as the file that it is, with its owner and mode: the keys belong to the image's user
-# (65532), so run this as root or with sudo. Without it they belong to you, and the server refuses a master key that
+# (65532), so run this as root or with sudo. Without it they belong to you, and the server refuses a key that
 # it cannot read or that others can.
 #
 # TIDINGS is the command that makes the operator's key: `tidings` on the PATH, or once the image is built

@@ -6,6 +6,7 @@
 use super::{AppError, is_new};
 use crate::clock;
 use crate::config::{KeySource, Settings};
+use crate::secret_file::{self, SecretFileError};
 use crate::store::Actor;
 use crate::store::directory::{Directory as _, NewKey, Scope};
 use crate::store::seal::MasterKey;
@@ -15,6 +16,33 @@ use crate::store::sqlite;
 use std::path::{Path, PathBuf};
 use tidings_core::api_key::{KeyKind, KeyText};
 use zeroize::Zeroizing;
+
+const OPERATOR_KEY_FILE: &str = "operator_key_file";
+
+/// Looks at the files with secrets that the settings name and that are there; answers how many.
+///
+/// # Errors
+/// One cannot be read, or others may.
+pub fn check_secret_files(settings: &Settings) -> Result<usize, SecretFileError> {
+    let mut files = Vec::new();
+    if let Some(path) = master_key_path(settings) {
+        // The one beside the data is made at the first start.
+        let is_named = matches!(settings.master_key, KeySource::File(_));
+        if is_named || path.exists() {
+            files.push(("master_key_file", path));
+        }
+    }
+    if let KeySource::File(path) = &settings.operator_key {
+        files.push((OPERATOR_KEY_FILE, path.clone()));
+    }
+    if let Some((_certificate, key)) = &settings.tls {
+        files.push(("tls.key", key.clone()));
+    }
+    for (setting, path) in &files {
+        secret_file::open(setting, path)?;
+    }
+    Ok(files.len())
+}
 
 /// The key of the embedded store: the one that is set, or the one beside the data.
 ///
@@ -70,7 +98,10 @@ pub(super) async fn operator_key(
 ) -> Result<Option<KeyText>, AppError> {
     let preset = match &settings.operator_key {
         KeySource::Text(text) => Some(Zeroizing::new(text.trim().to_owned())),
-        KeySource::File(path) => Some(read_text("operator_key_file", path)?),
+        KeySource::File(path) => {
+            let text = secret_file::read(OPERATOR_KEY_FILE, path)?;
+            Some(Zeroizing::new(text.trim().to_owned()))
+        }
         KeySource::Absent => None,
     };
     let (key, description, show) = match preset {
@@ -99,18 +130,4 @@ pub(super) async fn operator_key(
         store.create_key(new, Actor::server()).await?;
     }
     Ok(show.then_some(key))
-}
-
-fn read_text(setting: &'static str, path: &Path) -> Result<Zeroizing<String>, AppError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            let text = Zeroizing::new(text);
-            Ok(Zeroizing::new(text.trim().to_owned()))
-        }
-        Err(problem) => Err(AppError::File {
-            setting,
-            path: path.to_owned(),
-            problem,
-        }),
-    }
 }

@@ -4,7 +4,7 @@ use super::SettingFlags;
 use super::output::{Failure, say};
 use super::serve::settings_text;
 use super::small_runtime;
-use crate::app::database_authorities;
+use crate::app::{check_secret_files, database_authorities};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, Settings};
 use crate::engine::resolver::Resolver;
@@ -51,6 +51,7 @@ pub fn run(args: DoctorArgs) -> Result<(), Failure> {
             )),
         ),
         ("clock", clock()),
+        ("secrets", secrets(&settings)),
         ("disk", disk(&settings)),
         ("database", database(&settings)),
         ("listen", listen(&settings)),
@@ -94,6 +95,16 @@ fn clock() -> Finding {
         ))
     } else {
         Finding::Good(format!("it is {now} here"))
+    }
+}
+
+fn secrets(settings: &Settings) -> Finding {
+    match check_secret_files(settings) {
+        Ok(0) => Finding::Good(String::from("no file with a secret is there")),
+        Ok(count) => Finding::Good(format!(
+            "no other users may read the files with them: {count}"
+        )),
+        Err(error) => Finding::Bad(error.to_string()),
     }
 }
 

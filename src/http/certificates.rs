@@ -1,9 +1,10 @@
 //! HTTPS by the server itself: its certificate and key, read from files and read again when they change.
 //!
-//! Invariants: TLS 1.2 and 1.3, HTTP/1.1 by ALPN; a new file that cannot be used is said in the log and the old
+//! Invariants: TLS 1.2 and 1.3, HTTP/1.1 by ALPN; a key that others may read is not used; a new file that cannot be used is said in the log and the old
 //! certificate stays in use. Deliberately absent: getting certificates (ACME), and those of clients.
 
 use crate::clock::{Clock, Monotonic};
+use crate::secret_file::{self, SecretFileError};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
@@ -29,6 +30,9 @@ pub enum CertificateError {
         /// What is wrong.
         problem: String,
     },
+    /// The key cannot be read, or others may read it.
+    #[error(transparent)]
+    Secret(#[from] SecretFileError),
     /// The key does not belong to the certificate, or both are of no use.
     #[error("tls.cert and tls.key do not go together: {0}")]
     Pair(#[from] rustls::Error),
@@ -125,7 +129,8 @@ fn load(certificate: &Path, key: &Path) -> Result<ServerConfig, CertificateError
             String::from("no certificate in it (PEM)"),
         ));
     }
-    let secret = PrivateKeyDer::from_pem_file(key)
+    let secret = secret_file::read("tls.key", key)?;
+    let secret = PrivateKeyDer::from_pem_slice(secret.as_bytes())
         .map_err(|error| wrong("tls.key", key, error.to_string()))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?

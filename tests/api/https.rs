@@ -5,7 +5,9 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +24,9 @@ fn issue(folder: &Path) -> CertificateDer<'static> {
     let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     let certificate = params.self_signed(&key).unwrap();
     std::fs::write(folder.join("cert.pem"), certificate.pem()).unwrap();
-    std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
+    let path = folder.join("key.pem");
+    std::fs::write(&path, key.serialize_pem()).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     certificate.der().clone()
 }
 
@@ -83,6 +87,28 @@ async fn s14_https_is_served_and_a_new_certificate_is_used_without_a_restart() {
     later();
     assert!(ask(world.address, &second).await.is_some());
     assert!(ask(world.address, &first).await.is_none());
+}
+
+#[tokio::test]
+async fn s22_a_key_that_others_may_read_is_not_served_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = issue(folder.path());
+    let files = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+    let [certificate, key] = files;
+    let read = |clock: &Clock| Certificates::read(certificate.clone(), key.clone(), clock.clone());
+    std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    let refused = read(&Clock::system()).unwrap_err().to_string();
+    assert!(refused.starts_with("tls.key: "), "{refused}");
+    assert!(refused.contains("chmod 600"), "{refused}");
+    // Nor is one that was renewed so: the old one stays.
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    let clock = Clock::manual(Timestamp::parse_rfc3339("2026-03-01T12:00:00Z").unwrap());
+    let world = World::secure(clock.clone(), read(&clock).unwrap()).await;
+    let renewed = issue(folder.path());
+    std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    clock.set(clock.now().plus(Duration::from_secs(61)));
+    assert!(ask(world.address, &renewed).await.is_none());
+    assert!(ask(world.address, &trusted).await.is_some());
 }
 
 #[tokio::test]

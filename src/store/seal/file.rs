@@ -1,14 +1,15 @@
 //! The file with the master key: a line for the newest key and one for each before it.
 //!
-//! Invariants: only its owner and root may read it; a new content is complete or absent, on disk before this returns; a key is
+//! Invariants: nobody may read it whom [`secret_file`] does not let; a new content is complete or absent, on disk before this returns; a key is
 //! never taken out here, since backups may still need it.
 
 use super::{KEY_BYTES, KEYS_MAX, MasterKey, MasterKeyError};
 use crate::clock;
+use crate::secret_file::{self, SecretFileError};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -98,28 +99,11 @@ fn failed(path: &Path, source: io::Error) -> MasterKeyError {
     }
 }
 
-/// Whether nobody but the file's owner and root reads it. A credential that systemd hands to a service is root's, and the
-/// service reads it by an access list, which shows as the rights of root's group.
-pub(super) const fn is_private(mode: u32, (owner, group): (u32, u32)) -> bool {
-    mode & 0o077 == 0 || (owner == 0 && group == 0 && mode & 0o037 == 0)
-}
-
 fn read_text(path: &Path) -> Result<Zeroizing<String>, MasterKeyError> {
-    let failed = |source| failed(path, source);
-    let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if !is_private(mode, (metadata.uid(), metadata.gid())) {
-        return Err(MasterKeyError::Open {
-            path: path.to_owned(),
-            mode,
-        });
-    }
-    let mut text = Zeroizing::new(String::with_capacity(FILE_BYTES as usize));
-    file.take(FILE_BYTES)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
-    Ok(text)
+    secret_file::read("master_key_file", path).map_err(|error| match error {
+        SecretFileError::Unreadable { path, source, .. } => MasterKeyError::File { path, source },
+        SecretFileError::Exposed { path, mode, .. } => MasterKeyError::Open { path, mode },
+    })
 }
 
 fn random_line() -> Result<Zeroizing<String>, MasterKeyError> {

@@ -128,22 +128,7 @@ fn a_made_key_file_is_its_owners_alone_and_is_read_again() {
 }
 
 #[test]
-fn a_credential_of_the_service_manager_is_read_by_nobody_else() {
-    for (mode, owner, private) in [
-        (0o600, (7, 7), true),
-        (0o400, (0, 0), true),
-        (0o440, (0, 0), true),
-        (0o440, (0, 7), false),
-        (0o440, (7, 0), false),
-        (0o460, (0, 0), false),
-        (0o444, (0, 0), false),
-    ] {
-        assert_eq!(file::is_private(mode, owner), private, "{mode:o} {owner:?}");
-    }
-}
-
-#[test]
-fn a_key_file_that_others_may_read_is_refused_with_the_remedy() {
+fn s22_a_key_file_that_others_may_read_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(MASTER_KEY_FILE);
     drop(file::make(&path).unwrap());
