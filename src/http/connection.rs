@@ -25,6 +25,9 @@ const LINGER_BYTES: usize = 512 * 1024;
 /// A deadline is noticed at most so much late.
 const WATCH_STEP: Duration = Duration::from_secs(1);
 
+/// So long a connection whose time is over is listened to after an answer that did not say so.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
 /// How long each phase of a connection may last.
 #[derive(Debug, Clone, Copy)]
 pub struct PhaseLimits {
@@ -118,12 +121,13 @@ impl Watch {
         self.phase.load(Ordering::Relaxed) == phase as u8
     }
 
-    fn enter(&self, phase: Phase, limit: Duration) {
+    fn enter(&self, phase: Phase, limit: Duration) -> Monotonic {
         let micros = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
         let Monotonic(now) = self.clock.monotonic();
         self.phase.store(phase as u8, Ordering::Relaxed);
         self.deadline
             .store(now.saturating_add(micros), Ordering::Relaxed);
+        Monotonic(now)
     }
 
     /// The connection is open: after its handshake, where it has one.
@@ -157,8 +161,11 @@ impl Watch {
             true => self.limits.idle,
             false => self.limits.stranger_idle,
         };
-        self.enter(Phase::Silent, idle);
-        self.deadline.fetch_min(self.over_at.0, Ordering::Relaxed);
+        let Monotonic(now) = self.enter(Phase::Silent, idle);
+        // Whose answer was made just before did not hear that it was the last one, and may have asked again already.
+        let at_least = now.saturating_add(LAST_WAIT.as_micros() as u64);
+        let last = self.over_at.0.max(at_least);
+        self.deadline.fetch_min(last, Ordering::Relaxed);
     }
 
     /// The answer is made; it may be the connection's last.
