@@ -87,7 +87,6 @@ pub(super) fn connection_limits(settings: &Settings) -> ConnectionLimits {
             connection: Duration::from_secs(settings.connection_seconds as u64),
             ..PhaseLimits::default()
         },
-        ..ConnectionLimits::default()
     }
 }
 
