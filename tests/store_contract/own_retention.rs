@@ -20,14 +20,17 @@ const fn days(bodies: u32, attempts: u32) -> Option<KeptDays> {
     })
 }
 
+/// As the server says.
+const KEPT: Retention = Retention {
+    bodies: Duration::from_secs(30 * 86_400),
+    records: Duration::from_secs(90 * 86_400),
+    audit: Duration::from_secs(365 * 86_400),
+};
+
 /// A server that keeps bodies for 30 days and the rest for 90.
 async fn keeping(larkspur: Option<KeptDays>, riverside: Option<KeptDays>) -> World {
     let world = World::new();
-    world.store.keep_events(Retention {
-        bodies: 30 * DAY,
-        records: 90 * DAY,
-        audit: 365 * DAY,
-    });
+    world.store.keep_events(KEPT);
     for (id, kept) in [(LARKSPUR, larkspur), (RIVERSIDE, riverside), (TRAIL, None)] {
         world.put_keeping(id, one_add_on(), kept).await;
         world.endpoint(id, &[UPDATED]).await;
@@ -160,4 +163,56 @@ async fn of_a_public_event_the_owners_time_counts_for_every_recipient() {
         (2, 0),
         "also what LARKSPUR received of it"
     );
+}
+
+#[tokio::test]
+async fn a_step_asks_for_a_few_of_many_organizations_and_a_round_for_each_once_an_hour() {
+    const MANY: i64 = 450;
+    let mut world = keeping(None, None).await;
+    let rows: Vec<String> = (0..MANY)
+        .map(|number| {
+            format!(
+                "({}, 'Many', 1, 0, 0, 0, {}, 10)",
+                10_000 + number,
+                1 + number % 9
+            )
+        })
+        .collect();
+    world.place.run(&format!(
+        "INSERT INTO organizations (id, name, add_ons, webhooks, created_at, updated_at, bodies_days, attempts_days)
+         VALUES {}",
+        rows.join(",")
+    ));
+    world = world.reopen();
+    world.store.keep_events(KEPT);
+    world.endpoint(10_000 + MANY - 1, &[UPDATED]).await;
+    world.post(event(10_000 + MANY - 1)).await;
+    for job in world.jobs() {
+        world.end(job, OK).await;
+    }
+    listed(&world).await;
+    world.pass(Duration::from_secs(120));
+    let idle = world.rest().await;
+    world.pass(12 * DAY);
+    // Twice for each of them, and 200 times in a step.
+    let busy = world.rest().await;
+    assert!(
+        busy >= idle + 4,
+        "{busy} steps, {idle} while nothing is due"
+    );
+    // The last of them had its turn.
+    assert_eq!(world.count("SELECT count(*) FROM events"), 0);
+    // In the same hour nobody is asked for again.
+    world.pass(Duration::from_secs(120));
+    assert!(world.rest().await < 3);
+    // Whoever comes later has a turn, too.
+    world.put_keeping(LARKSPUR, one_add_on(), days(1, 2)).await;
+    world.post(event(LARKSPUR)).await;
+    for job in world.jobs() {
+        world.end(job, OK).await;
+    }
+    listed(&world).await;
+    world.pass(3 * DAY);
+    world.rest().await;
+    assert_eq!((kept(&world), strays(&world)), ([[0; 3]; 2], 0));
 }

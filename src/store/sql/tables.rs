@@ -61,6 +61,8 @@ pub struct Tables {
     pub types: Types,
     /// The directory's version in the database that this shows; other nodes raise it.
     pub version: i64,
+    /// Raised with every change of how long an organization keeps its events.
+    keeping: u64,
 }
 
 #[derive(Debug)]
@@ -111,6 +113,11 @@ impl Tables {
         self.organizations
             .range((start, Bound::Unbounded))
             .map(|(_, tenant)| &tenant.record)
+    }
+
+    /// How often it changed which organizations keep their events for another time than the server says.
+    pub const fn keeping(&self) -> u64 {
+        self.keeping
     }
 
     /// The largest id of an endpoint there was: events that are accepted from now on must be above it.
@@ -219,9 +226,23 @@ impl Tables {
 
 /// Changing things, after the commit that holds the same change.
 impl Tables {
+    /// Becomes what was read anew.
+    pub fn replace(&mut self, fresh: Self, version: i64) {
+        let keeping = self.keeping.wrapping_add(1);
+        *self = Self {
+            version,
+            keeping,
+            ..fresh
+        };
+    }
+
     /// Adds or replaces an organization.
     pub fn put_organization(&mut self, record: Arc<Organization>) {
         let id = record.id;
+        // One that was not known may have been deleted, with another time.
+        if self.organization(id).map(|known| known.kept) != Some(record.kept) {
+            self.keeping = self.keeping.wrapping_add(1);
+        }
         match self.organizations.get_mut(&id) {
             Some(tenant) => {
                 let before = tenant.record.access();

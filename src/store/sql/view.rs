@@ -51,9 +51,8 @@ pub(super) fn catch_up(
         None
     };
     let mut tables = shared.write();
-    if let Some(mut fresh) = fresh.take() {
-        fresh.version = version;
-        *tables = fresh;
+    if let Some(fresh) = fresh.take() {
+        tables.replace(fresh, version);
         return Ok(true);
     }
     for (kind, subject) in changed {

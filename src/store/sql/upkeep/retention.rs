@@ -44,6 +44,8 @@ pub(in super::super) struct Retiring {
     /// The subject after which old counts are looked for next, and when a round of that begins.
     counts_after: i64,
     next_counts: Timestamp,
+    /// Places in the lists as of the last commit.
+    lists_before: ((i64, i64), i64),
 }
 
 impl Default for Retiring {
@@ -56,21 +58,29 @@ impl Default for Retiring {
             own: own::Places::default(),
             counts_after: i64::MIN,
             next_counts: Timestamp::default(),
+            lists_before: ((0, 0), 0),
         }
     }
 }
 
 impl Retiring {
     /// From the beginning again: a round is over.
-    fn start_over(&mut self) {
+    const fn start_over(&mut self) {
         self.deliveries_to = (0, 0);
         self.events_to = 0;
+        self.own.start_over();
     }
 
-    /// What was removed may be there again: its transaction was undone.
+    /// A step begins: the one before is on disk, or was undone.
+    fn begin(&mut self) {
+        self.lists_before = (self.deliveries_to, self.events_to);
+        self.own.begin();
+    }
+
+    /// What the last step removed may be there again: its transaction was undone.
     pub(super) fn doubt(&mut self) {
-        self.start_over();
-        self.own = own::Places::default();
+        (self.deliveries_to, self.events_to) = self.lists_before;
+        self.own.undo();
     }
 }
 
@@ -82,7 +92,8 @@ fn first_kept(now: Timestamp, kept: Duration) -> i64 {
 
 /// One step.
 pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
-    let retiring = &step.memory.chores.retiring;
+    let retiring = &mut step.memory.chores.retiring;
+    retiring.begin();
     let Some(rule) = retiring.rule.filter(|_| now >= retiring.next_look) else {
         return Ok(Upkeep::Idle);
     };
@@ -113,12 +124,14 @@ fn remove(
     if audit::retire(step, rule.audit)? == Upkeep::More {
         return Ok(Upkeep::More);
     }
-    let own = own::read(step, now, rule)?;
+    let own = own::read(step, rule)?;
     if own.keeps_longer() {
         // Some keep longer than the rest: rows go one by one, and partitions when nobody keeps anything of them.
-        let floor = own.floor.map(|floor| database.removable(floor));
+        let floor = own.longest;
+        let floor = floor.map(|kept| database.removable(first_kept(now, kept)));
         let kept = [rule.bodies, rule.records].map(|kept| first_kept(now, kept));
-        if own::others(step, &own, kept)? == Upkeep::More || own::each(step, &own)? == Upkeep::More
+        if own::others(step, &own, kept)? == Upkeep::More
+            || own::each(step, &own, now)? == Upkeep::More
         {
             return Ok(Upkeep::More);
         }
@@ -134,7 +147,7 @@ fn remove(
     if database.remove_bodies(bodies, CHUNK)? == Upkeep::More {
         return Ok(Upkeep::More);
     }
-    if own::each(step, &own)? == Upkeep::More {
+    if own::each(step, &own, now)? == Upkeep::More {
         return Ok(Upkeep::More);
     }
     if own::in_flight_before(step, records)? {
