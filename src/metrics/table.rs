@@ -68,7 +68,7 @@ table! {
     "tidings_store_bytes" Gauge "" "Bytes of the database and its log",
     "tidings_store_commit_seconds" Histogram "" "How long commits took, sync included",
     "tidings_store_failures_total" Counter "" "Transactions that were undone because the database failed",
-    "tidings_nodes" Gauge "lease" "Nodes on this store, by whether their lease goes on",
+    "tidings_nodes" Gauge "lease" "Nodes on this store, by whether their lease goes on; one that is gone without a stop counts for 15 min",
     "tidings_disk_free_bytes" Gauge "" "Bytes left on the data directory's disk; absent on PostgreSQL",
     "tidings_disk_bytes" Gauge "" "Size of the data directory's disk; absent on PostgreSQL",
     "tidings_spans_dropped_total" Counter "" "Spans of traces that did not reach the collector",

@@ -12,7 +12,7 @@ pub struct Node {
     pub name: String,
     /// Since when this life of it goes on.
     pub since: Option<Timestamp>,
-    /// Whether its lease goes on.
+    /// Whether its lease goes on; one that was lost without a clean stop is told of for a quarter of an hour.
     pub alive: bool,
 }
 

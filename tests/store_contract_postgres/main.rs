@@ -37,6 +37,7 @@ mod lists;
 mod lives;
 #[path = "../store_contract/log.rs"]
 mod log;
+mod lost;
 mod nodes;
 #[path = "../store_contract/notices.rs"]
 mod notices;

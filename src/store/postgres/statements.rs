@@ -88,17 +88,33 @@ pub(super) const DUE_ENDPOINTS: &str = "
 
 /// Ends lives whose lease ran out.
 pub(super) const END_DEAD: &str = "UPDATE lives SET ended_at = clock_timestamp() WHERE ended_at IS NULL AND lease_until < clock_timestamp()";
-/// Forgets lives that ended a while ago and hold nothing any more.
+/// Forgets lives that ended a while ago and hold nothing any more; those that were lost (their lease had run out before they
+/// ended, which a clean stop does not wait for) only when [`NODES`] does not tell of them any more.
 pub(super) const FORGET_LIVES: &str =
     "DELETE FROM lives WHERE ended_at < clock_timestamp() - interval '60 seconds'
+    AND (ended_at < lease_until OR ended_at < clock_timestamp() - interval '15 minutes')
+    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.state = 1 AND d.epoch = lives.epoch)";
+/// Marks lost lives that hold nothing any more, so that nobody looks for that again and again: by a lease without a time.
+pub(super) const SETTLE_LIVES: &str = "UPDATE lives SET lease_until = '-infinity'
+    WHERE ended_at < clock_timestamp() - interval '60 seconds'
+    AND ended_at >= lease_until AND lease_until > '-infinity'
     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.state = 1 AND d.epoch = lives.epoch)";
 /// What became of transactions of lives that are forgotten is no question any more.
 pub(super) const FORGET_COMMITS: &str =
     "DELETE FROM commits WHERE epoch NOT IN (SELECT epoch FROM lives)";
 /// Whether a transaction was stored: epoch, number.
 pub(super) const COMMITTED: &str = "SELECT 1 FROM commits WHERE epoch = $1 AND number = $2";
-/// Whether lives that ended are remembered.
-pub(super) const ENDED_LIVES: &str = "SELECT 1 FROM lives WHERE ended_at IS NOT NULL LIMIT 1";
+/// Whether there are lives that ended and may still hold something, or are to be forgotten.
+pub(super) const ENDED_LIVES: &str = "SELECT 1 FROM lives WHERE ended_at IS NOT NULL
+    AND (lease_until > '-infinity' OR ended_at < clock_timestamp() - interval '15 minutes') LIMIT 1";
+/// Each node's last life: those that go on, and for a quarter of an hour those that were lost, unless the node is back under
+/// its name. Any other node ends a dead life at once, so that it ended is no sign of a clean stop.
+pub(super) const NODES: &str =
+    "SELECT node, CAST(CASE WHEN ended_at IS NULL AND lease_until > clock_timestamp() THEN 1 ELSE 0 END AS BIGINT)
+    FROM (SELECT DISTINCT ON (node) node, ended_at, lease_until FROM lives ORDER BY node, epoch DESC) AS last
+    WHERE ended_at IS NULL
+        OR (ended_at >= lease_until AND ended_at > clock_timestamp() - interval '15 minutes')
+    ORDER BY node";
 
 /// Lists the events after one id and up to another, with their references and deliveries.
 pub(super) const LIST: [&str; 3] = [

@@ -232,6 +232,7 @@ impl Database for Pg {
             connection.run(texts::END_DEAD, &[])?;
             let ended = !connection.run(texts::ENDED_LIVES, &[])?.is_empty();
             if ended {
+                connection.run(texts::SETTLE_LIVES, &[])?;
                 connection.run(texts::FORGET_LIVES, &[])?;
                 connection.run(texts::FORGET_COMMITS, &[])?;
             }
@@ -284,18 +285,13 @@ impl Database for Pg {
     fn scrub(&self) {}
 
     fn nodes(&self) -> Result<Vec<Node>, StoreError> {
-        self.sql().all(
-            "SELECT node, CAST(CASE WHEN lease_until > clock_timestamp() THEN 1 ELSE 0 END AS BIGINT)
-             FROM lives WHERE ended_at IS NULL ORDER BY node",
-            values![],
-            |row| {
-                Ok(Node {
-                    name: row.get(0)?,
-                    since: None,
-                    alive: row.get(1)?,
-                })
-            },
-        )
+        self.sql().all(texts::NODES, values![], |row| {
+            Ok(Node {
+                name: row.get(0)?,
+                since: None,
+                alive: row.get(1)?,
+            })
+        })
     }
 
     fn bytes(&self) -> Result<u64, StoreError> {

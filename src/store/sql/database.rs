@@ -347,7 +347,7 @@ pub trait Database: Sql {
     /// Has what was removed leave the log beside the database, too, soon after this commit; where that is in our hands.
     fn scrub(&self);
 
-    /// The nodes whose life was not ended.
+    /// The nodes that are alive, and those that were lost lately.
     ///
     /// # Errors
     /// The database failed.
