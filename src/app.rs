@@ -10,7 +10,10 @@ mod parts;
 mod sealing;
 pub mod setup;
 
-pub use keys::{check_secret_files, master_key_of, master_key_path};
+pub(crate) use exporting::reach as reach_collector;
+pub use keys::{
+    check_secret_files, master_key_found, master_key_of, master_key_path, preset_key,
+};
 pub use notices::mailer;
 
 use crate::clock::Clock;
@@ -28,11 +31,8 @@ use crate::store::seal::MasterKeyError;
 use crate::store::sql::SqlStore;
 use crate::store::{Store, StoreError, handover};
 pub use parts::database_authorities;
-pub(crate) use parts::open_store;
-use parts::{
-    api, base, certificates, connection_limits, extra_ca, is_new, listen, metrics, retention,
-    sender,
-};
+use parts::{api, base, connection_limits, is_new, metrics, retention, sender};
+pub(crate) use parts::{certificates, dialer, extra_ca, listen, open_store};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -10,6 +10,10 @@
     reason = "tests"
 )]
 
+#[path = "cli/doctor.rs"]
+mod doctor;
+#[path = "cli/manual.rs"]
+mod manual;
 #[path = "support/server.rs"]
 #[allow(
     dead_code,
@@ -422,30 +426,6 @@ fn keys_are_created_and_revoked_and_every_command_has_help_with_an_example() {
             "{command}: {help}"
         );
     }
-}
-
-#[test]
-fn doctor_finds_nothing_on_a_good_machine_and_names_what_is_bad() {
-    let data = tempfile::tempdir().unwrap();
-    let path = data.path().to_str().unwrap();
-    let output = run(&[
-        "doctor",
-        "--data",
-        path,
-        "--listen",
-        "127.0.0.1:0",
-        "--resolve",
-        "localhost",
-    ]);
-    assert!(output.status.success(), "{}", text(&output.stdout));
-    std::fs::write(data.path().join("tidings.db"), vec![0x5a; 65_536]).unwrap();
-    let output = run(&["doctor", "--data", path, "--listen", "127.0.0.1:0"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output.stdout).contains("BAD  database"),
-        "{}",
-        text(&output.stdout)
-    );
 }
 
 /// A server under a limit of open files, as a shell starts one; what the system says of it then.

@@ -1,5 +1,7 @@
 //! Tells an OpenTelemetry collector, where one is named: spans as they come, metrics once a minute.
 
+use super::AppError;
+use super::parts::extra_ca;
 use crate::clock::Clock;
 use crate::config::{OtlpSettings, Settings};
 use crate::engine::sender::SenderError;
@@ -37,6 +39,19 @@ pub fn start(
         tokio::spawn(export::run(Arc::clone(&collector), spans, clock.clone()));
     }
     Ok(Some(collector))
+}
+
+/// Asks the collector that the settings name to take nothing, and answers what is wrong if it does not; nothing without one.
+///
+/// # Errors
+/// TLS cannot be set up, or an authority's file cannot be read.
+pub async fn reach(settings: &Settings) -> Result<Option<Result<(), String>>, AppError> {
+    let Some(otlp) = &settings.otlp else {
+        return Ok(None);
+    };
+    let collector = collector(settings, otlp, &extra_ca(settings)?)?;
+    let nothing = String::from(r#"{"resourceMetrics":[]}"#);
+    Ok(Some(collector.post("/v1/metrics", nothing).await))
 }
 
 /// Tells a collector the metrics, once at the start and then once a minute, until the runtime ends.

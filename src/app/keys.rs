@@ -56,6 +56,18 @@ pub fn master_key_of(settings: &Settings) -> Result<MasterKey, AppError> {
     }
 }
 
+/// The key that a start would find, and does not have to make; makes none.
+///
+/// # Errors
+/// As a start would end with.
+pub fn master_key_found(settings: &Settings) -> Result<Option<MasterKey>, AppError> {
+    match (&settings.master_key, &settings.database) {
+        (_, Some(_)) => shared_master_key(settings).map(Some),
+        (KeySource::Absent, None) => found_beside(&settings.data),
+        (_, None) => master_key_of(settings).map(Some),
+    }
+}
+
 /// The file that the key comes from, if it comes from one.
 pub fn master_key_path(settings: &Settings) -> Option<PathBuf> {
     match &settings.master_key {
@@ -77,17 +89,25 @@ pub(super) fn shared_master_key(settings: &Settings) -> Result<MasterKey, AppErr
 
 /// The key beside the data; made when there is no data yet, never for data that another key has sealed.
 fn own_master_key(data: &Path) -> Result<MasterKey, AppError> {
+    match found_beside(data)? {
+        Some(key) => Ok(key),
+        None => Ok(file::make(&data.join(MASTER_KEY_FILE))?),
+    }
+}
+
+/// The key beside the data, if there is one or must be one.
+fn found_beside(data: &Path) -> Result<Option<MasterKey>, AppError> {
     let path = data.join(MASTER_KEY_FILE);
     let database = data.join(sqlite::DATABASE_FILE);
     if path.exists() {
-        Ok(file::read(&path)?)
+        Ok(Some(file::read(&path)?))
     } else if database.exists() {
         Err(AppError::MasterKeyMissing {
             database,
             key: path,
         })
     } else {
-        Ok(file::make(&path)?)
+        Ok(None)
     }
 }
 
@@ -96,20 +116,8 @@ pub(super) async fn operator_key(
     settings: &Settings,
     store: &SqlStore,
 ) -> Result<Option<KeyText>, AppError> {
-    let preset = match &settings.operator_key {
-        KeySource::Text(text) => Some(Zeroizing::new(text.trim().to_owned())),
-        KeySource::File(path) => {
-            let text = secret_file::read(OPERATOR_KEY_FILE, path)?;
-            Some(Zeroizing::new(text.trim().to_owned()))
-        }
-        KeySource::Absent => None,
-    };
-    let (key, description, show) = match preset {
-        Some(text) => (
-            KeyText::parse(&text).map_err(|_| AppError::OperatorKey)?,
-            "preset by the operator_key setting",
-            false,
-        ),
+    let (key, description, show) = match preset_key(settings)? {
+        Some(key) => (key, "preset by the operator_key setting", false),
         None if is_new(store) => (
             KeyText::generated(KeyKind::Operator, &clock::random_bytes()?),
             "made at the first start",
@@ -117,9 +125,6 @@ pub(super) async fn operator_key(
         ),
         None => return Ok(None),
     };
-    if key.kind() != KeyKind::Operator {
-        return Err(AppError::OperatorKey);
-    }
     if store.key(&key.hash()).is_none() {
         let new = NewKey {
             hash: key.hash(),
@@ -130,4 +135,24 @@ pub(super) async fn operator_key(
         store.create_key(new, Actor::server()).await?;
     }
     Ok(show.then_some(key))
+}
+
+/// The operator's key that the settings name, if they do.
+///
+/// # Errors
+/// Its file cannot be read, or it is no key of an operator's.
+pub fn preset_key(settings: &Settings) -> Result<Option<KeyText>, AppError> {
+    let text = match &settings.operator_key {
+        KeySource::Text(text) => Zeroizing::new(text.trim().to_owned()),
+        KeySource::File(path) => {
+            let text = secret_file::read(OPERATOR_KEY_FILE, path)?;
+            Zeroizing::new(text.trim().to_owned())
+        }
+        KeySource::Absent => return Ok(None),
+    };
+    let key = KeyText::parse(&text).map_err(|_| AppError::OperatorKey)?;
+    match key.kind() {
+        KeyKind::Operator => Ok(Some(key)),
+        _ => Err(AppError::OperatorKey),
+    }
 }

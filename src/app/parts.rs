@@ -68,7 +68,7 @@ pub(super) fn base(settings: &Settings, scheme: &str, address: SocketAddr) -> St
     told.unwrap_or_else(|| format!("{scheme}://{address}"))
 }
 
-pub(super) fn certificates(
+pub(crate) fn certificates(
     settings: &Settings,
     clock: &Clock,
 ) -> Result<Option<Certificates>, AppError> {
@@ -148,7 +148,7 @@ pub(super) fn is_new(store: &SqlStore) -> bool {
     store.keys(Reach::All, &first).items.is_empty()
 }
 
-pub(super) fn listen(
+pub(crate) fn listen(
     setting: &'static str,
     wanted: SocketAddr,
 ) -> Result<(TcpListener, SocketAddr), AppError> {
@@ -175,7 +175,7 @@ pub(super) fn listen(
 }
 
 /// Authorities that are trusted beside the system's.
-pub(super) fn extra_ca(
+pub(crate) fn extra_ca(
     settings: &Settings,
 ) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, AppError> {
     match settings.extra_ca.as_deref() {
@@ -184,14 +184,19 @@ pub(super) fn extra_ca(
     }
 }
 
+/// Dials receivers, from the addresses that the settings name.
+pub(crate) fn dialer(settings: &Settings) -> Result<Dialer, AppError> {
+    Dialer::tcp_from(&settings.source_addresses)
+        .map_err(|(address, problem)| AppError::SourceAddress { address, problem })
+}
+
 pub(super) fn sender(
     settings: &Settings,
     clock: &Clock,
     store: &Arc<SqlStore>,
     extra_ca: Vec<rustls::pki_types::CertificateDer<'static>>,
 ) -> Result<Sender, AppError> {
-    let dialer = Dialer::tcp_from(&settings.source_addresses)
-        .map_err(|(address, problem)| AppError::SourceAddress { address, problem })?;
+    let dialer = dialer(settings)?;
     Ok(Sender::new(SenderParts {
         directory: Arc::clone(store) as Arc<dyn Directory>,
         clock: clock.clone(),

@@ -1,15 +1,20 @@
 //! `tidings doctor`: checks what a server needs and says what to do. It changes nothing that a server uses.
+//!
+//! What would stop a start is found by what a start calls, and said in its words.
 
 use super::SettingFlags;
 use super::output::{Failure, say};
 use super::serve::settings_text;
 use super::small_runtime;
-use crate::app::{check_secret_files, database_authorities};
+use crate::app::{self, AppError, check_secret_files, database_authorities};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, Settings};
 use crate::engine::resolver::Resolver;
+use crate::store::StoreError;
 use crate::store::postgres::{self, Address};
+use crate::store::seal::MasterKey;
 use crate::store::sqlite::{self, Inspection};
+use std::net::SocketAddr;
 use std::path::Path;
 use tidings_core::time::Timestamp;
 
@@ -43,6 +48,8 @@ const SPACE: u64 = 1 << 30;
 /// Runs `tidings doctor`.
 pub fn run(args: DoctorArgs) -> Result<(), Failure> {
     let settings = Settings::parse(&settings_text(&args.flags)?)?;
+    let runtime = small_runtime()?;
+    let (database, is_running) = database(&settings);
     let checks = [
         (
             "settings",
@@ -53,14 +60,27 @@ pub fn run(args: DoctorArgs) -> Result<(), Failure> {
         ("clock", clock()),
         ("secrets", secrets(&settings)),
         ("disk", disk(&settings)),
-        ("database", database(&settings)),
-        ("listen", listen(&settings)),
+        ("database", database),
+        ("key", master_key(&settings)),
+        ("operator", operator_key(&settings)),
         (
-            "names",
-            small_runtime()?.block_on(names(args.resolve.as_deref())),
+            "listen",
+            runtime.block_on(listen("listen", settings.listen, is_running)),
         ),
+        (
+            "metrics",
+            match settings.metrics_listen {
+                Some(at) => runtime.block_on(listen("telemetry.metrics_listen", at, is_running)),
+                None => Finding::Good(String::from(
+                    "no listener of their own (telemetry.metrics_listen)",
+                )),
+            },
+        ),
+        ("tls", certificates(&settings)),
+        ("names", runtime.block_on(names(args.resolve.as_deref()))),
         ("egress", egress(&settings)),
-        ("notices", small_runtime()?.block_on(notices(&settings))),
+        ("collector", runtime.block_on(collector(&settings))),
+        ("notices", runtime.block_on(notices(&settings))),
     ];
     let mut bad = 0;
     for (name, finding) in checks {
@@ -150,21 +170,88 @@ fn disk(settings: &Settings) -> Finding {
     }
 }
 
-fn database(settings: &Settings) -> Finding {
+/// And whether a server runs on it, where that can be known.
+fn database(settings: &Settings) -> (Finding, Option<bool>) {
     if let Some(database) = &settings.database {
-        return remote(database, &settings.node);
+        return (remote(database, &settings.node), None);
     }
     match sqlite::inspect(&settings.data) {
-        Ok(Inspection::Absent) => {
-            Finding::Good(String::from("none yet; the first `tidings serve` makes it"))
+        Ok(Inspection::Absent) => (
+            Finding::Good(String::from("none yet; the first `tidings serve` makes it")),
+            Some(false),
+        ),
+        Ok(Inspection::InUse { pid }) => (
+            Finding::Good(format!(
+                "in use by a running server{}",
+                pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
+            )),
+            Some(true),
+        ),
+        Ok(Inspection::Sound { format, bytes }) => (
+            Finding::Good(format!("sound: format {format}, {} MiB", bytes >> 20)),
+            Some(false),
+        ),
+        Err(error) => (Finding::Bad(error.to_string()), None),
+    }
+}
+
+fn master_key(settings: &Settings) -> Finding {
+    let key = match app::master_key_found(settings) {
+        Ok(Some(key)) => key,
+        Ok(None) => {
+            return Finding::Good(String::from("none yet; the first `tidings serve` makes it"));
         }
-        Ok(Inspection::InUse { pid }) => Finding::Good(format!(
-            "in use by a running server{}",
-            pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
+        Err(error) => return Finding::Bad(error.to_string()),
+    };
+    match key_fits(settings, &key) {
+        Ok(()) => Finding::Good(String::from("there, and it fits the data")),
+        Err(error @ StoreError::WrongMasterKey { .. }) => Finding::Bad(error.to_string()),
+        Err(_) => Finding::Note(String::from(
+            "there; whether it fits cannot be told while the database cannot be read",
         )),
-        Ok(Inspection::Sound { format, bytes }) => {
-            Finding::Good(format!("sound: format {format}, {} MiB", bytes >> 20))
-        }
+    }
+}
+
+fn key_fits(settings: &Settings, key: &MasterKey) -> Result<(), StoreError> {
+    let Some(database) = &settings.database else {
+        return sqlite::key_fits(&settings.data, key);
+    };
+    let unreadable = |error: AppError| StoreError::Io {
+        what: error.to_string(),
+    };
+    let authorities = database_authorities(Some(database)).map_err(unreadable)?;
+    let address = Address::parse(&database.url, &authorities);
+    postgres::key_fits(&address.map_err(|error| unreadable(error.into()))?, key)
+}
+
+fn operator_key(settings: &Settings) -> Finding {
+    match app::preset_key(settings) {
+        Ok(Some(_)) => Finding::Good(String::from("a key is preset (operator_key)")),
+        Ok(None) => Finding::Good(String::from("no key is preset; the first start makes one")),
+        Err(error) => Finding::Bad(error.to_string()),
+    }
+}
+
+fn certificates(settings: &Settings) -> Finding {
+    match app::certificates(settings, &Clock::system()) {
+        Ok(Some(_)) => Finding::Good(String::from("the certificate and its key can be used")),
+        Ok(None) => Finding::Good(String::from("off (tls.cert and tls.key turn it on)")),
+        Err(error) => Finding::Bad(format!(
+            "{error}; give this user the right to read both files, which belong together"
+        )),
+    }
+}
+
+/// It holds nothing up, so it is no reason not to start.
+async fn collector(settings: &Settings) -> Finding {
+    let url = settings.otlp.as_ref().map(|otlp| otlp.url.to_string());
+    let url = url.unwrap_or_default();
+    match app::reach_collector(settings).await {
+        Ok(None) => Finding::Good(String::from("off (telemetry.otlp names one)")),
+        Ok(Some(Ok(()))) => Finding::Good(format!("{url} answers")),
+        Ok(Some(Err(problem))) => Finding::Note(format!(
+            "{url}: {problem}; traces and metrics for it are lost meanwhile: look at telemetry.otlp and telemetry.otlp_headers"
+        )),
         Err(error) => Finding::Bad(error.to_string()),
     }
 }
@@ -194,17 +281,19 @@ fn remote(database: &DatabaseSettings, node: &str) -> Finding {
     }
 }
 
-fn listen(settings: &Settings) -> Finding {
-    match std::net::TcpListener::bind(settings.listen) {
-        Ok(_) => Finding::Good(format!("{} is free", settings.listen)),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::Note(format!(
-            "{} is in use: by a running server, or choose another with `listen`",
-            settings.listen
-        )),
-        Err(error) => Finding::Bad(format!(
-            "{}: {error}; choose another address with `listen`",
-            settings.listen
-        )),
+/// Whether an address can be listened on. That it is in use is well where the server runs; where that cannot be known it is
+/// a reason to look.
+async fn listen(setting: &'static str, wanted: SocketAddr, is_running: Option<bool>) -> Finding {
+    match (app::listen(setting, wanted), is_running) {
+        (Ok(_), _) => Finding::Good(format!("{wanted} is free")),
+        (Err(AppError::Listen { problem, .. }), Some(true) | None)
+            if problem.kind() == std::io::ErrorKind::AddrInUse =>
+        {
+            Finding::Note(format!(
+                "{wanted} is in use: by a running server, or choose another with `{setting}`"
+            ))
+        }
+        (Err(error), _) => Finding::Bad(error.to_string()),
     }
 }
 
@@ -259,6 +348,9 @@ async fn notices(settings: &Settings) -> Finding {
 }
 
 fn egress(settings: &Settings) -> Finding {
+    if let Err(error) = app::extra_ca(settings).and_then(|_| app::dialer(settings)) {
+        return Finding::Bad(error.to_string());
+    }
     let rules = &settings.egress;
     let opened: Vec<String> = rules.opened_metadata().map(ToString::to_string).collect();
     if !opened.is_empty() {

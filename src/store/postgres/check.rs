@@ -101,6 +101,19 @@ pub(super) fn inspect(client: &mut Client, location: &str) -> Result<Inspection,
     })
 }
 
+/// What tells whether a master key fits; nothing in an empty database.
+///
+/// # Errors
+/// The database failed.
+pub(super) fn canary(client: &mut Client) -> Result<Option<Vec<u8>>, StoreError> {
+    let made = client.query_one("SELECT to_regclass('canary') IS NOT NULL", &[])?;
+    if !made.try_get(0)? {
+        return Ok(None);
+    }
+    let sealed = client.query_opt("SELECT sealed FROM canary", &[])?;
+    Ok(sealed.map(|row| row.try_get(0)).transpose()?)
+}
+
 /// Refuses a database that a migration was begun into and not finished.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ pub(super) use destination::Destination;
 
 use super::StoreError;
 use super::handover::Handover;
-use super::seal::MasterKey;
+use super::seal::{self, MasterKey};
 use super::sql::{Parts, SqlStore};
 use crate::clock::Clock;
 use node::Node;
@@ -114,6 +114,20 @@ pub fn inspect(address: &Address, unsafe_durability: bool) -> Result<Inspection,
         let mut client = address.connect(check::SESSION)?;
         check::check(&mut client, &shown, unsafe_durability)?;
         check::inspect(&mut client, &shown)
+    })
+}
+
+/// Refuses a master key that the data was not sealed with; any fits an empty database. Changes nothing.
+///
+/// # Errors
+/// [`StoreError::WrongMasterKey`], or the database cannot be reached.
+pub fn key_fits(address: &Address, key: &MasterKey) -> Result<(), StoreError> {
+    elsewhere(|| {
+        let mut client = address.connect(check::SESSION)?;
+        match check::canary(&mut client)? {
+            Some(sealed) => seal::check(key, Some(&sealed), address.name()).map(drop),
+            None => Ok(()),
+        }
     })
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Nothing in the database is changed.
 
-use super::{lock, schema};
+use super::{READ_CANARY, lock, schema};
 use crate::store::StoreError;
+use crate::store::seal::{self, MasterKey};
+use rusqlite::OptionalExtension as _;
 use std::path::Path;
 
 /// A whole-file check reads everything; above this many bytes only the header and the schema are looked at.
@@ -47,6 +49,27 @@ pub fn inspect(directory: &Path) -> Result<Inspection, StoreError> {
     look(&file, bytes)
         .map(|format| Inspection::Sound { format, bytes })
         .map_err(|error| error.located(&file))
+}
+
+/// Refuses a master key that the data in a directory was not sealed with; any fits where there is none yet. Changes nothing,
+/// and may be asked while a server runs.
+///
+/// # Errors
+/// [`StoreError::WrongMasterKey`], or the database cannot be read.
+pub fn key_fits(directory: &Path, key: &MasterKey) -> Result<(), StoreError> {
+    let file = directory.join(schema::FILE);
+    if !file.exists() {
+        return Ok(());
+    }
+    let read = || -> Result<Option<Vec<u8>>, StoreError> {
+        let reader = schema::open_reader(&file)?;
+        let found = reader.query_row(READ_CANARY, [], |row| row.get(0));
+        Ok(found.optional()?)
+    };
+    match read().map_err(|error| error.located(&file))? {
+        Some(sealed) => seal::check(key, Some(&sealed), &file).map(drop),
+        None => Ok(()),
+    }
 }
 
 fn look(file: &Path, bytes: u64) -> Result<u32, StoreError> {

@@ -15,7 +15,7 @@ pub(super) mod schema;
 mod statements;
 mod unfinished;
 
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, inspect, key_fits};
 pub use lock::make_directory;
 pub use schema::FILE as DATABASE_FILE;
 

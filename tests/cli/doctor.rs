@@ -1,0 +1,158 @@
+//! `tidings doctor`: nothing to say on a good machine, and a line in the words of `serve` for what would stop a start.
+
+use super::{run, run_with, text};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+/// The line of a check, and how the command ended.
+fn line(data: &Path, settings: &[(&str, &str)], check: &str) -> (String, Option<i32>) {
+    let data = data.to_str().unwrap();
+    let output = run_with(
+        &["doctor", "--data", data, "--listen", "127.0.0.1:0"],
+        settings,
+        "",
+    );
+    let said = text(&output.stdout);
+    let named = |line: &&str| line.split_whitespace().nth(1) == Some(check);
+    let found = said.lines().find(named);
+    (found.unwrap_or(&said).to_owned(), output.status.code())
+}
+
+#[test]
+fn finds_nothing_on_a_good_machine_and_names_a_database_that_is_none() {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().to_str().unwrap();
+    let output = run(&[
+        "doctor",
+        "--data",
+        path,
+        "--listen",
+        "127.0.0.1:0",
+        "--resolve",
+        "localhost",
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stdout));
+    assert_eq!(
+        std::fs::read_dir(data.path()).unwrap().count(),
+        0,
+        "it makes nothing"
+    );
+    std::fs::write(data.path().join("tidings.db"), vec![0x5a; 65_536]).unwrap();
+    let (said, code) = line(data.path(), &[], "database");
+    assert!(
+        said.starts_with("BAD  database") && code == Some(1),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_stops_a_start_is_bad_and_said_as_serve_says_it() {
+    let data = tempfile::tempdir().unwrap();
+    let open = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = open.local_addr().unwrap().to_string();
+    let garbage = data.path().join("garbage");
+    std::fs::write(&garbage, "no key").unwrap();
+    std::fs::set_permissions(&garbage, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let garbage = garbage.to_str().unwrap();
+    let metrics = "TIDINGS_TELEMETRY_METRICS_LISTEN";
+    let tls = |cert| [("TIDINGS_TLS_CERT", cert), ("TIDINGS_TLS_KEY", garbage)];
+    let cases: &[(&[(&str, &str)], &str, &str)] = &[
+        (&[(metrics, &in_use)], "metrics", "telemetry.metrics_listen"),
+        (
+            &[(metrics, "192.0.2.1:9464")],
+            "metrics",
+            "cannot listen on 192.0.2.1:9464",
+        ),
+        (
+            &tls("/nowhere/cert.pem"),
+            "tls",
+            "tls.cert: /nowhere/cert.pem",
+        ),
+        (&tls(garbage), "tls", "no certificate in it"),
+        (
+            &[("TIDINGS_MASTER_KEY_FILE", "/nowhere/master.key")],
+            "key",
+            "/nowhere/master.key",
+        ),
+        (
+            &[("TIDINGS_OPERATOR_KEY_FILE", garbage)],
+            "operator",
+            "operator_key",
+        ),
+        (
+            &[("TIDINGS_EGRESS_EXTRA_CA", "/nowhere/ca.pem")],
+            "egress",
+            "/nowhere/ca.pem",
+        ),
+        (
+            &[("TIDINGS_EGRESS_SOURCE_ADDRESSES", "192.0.2.1")],
+            "egress",
+            "192.0.2.1",
+        ),
+    ];
+    for (settings, check, words) in cases {
+        let (said, code) = line(data.path(), settings, check);
+        let bad = said.starts_with(&format!("BAD  {check}"));
+        assert!(
+            bad && said.contains(words) && code == Some(1),
+            "{check}: {said}"
+        );
+        // As a start says it.
+        let path = data.path().join("served");
+        let path = path.to_str().unwrap();
+        let served = run_with(
+            &["serve", "--data", path, "--listen", "127.0.0.1:0"],
+            settings,
+            "",
+        );
+        assert_eq!(served.status.code(), Some(78), "{check}");
+        let errors = text(&served.stderr);
+        assert!(errors.contains(words), "{check}: {errors}");
+    }
+    drop(open);
+}
+
+#[test]
+fn a_master_key_that_is_missing_or_another_one_is_bad() {
+    let data = tempfile::tempdir().unwrap();
+    let key = data.path().join("master.key");
+    let server = super::Server::start(data.path(), &super::operator_key());
+    // Beside a running server, too.
+    let (said, code) = line(data.path(), &[], "key");
+    assert!(said.starts_with("ok") && code == Some(0), "{said}");
+    drop(server);
+    let right = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let (said, code) = line(data.path(), &[], "key");
+    let missing = said.starts_with("BAD") && said.contains("put it back");
+    assert!(missing && code == Some(1), "{said}");
+    assert!(!key.exists(), "none is made");
+    let other = "11".repeat(32);
+    let (said, code) = line(data.path(), &[("TIDINGS_MASTER_KEY", &other)], "key");
+    let wrong = said.starts_with("BAD") && said.contains("does not fit");
+    assert!(wrong && code == Some(1), "{said}");
+    std::fs::write(&key, &right).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (said, _) = line(data.path(), &[], "key");
+    assert!(said.starts_with("BAD"), "others may read it: {said}");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(line(data.path(), &[], "key").1, Some(0));
+}
+
+#[test]
+fn a_collector_that_does_not_answer_is_worth_a_look_and_stops_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let nobody: SocketAddr = {
+        let probe = TcpListener::bind("127.0.0.1:0").unwrap();
+        probe.local_addr().unwrap()
+    };
+    let url = format!("http://{nobody}");
+    let (said, code) = line(
+        data.path(),
+        &[("TIDINGS_TELEMETRY_OTLP", &url)],
+        "collector",
+    );
+    let told = said.starts_with("note") && said.contains(&url) && said.contains("telemetry.otlp");
+    assert!(told && code == Some(0), "{said}");
+}
