@@ -169,6 +169,34 @@ fn the_alerts_load_and_fire_when_they_should() {
     promtool(&["test", "rules", "tests/prometheus/rules.test.yml"]);
 }
 
+#[test]
+fn no_alert_is_without_a_test_that_it_fires_and_one_that_it_does_not() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/prometheus/rules.test.yml"
+    );
+    let tests = std::fs::read_to_string(path).unwrap();
+    let named = |line: &str| {
+        let (_, name) = line.split_once("alertname: ")?;
+        Some(name.split([',', '}']).next()?.to_owned())
+    };
+    // Those that do not fire are written in one line.
+    let (quiet, firing): (Vec<&str>, Vec<&str>) = tests
+        .lines()
+        .filter(|line| line.contains("alertname: "))
+        .partition(|line| line.contains("exp_alerts: []"));
+    let [quiet, firing] =
+        [quiet, firing].map(|lines| lines.into_iter().filter_map(named).collect::<BTreeSet<_>>());
+    let rules = rules();
+    let shipped: BTreeSet<String> = rules
+        .split("- alert: ")
+        .skip(1)
+        .map(|rule| rule.lines().next().unwrap().to_owned())
+        .collect();
+    assert!(shipped.len() >= 16);
+    assert_eq!((&quiet, &firing), (&shipped, &shipped));
+}
+
 fn rules() -> String {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -245,6 +273,36 @@ fn the_book_lists_every_alert_with_its_severity() {
         shipped.insert((name, severity.split('}').next().unwrap().to_owned()));
     }
     assert_eq!(listed, shipped);
+}
+
+#[test]
+fn silent_connections_do_not_hold_a_scrape_up_and_are_cut() {
+    let data = tempfile::tempdir().unwrap();
+    let (_server, metrics) = watched(data.path());
+    let connect = || {
+        let stream = TcpStream::connect(metrics).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    // A half head is silence, too.
+    let mut silent: Vec<TcpStream> = (0..200).map(|_| connect()).collect();
+    let mut half = connect();
+    half.write_all(b"GET /metrics HTTP/1.1\r\nhost:").unwrap();
+    silent.push(half);
+    let asked = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(get(metrics, "/metrics", "").unwrap().0, 200);
+        silent.extend((0..100).map(|_| connect()));
+    }
+    let took = asked.elapsed();
+    assert!(took < Duration::from_millis(1_500), "{took:?}");
+    // Nobody keeps a place without asking.
+    for stream in &mut silent {
+        let mut said = Vec::new();
+        let _cut_or_reset = stream.read_to_end(&mut said);
+    }
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(6), "{took:?}");
 }
 
 #[test]
