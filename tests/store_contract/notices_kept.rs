@@ -14,18 +14,18 @@ use tidings_core::event::Reference;
 use tidings_core::event_type::{EventType, SchemaUse, TypeStatus, WireType};
 use tidings_core::organization::Switch;
 
+/// How their types stand in the catalogue.
+pub fn statuses(world: &World) -> Vec<Option<TypeStatus>> {
+    let entry = |name: &&str| {
+        let entry = world.store.event_type(&wire(name));
+        entry.map(|entry| entry.status)
+    };
+    kinds().iter().map(entry).collect()
+}
+
 #[tokio::test]
 async fn their_types_are_in_the_catalogue_while_an_organization_is_chosen() {
     let world = World::new();
-    let statuses = |world: &World| -> Vec<Option<TypeStatus>> {
-        let entry = |name: &&str| {
-            world
-                .store
-                .event_type(&wire(name))
-                .map(|entry| entry.status)
-        };
-        kinds().iter().map(entry).collect()
-    };
     assert_eq!(statuses(&world), [None; 6]);
     world
         .store

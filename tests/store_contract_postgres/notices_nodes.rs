@@ -2,11 +2,13 @@
 
 use crate::nodes::Node;
 use crate::notices::{OPERATORS, rule};
+use crate::notices_kept::statuses;
 use crate::verbs::{FAILED, OK, ended, event};
 use crate::world::{LARKSPUR, World, organization};
 use std::time::Duration;
 use tidings::store::notices::{Notices, Told};
 use tidings::store::queue::Queue;
+use tidings_core::event_type::TypeStatus;
 
 /// Both nodes look at what was noted, at the same time and again and again.
 async fn both_look(world: &World, two: &Node) {
@@ -82,4 +84,20 @@ async fn what_several_nodes_see_is_told_once() {
         two.store.take_mails(100, lease)
     );
     assert_eq!(one.unwrap().len() + other.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_node_without_the_setting_leaves_the_types_to_the_others() {
+    let world = World::telling().await;
+    let active = [Some(TypeStatus::Active); 6];
+    assert_eq!(statuses(&world), active);
+    let two = Node::beside(&world, "two", 100);
+    assert_eq!(two.store.tell_notices(None).await, Ok(Told::Ready));
+    // What it wrote would be seen with the next transaction.
+    world.store.upkeep(world.clock.now()).await.unwrap();
+    assert_eq!(statuses(&world), active);
+    // Alone it switches them off.
+    two.store.close().await;
+    assert_eq!(world.store.tell_notices(None).await, Ok(Told::Ready));
+    assert_eq!(statuses(&world), [Some(TypeStatus::Inactive); 6]);
 }

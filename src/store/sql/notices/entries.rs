@@ -1,5 +1,8 @@
 //! The event types of notices in the catalogue: there and in use while an organization is chosen for them, switched off
 //! otherwise. A type of the operator's own under one of their names is left alone, and refuses the choice.
+//!
+//! All nodes share the catalogue. So a node without the setting leaves the types in use while another one is alive, which may
+//! have it, and says so in the log; the last one to start alone switches them off.
 
 use super::super::database::DirectoryChange;
 use super::super::directory::write_entry;
@@ -26,7 +29,16 @@ pub(super) fn prepare(
                 what: error.to_string(),
             })?
         }
-        None => switched_off(step),
+        None => {
+            let off = switched_off(step);
+            if !off.is_empty() && is_one_of_several(step)? {
+                tracing::warn!(
+                    "this node has no notices.organization: the notices' types stay in use for the other nodes, and of what this one sees or changes no event is made; give all nodes the same settings"
+                );
+                return Ok(Told::Ready);
+            }
+            off
+        }
     };
     let types = &step.tables.types;
     let changed: Vec<EventType> = wanted
@@ -76,13 +88,19 @@ fn taken(step: &Step<'_>) -> Option<&'static str> {
     })
 }
 
+/// Whether another node is alive beside this one.
+fn is_one_of_several(step: &Step<'_>) -> Result<bool, StoreError> {
+    let nodes = step.database.nodes()?;
+    Ok(nodes.iter().filter(|node| node.alive).count() > 1)
+}
+
 /// The types that are in use, switched off.
 fn switched_off(step: &Step<'_>) -> Vec<EventType> {
     Kind::ALL
         .into_iter()
         .filter_map(|kind| WireType::parse(kind.name()).ok())
         .filter_map(|wire| step.tables.types.entry(&wire))
-        .filter(|entry| catalogue::is_notice(entry))
+        .filter(|entry| catalogue::is_notice(entry) && entry.status == TypeStatus::Active)
         .map(|entry| EventType {
             status: TypeStatus::Inactive,
             ..EventType::clone(entry)
