@@ -11,7 +11,8 @@
 //! Switched off ([`tracer`] gives nothing) it costs one look. Switched on it never holds anything up: what does not fit in the
 //! queue is dropped and counted.
 //!
-//! Deliberately absent: spans of anything but events, and metrics over OTLP: a collector reads `/metrics`.
+//! Deliberately absent: spans of anything but events. The metrics go to the same collector by a way of their own
+//! (`metrics/otlp.rs`).
 
 mod context;
 pub mod export;
