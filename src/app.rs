@@ -11,9 +11,7 @@ mod sealing;
 pub mod setup;
 
 pub(crate) use exporting::reach as reach_collector;
-pub use keys::{
-    check_secret_files, master_key_found, master_key_of, master_key_path, preset_key,
-};
+pub use keys::{check_secret_files, master_key_found, master_key_of, master_key_path, preset_key};
 pub use notices::mailer;
 
 use crate::clock::Clock;

@@ -77,7 +77,7 @@ enum Action {
     /// Show the audit log of a server, or check that it is whole
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::AuditArgs),
-    /// Check what a start needs (settings, disk, database, keys, ports, certificates, names) and say what to do
+    /// Check what a start needs, from settings to certificates, and say what to do
     #[command(after_help = "Example: tidings doctor --data /var/lib/tidings")]
     Doctor(doctor::DoctorArgs),
     /// Ask a running server whether it is ready

@@ -17,8 +17,9 @@ fn the_manual_page_names_every_command() {
         .lines()
         .skip(1)
         .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.split_whitespace().next())
-        .filter(|command| *command != "help")
+        // What is explained in two lines goes on further right.
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|command| !command.is_empty() && *command != "help")
         .collect();
     assert!(commands.len() > 15, "{help}");
     for command in commands {

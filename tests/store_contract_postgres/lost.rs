@@ -1,7 +1,6 @@
 //! A node that is gone without a clean stop is told of for a while, though others ended its life at once.
 
 use crate::world::World;
-use std::time::{Duration, Instant};
 use tidings::store::health::Healthy;
 
 /// Nodes and whether they are alive, as every node says.
@@ -65,10 +64,11 @@ async fn a_lost_node_is_told_of_for_a_quarter_of_an_hour_and_one_that_stopped_is
     }
     let long_ago = "SELECT count(*) FROM lives WHERE node = 'lost-long-ago'";
     let settled = "SELECT count(*) FROM lives WHERE lease_until = '-infinity'";
-    let began = Instant::now();
     // The node looks around by itself, and ends, settles and forgets.
+    let mut looks = 0;
     while world.count(long_ago) > 0 || world.count(settled) < 1 {
-        assert!(began.elapsed() < Duration::from_secs(30));
+        looks += 1;
+        assert!(looks < 2_000, "it never looks");
         tokio::task::yield_now().await;
     }
     let wanted = [
