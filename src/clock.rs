@@ -25,7 +25,15 @@ pub struct Clock(Source);
 #[derive(Debug, Clone)]
 enum Source {
     System { started: Instant },
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<ManualTime>),
+}
+
+/// Both clocks of a test, in microseconds.
+#[derive(Debug)]
+struct ManualTime {
+    wall: AtomicI64,
+    /// What the wall clock was moved by while no time passed.
+    jumped: AtomicI64,
 }
 
 impl Clock {
@@ -39,7 +47,10 @@ impl Clock {
 
     /// A clock that stands at `now` until [`Clock::set`] moves it; for tests.
     pub fn manual(now: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(now.as_micros()))))
+        Self(Source::Manual(Arc::new(ManualTime {
+            wall: AtomicI64::new(now.as_micros()),
+            jumped: AtomicI64::new(0),
+        })))
     }
 
     /// The wall-clock time.
@@ -52,7 +63,7 @@ impl Clock {
                     .unwrap_or_default();
                 Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
             }
-            Source::Manual(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)),
+            Source::Manual(time) => Timestamp::from_micros(time.wall.load(Ordering::SeqCst)),
         }
     }
 
@@ -63,14 +74,27 @@ impl Clock {
             Source::System { started } => {
                 Monotonic(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX))
             }
-            Source::Manual(micros) => Monotonic(micros.load(Ordering::SeqCst).unsigned_abs()),
+            Source::Manual(time) => {
+                let jumped = time.jumped.load(Ordering::SeqCst);
+                let passed = time.wall.load(Ordering::SeqCst).saturating_sub(jumped);
+                Monotonic(passed.unsigned_abs())
+            }
         }
     }
 
-    /// Moves a manual clock; the system's clock stays as it is.
+    /// Moves a manual clock, as time does; the system's clock stays as it is.
     pub fn set(&self, now: Timestamp) {
-        if let Source::Manual(micros) = &self.0 {
-            micros.store(now.as_micros(), Ordering::SeqCst);
+        if let Source::Manual(time) = &self.0 {
+            time.wall.store(now.as_micros(), Ordering::SeqCst);
+        }
+    }
+
+    /// Sets a manual clock to another time while none passes, as whoever sets a computer's clock does.
+    pub fn jump(&self, now: Timestamp) {
+        if let Source::Manual(time) = &self.0 {
+            let before = time.wall.swap(now.as_micros(), Ordering::SeqCst);
+            let by = now.as_micros().saturating_sub(before);
+            time.jumped.fetch_add(by, Ordering::SeqCst);
         }
     }
 }

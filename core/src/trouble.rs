@@ -10,7 +10,8 @@
 //!   succeeded for as long as three tries take ([`PLAN`]).
 //!
 //! Invariants: every exhausted delivery is counted in exactly one turn, sooner or later; a run is told as over exactly if it
-//! was told. Deliberately absent: thresholds to choose, and what anybody does about it.
+//! was told. Moments in the future, left by a clock that was set back, count as now, and what was told then as never told.
+//! Deliberately absent: thresholds to choose, and what anybody does about it.
 
 use crate::limits::RETRY_WAITS;
 use crate::outcome::Outcome;
@@ -65,6 +66,18 @@ impl Digest {
             exhausted: u32::from(exhausted),
             last: Some((at, outcome)),
             ..Self::default()
+        }
+    }
+
+    /// By a clock that may have been set back since: nothing happened later than now.
+    #[must_use]
+    pub fn by(self, now: Timestamp) -> Self {
+        let past = |at: Timestamp| at.min(now);
+        Self {
+            succeeded: self.succeeded.map(past),
+            since: self.since.map(past),
+            last: self.last.map(|(at, outcome)| (past(at), outcome)),
+            ..self
         }
     }
 
@@ -158,6 +171,8 @@ pub enum Turn {
 impl Trouble {
     /// Goes on with what happened; answers what is to be told, in this order.
     pub fn meet(&mut self, happened: &Digest, now: Timestamp) -> Vec<Turn> {
+        self.set_back(now);
+        let happened = happened.by(now);
         let mut turns = Vec::new();
         if let Some(at) = happened.succeeded {
             self.exhausted = self.exhausted.saturating_add(happened.exhausted_before);
@@ -177,6 +192,7 @@ impl Trouble {
 
     /// Time passed and nothing happened: tells what waited for its turn.
     pub fn wait(&mut self, now: Timestamp) -> Option<Turn> {
+        self.set_back(now);
         self.tell_exhausted(now)
     }
 
@@ -204,6 +220,16 @@ impl Trouble {
             && self.untold == 0
             && may_tell(self.exhausted_told, now)
             && may_tell(self.failing_told, now)
+    }
+
+    /// The clock may have been set back since.
+    fn set_back(&mut self, now: Timestamp) {
+        let past = |at: Timestamp| at.min(now);
+        self.since = self.since.map(past);
+        self.last = self.last.map(|(at, outcome)| (past(at), outcome));
+        let told = |at: &Timestamp| *at <= now;
+        self.failing_told = self.failing_told.filter(told);
+        self.exhausted_told = self.exhausted_told.filter(told);
     }
 
     fn end_run(&mut self, at: Timestamp) -> Option<Turn> {

@@ -78,6 +78,24 @@ fn what_is_told_when() {
         // Failing: five minutes, five attempts, and one of them at the end.
         ("0 f, 10 f, 110 f, 200 f, 299 f", &[] as &[&str]),
         ("0 f, 10 f, 110 f, 200 f, 300 f", &["300 failing after 5"]),
+        // The clock is set back: what was told in the future was never told, and what began there begins now.
+        ("864000 x, 5 x", &["864000 1 exhausted", "5 1 exhausted"]),
+        (
+            "864000 x, 864010 x, 5 .",
+            &["864000 1 exhausted", "5 1 exhausted"],
+        ),
+        (
+            "864000 f, 0 f, 10 f, 110 f, 200 f, 300 f",
+            &["300 failing after 6"],
+        ),
+        (
+            "863000 f, 863010 f, 863020 f, 863030 f, 863400 f, 0 s, 10 f, 20 f, 30 f, 40 f, 310 f",
+            &[
+                "863400 failing after 5",
+                "0 recovered after 0",
+                "310 failing after 5",
+            ],
+        ),
         ("0 f, 300 f, 400 f, 500 f", &[]),
         ("0 f, 300 f, 400 f, 500 f, 600 f", &["600 failing after 5"]),
         // A success begins it all anew.

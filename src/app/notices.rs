@@ -13,7 +13,7 @@ use crate::mail::letter::{self, Item};
 use crate::mail::{MailError, Mailer, Sent, pace};
 use crate::runtime::Beside;
 use crate::store::StoreError;
-use crate::store::notices::{MailNotice, NoticeRule, Notices, Told};
+use crate::store::notices::{MAIL_PUT_OFF, MailNotice, NoticeRule, Notices, Told};
 use crate::store::sql::SqlStore;
 use serde_json::Value;
 use std::sync::Arc;
@@ -27,8 +27,6 @@ use tokio::time::sleep;
 const LOOK: Duration = Duration::from_secs(15);
 /// Notices that one mail takes along.
 const TAKEN: usize = 500;
-/// For so long nobody else mails them: longer than a mail to everybody may take.
-const LEASE: Duration = Duration::from_secs(30 * 60);
 
 /// Tells the store to whom notices go; answers what mails them, if they are mailed.
 ///
@@ -147,7 +145,7 @@ impl Courier {
         if !pace::is_time((waiting.count, waiting.oldest), self.last_mail, now) {
             return Ok(Round::Quiet);
         }
-        let taken = self.store.take_mails(TAKEN, LEASE).await?;
+        let taken = self.store.take_mails(TAKEN, MAIL_PUT_OFF).await?;
         let (Some(first), Some(last)) = (taken.first(), taken.last()) else {
             return Ok(Round::Quiet);
         };

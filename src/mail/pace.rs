@@ -15,14 +15,16 @@ const FIRST_WAIT: Duration = Duration::from_secs(60);
 /// The longest.
 const LONGEST_WAIT: Duration = Duration::from_secs(30 * 60);
 
-/// Whether what waits goes out now: how many there are, since when the first, and when the last mail went.
+/// Whether what waits goes out now: how many there are, since when the first, and when the last mail went. Moments in the
+/// future were noted before the clock was set back, and hold nothing up.
 pub fn is_time(
     (count, oldest): (usize, Timestamp),
     last_mail: Option<Timestamp>,
     now: Timestamp,
 ) -> bool {
-    let gathered = count >= MANY || now.since(oldest) >= GATHER;
-    count > 0 && gathered && last_mail.is_none_or(|last| now.since(last) >= SPACE)
+    let passed = |since: Timestamp, wait| now < since || now.since(since) >= wait;
+    let gathered = count >= MANY || passed(oldest, GATHER);
+    count > 0 && gathered && last_mail.is_none_or(|last| passed(last, SPACE))
 }
 
 /// How long to wait after so many failures in a row.
@@ -49,10 +51,18 @@ mod tests {
             (1, Some(0), 60, false),
             (50, Some(0), 299, false),
             (1, Some(0), 300, true),
+            (1, Some(90_000), 3_600, true),
         ] {
             let answer = is_time((count, start), last_mail.map(at), at(now));
             assert_eq!(answer, goes, "{count} {last_mail:?} {now}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_holds_nothing_up() {
+        let now = Timestamp::from_millis(1_772_357_400_000);
+        let ahead = now.plus(Duration::from_secs(10 * 86_400));
+        assert!(is_time((1, ahead), Some(ahead), now));
     }
 
     #[test]

@@ -17,6 +17,8 @@ use tidings_core::time::Timestamp;
 pub const MAILS: usize = 1_000;
 /// A notice that could not be mailed for so long is not mailed any more.
 pub const MAIL_KEPT: Duration = Duration::from_secs(3 * 86_400);
+/// No notice that waits is put off for longer: longer than a mail to everybody may take.
+pub const MAIL_PUT_OFF: Duration = Duration::from_secs(30 * 60);
 
 /// To whom notices go.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -254,3 +254,17 @@ async fn names_put_no_header_and_no_recipient_into_a_mail() {
         mail.text()
     );
 }
+
+#[tokio::test]
+async fn r12_a_clock_that_was_set_back_holds_no_mail_up() {
+    let mut world = World::new("Larkspur Commons").await;
+    let before = world.clock.now();
+    world
+        .clock
+        .jump(before.plus(Duration::from_secs(10 * 86_400)));
+    world.switch().await;
+    assert_eq!(world.round(60).await, mailed(1));
+    world.switch().await;
+    world.clock.jump(before);
+    assert_eq!(world.round(60).await, mailed(1));
+}

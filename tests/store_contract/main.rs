@@ -18,6 +18,7 @@ mod aside;
 mod audit;
 mod backend;
 mod claim;
+mod clock;
 mod directory;
 mod erase;
 mod fan_out;

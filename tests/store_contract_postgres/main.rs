@@ -18,6 +18,8 @@ mod audit;
 mod backend;
 #[path = "../store_contract/claim.rs"]
 mod claim;
+#[path = "../store_contract/clock.rs"]
+mod clock;
 #[path = "../support/cut.rs"]
 #[allow(dead_code, reason = "shared with the test of several nodes")]
 mod cut;

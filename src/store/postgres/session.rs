@@ -46,8 +46,8 @@ pub(super) struct Pg {
     pub(super) transaction: RefCell<Option<String>>,
     /// How many transactions this writer began.
     number: Cell<i64>,
-    /// Events until then find a partition.
-    partitioned_to: Cell<Timestamp>,
+    /// Events from one moment to another find a partition.
+    partitioned: Cell<(Timestamp, Timestamp)>,
     /// Whether the life must end, because nobody knows what it holds.
     unsure: Cell<bool>,
     /// How far the lists are.
@@ -72,7 +72,7 @@ impl Pg {
             pending: RefCell::default(),
             transaction: RefCell::default(),
             number: Cell::new(0),
-            partitioned_to: Cell::new(Timestamp::default()),
+            partitioned: Cell::default(),
             unsure: Cell::new(false),
             lists: RefCell::default(),
         }
@@ -163,9 +163,11 @@ impl Pg {
             self.unsure.set(true);
             return Err(error);
         }
-        if now.plus(ROOM) >= self.partitioned_to.get() {
+        let (from, to) = self.partitioned.get();
+        // Before the first there may be none: the clock was set back.
+        if now.plus(ROOM) >= to || now < from {
             let to = self.with(|connection| partitions::ensure(&mut connection.client(), now))?;
-            self.partitioned_to.set(to);
+            self.partitioned.set((now, to));
         }
         Ok(())
     }

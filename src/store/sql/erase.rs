@@ -41,6 +41,13 @@ pub(super) struct Turns {
     waited: bool,
 }
 
+impl Turns {
+    /// What waits is looked at again now.
+    pub(super) fn look_at_once(&mut self) {
+        self.next_look = Timestamp::default();
+    }
+}
+
 /// An erasure that goes on.
 #[derive(Debug)]
 struct Running {

@@ -49,9 +49,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use step::{Memory, Step};
 use tables::{Shared, Tables};
-use tidings_core::id::{IdSource, Stripe};
+use tidings_core::id::{EventId, IdSource, Stripe};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
+use upkeep::WallClock;
 use writer::{Company, Message, Work, Writer};
 
 /// What a store on a database is made of.
@@ -389,7 +390,9 @@ fn load(
     )?;
     let mut tables = Tables::load(sql)?;
     tables.version = begun.version.unwrap_or_default();
-    let memory = Memory::load(database, begun.epoch)?;
+    let newest = (last > 0).then(|| EventId::from_raw(last).time());
+    let wall_clock = WallClock::load(sql, newest, clock)?;
+    let memory = Memory::load(database, begun.epoch, wall_clock)?;
     database.commit()?;
     let random = RandomBits::seeded().map_err(|error| StoreError::Internal {
         what: error.to_string(),

@@ -54,6 +54,11 @@ impl Writing {
     pub(super) fn doubt(&mut self) {
         self.written = false;
     }
+
+    /// The clock was set back: it is time for the next part.
+    pub(super) fn set_back(&mut self) {
+        self.last = Timestamp::default();
+    }
 }
 
 impl Tally {

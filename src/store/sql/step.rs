@@ -10,7 +10,7 @@ use super::erase::{self, Withheld};
 use super::notices::Noting;
 use super::stats::{Tally, Writing};
 use super::tables::Tables;
-use super::upkeep::Chores;
+use super::upkeep::{Chores, WallClock};
 use crate::clock::RandomBits;
 use crate::store::StoreError;
 use crate::store::handover::Handover;
@@ -85,7 +85,11 @@ impl Memory {
     ///
     /// # Errors
     /// The database failed.
-    pub(super) fn load(database: &dyn Database, epoch: i64) -> Result<Self, StoreError> {
+    pub(super) fn load(
+        database: &dyn Database,
+        epoch: i64,
+        wall_clock: WallClock,
+    ) -> Result<Self, StoreError> {
         let sql = database.sql();
         let expanding = sql.exists("SELECT 1 FROM fan_outs LIMIT 1", values![])?;
         let mut due = DueSummary::read(database)?;
@@ -97,7 +101,7 @@ impl Memory {
             expanding: Arc::new(AtomicBool::new(expanding)),
             tally: Tally::default(),
             writing: Writing::default(),
-            chores: Chores::load(sql)?,
+            chores: Chores::load(sql, wall_clock)?,
             notices: Noting::default(),
             withheld: {
                 let withheld = Withheld::default();
@@ -118,6 +122,13 @@ impl Memory {
         self.chores.doubt();
         self.notices.doubt();
         self.writing.doubt();
+    }
+
+    /// The clock was set back.
+    pub(super) fn set_back(&mut self) {
+        self.chores.set_back();
+        self.notices.set_back();
+        self.writing.set_back();
     }
 
     /// Reads anew what is in doubt.

@@ -1,14 +1,17 @@
 //! What is done between accepts, claims and results, in small steps: cancelling in bulk, replays, lists and
 //! the index of due rows, which are written late, forgotten idempotency keys, what is erased, what was kept long enough. And what other nodes left ([`look_around`]).
 //!
-//! The kinds take turns, so that none of them waits for the end of another.
+//! The kinds take turns, so that none of them waits for the end of another. What is old is removed only by a clock that can be
+//! believed ([`wall_clock`]).
 
 mod listing;
 mod replay;
 mod retention;
 mod sweep;
+mod wall_clock;
 
 pub(super) use listing::{note_delivery, note_event};
+pub(super) use wall_clock::WallClock;
 
 use super::database::{Sql, values};
 use super::step::Step;
@@ -20,6 +23,7 @@ use retention::Retiring;
 use tidings_core::id::EndpointId;
 use tidings_core::limits::IDEMPOTENCY_KEPT;
 use tidings_core::time::Timestamp;
+use wall_clock::Went;
 
 /// Idempotency keys forgotten in one step.
 const FORGOTTEN_AT_ONCE: i64 = 500;
@@ -45,6 +49,8 @@ pub(super) struct Chores {
     pub erasing: erase::Turns,
     /// What was kept long enough.
     pub retiring: Retiring,
+    /// Whether the clock can be believed.
+    wall_clock: WallClock,
 }
 
 impl Chores {
@@ -52,7 +58,7 @@ impl Chores {
     ///
     /// # Errors
     /// The database failed.
-    pub(super) fn load(sql: &dyn Sql) -> Result<Self, StoreError> {
+    pub(super) fn load(sql: &dyn Sql, wall_clock: WallClock) -> Result<Self, StoreError> {
         Ok(Self {
             turn: 0,
             listing: Listing::load(sql)?,
@@ -61,7 +67,15 @@ impl Chores {
             looks: 0,
             erasing: erase::Turns::default(),
             retiring: Retiring::default(),
+            wall_clock,
         })
+    }
+
+    /// The clock was set back: what was put off to a moment that may be far away now is looked at at once.
+    pub(super) fn set_back(&mut self) {
+        self.listing.look_at_once();
+        self.erasing.look_at_once();
+        self.retiring.look_at_once();
     }
 
     /// A transaction was rolled back.
@@ -73,21 +87,28 @@ impl Chores {
 
 type Chore = fn(&mut Step<'_>, Timestamp) -> Result<Upkeep, StoreError>;
 
-const CHORES: [Chore; 10] = [
+/// The last [`AGED`] of them remove what is old: only by a clock that can be believed.
+const CHORES: [Chore; 11] = [
+    wall_clock::mark,
     sweep::step,
     aside::step,
     listing::step,
     replay::step,
-    forget_keys,
-    accounts::forget,
     stats::step,
     notices::step,
     erase::step,
+    forget_keys,
+    accounts::forget,
     retention::step,
 ];
+const AGED: usize = 3;
 
 /// One step of whichever kind has something to do.
 pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
+    if step.memory.chores.wall_clock.meet(now) == Went::Back {
+        step.memory.set_back();
+    }
+    let believed = step.memory.chores.wall_clock.is_believed();
     let first = step.memory.chores.turn;
     let mut left = Upkeep::Idle;
     for (place, chore) in CHORES
@@ -96,6 +117,7 @@ pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreE
         .cycle()
         .skip(first)
         .take(CHORES.len())
+        .filter(|(place, _)| believed || place + AGED < CHORES.len())
     {
         match chore(step, now)? {
             Upkeep::More => {

@@ -3,7 +3,7 @@
 //!
 //! Invariants: a note is read once; rows stay only for endpoints that fail or that were told of within the hour.
 
-use super::super::database::{Row, values};
+use super::super::database::{Row, Sql, values};
 use super::super::step::Step;
 use super::tell::{self, subject};
 use crate::store::StoreError;
@@ -17,7 +17,7 @@ use tidings_core::id::EndpointId;
 use tidings_core::notice::{Matter, Notice, WAITING};
 use tidings_core::outcome::Outcome;
 use tidings_core::time::Timestamp;
-use tidings_core::trouble::{Digest, Trouble};
+use tidings_core::trouble::{AT_MOST_EVERY, Digest, Trouble};
 
 /// Between two looks at the notes.
 const LOOK: Duration = Duration::from_secs(1);
@@ -42,11 +42,7 @@ pub(in super::super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upke
         return Ok(Upkeep::Idle);
     }
     let notes = notes(step)?;
-    let looked_at = sql.all(
-        "SELECT endpoint_id FROM troubles WHERE look_at <= ?1 ORDER BY look_at LIMIT ?2",
-        values![now.as_micros(), LOOKED_AT],
-        |row| Ok(EndpointId::from_raw(row.get(0)?)),
-    )?;
+    let looked_at = due(sql, now)?;
     let more = notes.len() == NOTES || looked_at.len() == LOOKED_AT;
     let mut happened: BTreeMap<EndpointId, Option<Digest>> = BTreeMap::new();
     for endpoint in looked_at {
@@ -69,6 +65,23 @@ pub(in super::super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upke
     } else {
         Upkeep::Idle
     })
+}
+
+/// Endpoints whose time has come. None is put off for longer than [`AT_MOST_EVERY`]: what is, was put off before the clock
+/// was set back.
+fn due(sql: &dyn Sql, now: Timestamp) -> Result<Vec<EndpointId>, StoreError> {
+    let endpoint = |row: &dyn Row| Ok(EndpointId::from_raw(row.get(0)?));
+    let mut due = sql.all(
+        "SELECT endpoint_id FROM troubles WHERE look_at <= ?1 ORDER BY look_at LIMIT ?2",
+        values![now.as_micros(), LOOKED_AT],
+        endpoint,
+    )?;
+    due.extend(sql.all(
+        "SELECT endpoint_id FROM troubles WHERE look_at > ?1 ORDER BY look_at LIMIT ?2",
+        values![now.plus(AT_MOST_EVERY).as_micros(), LOOKED_AT - due.len()],
+        endpoint,
+    )?);
+    Ok(due)
 }
 
 /// Takes the next notes out of the table, in their order.

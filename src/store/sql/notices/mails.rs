@@ -4,7 +4,7 @@
 use super::super::database::{Sql, values};
 use super::super::step::Step;
 use crate::store::StoreError;
-use crate::store::notices::{MAIL_KEPT, MAILS, MailNotice, MailsWaiting};
+use crate::store::notices::{MAIL_KEPT, MAIL_PUT_OFF, MAILS, MailNotice, MailsWaiting};
 use std::time::Duration;
 use tidings_core::notice::Kind;
 use tidings_core::time::Timestamp;
@@ -30,11 +30,16 @@ pub(super) fn queue(step: &mut Step<'_>, kind: Kind, data: &str) -> Result<(), S
     Ok(())
 }
 
+/// Nothing is put off to a moment after this one, except before the clock was set back.
+fn too_far(now: Timestamp) -> i64 {
+    now.plus(MAIL_PUT_OFF).as_micros()
+}
+
 /// What may be taken at `now`.
 pub(super) fn waiting(sql: &dyn Sql, now: Timestamp) -> Result<Option<MailsWaiting>, StoreError> {
     let found = sql.one(
-        "SELECT count(*), coalesce(min(at), 0) FROM notice_mails WHERE retry_at <= ?1",
-        values![now.as_micros()],
+        "SELECT count(*), coalesce(min(at), 0) FROM notice_mails WHERE retry_at <= ?1 OR retry_at > ?2",
+        values![now.as_micros(), too_far(now)],
         |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)),
     )?;
     Ok(found
@@ -45,7 +50,7 @@ pub(super) fn waiting(sql: &dyn Sql, now: Timestamp) -> Result<Option<MailsWaiti
         }))
 }
 
-/// Takes the oldest, and forgets those that are too old to be of use.
+/// Takes the oldest, and forgets those that were tried and are too old to be of use.
 pub(super) fn take(
     step: &mut Step<'_>,
     limit: usize,
@@ -53,7 +58,7 @@ pub(super) fn take(
 ) -> Result<Vec<MailNotice>, StoreError> {
     let (sql, now) = (step.sql(), step.now);
     let late = sql.execute(
-        "DELETE FROM notice_mails WHERE at < ?1",
+        "DELETE FROM notice_mails WHERE at < ?1 AND retry_at > 0",
         values![now.minus(MAIL_KEPT).as_micros()],
     )?;
     if late > 0 {
@@ -63,8 +68,9 @@ pub(super) fn take(
         );
     }
     let taken = sql.all(
-        "SELECT id, at, kind, data FROM notice_mails WHERE retry_at <= ?1 ORDER BY id LIMIT ?2 /* claim */",
-        values![now.as_micros(), limit],
+        "SELECT id, at, kind, data FROM notice_mails WHERE retry_at <= ?1 OR retry_at > ?2
+         ORDER BY id LIMIT ?3 /* claim */",
+        values![now.as_micros(), too_far(now), limit],
         |row| {
             Ok(MailNotice {
                 id: row.get(0)?,
@@ -84,7 +90,7 @@ pub(super) fn put_off(step: &Step<'_>, ids: &[i64], wait: Duration) -> Result<()
     for id in ids {
         step.sql().execute(
             "UPDATE notice_mails SET retry_at = ?2 WHERE id = ?1",
-            values![id, step.now.plus(wait).as_micros()],
+            values![id, step.now.plus(wait.min(MAIL_PUT_OFF)).as_micros()],
         )?;
     }
     Ok(())

@@ -49,6 +49,13 @@ struct Known {
     pending: Digest,
 }
 
+impl Known {
+    /// Whether it is time for a note; also when the last one lies in the future, by a clock that was set back.
+    fn may_note(&self, now: Timestamp) -> bool {
+        now < self.noted_at || now.since(self.noted_at) >= NOTE_EVERY
+    }
+}
+
 impl Noting {
     /// Tells by this rule from now on.
     pub fn follow(&mut self, rule: Option<NoticeRule>) {
@@ -64,6 +71,12 @@ impl Noting {
         self.known.clear();
         self.doubted = self.rule.is_some();
         self.next_look = Timestamp::default();
+    }
+
+    /// The clock was set back: every look is now.
+    pub fn set_back(&mut self) {
+        self.next_look = Timestamp::default();
+        self.learns_at = Timestamp::default();
     }
 
     /// The endpoint's run of failures is over: it is known anew with its next failure.
@@ -106,7 +119,7 @@ impl Noting {
         };
         let all = known.pending.then(happened);
         let over = happened.succeeded.is_some();
-        if over || all.exhausted_in_all() > 0 || now.since(known.noted_at) >= NOTE_EVERY {
+        if over || all.exhausted_in_all() > 0 || known.may_note(now) {
             *known = Known {
                 noted_at: now,
                 pending: Digest::default(),
@@ -124,7 +137,7 @@ impl Noting {
     pub fn overdue(&mut self, now: Timestamp) -> Vec<(EndpointId, Digest)> {
         let mut taken = Vec::new();
         for (endpoint, known) in &mut self.known {
-            if known.pending.failed > 0 && now.since(known.noted_at) >= NOTE_EVERY {
+            if known.pending.failed > 0 && known.may_note(now) {
                 taken.push((*endpoint, std::mem::take(&mut known.pending)));
                 known.noted_at = now;
             }

@@ -107,6 +107,11 @@ impl Listing {
         self.forget_notes();
     }
 
+    /// What waits for more waits no longer.
+    pub(super) fn look_at_once(&mut self) {
+        self.collected_at = Timestamp::default();
+    }
+
     fn forget_notes(&mut self) {
         self.noted_after = None;
         self.notes = Rows::default();

@@ -71,6 +71,12 @@ impl Retiring {
         self.own.start_over();
     }
 
+    /// The next look is now.
+    pub(super) fn look_at_once(&mut self) {
+        self.next_look = Timestamp::default();
+        self.next_counts = Timestamp::default();
+    }
+
     /// A step begins: the one before is on disk, or was undone.
     fn begin(&mut self) {
         self.lists_before = (self.deliveries_to, self.events_to);
