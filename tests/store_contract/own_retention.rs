@@ -1,11 +1,13 @@
 //! An organization that keeps its events longer or shorter than the server says: its own go by its time, the others' by
 //! theirs, whoever received them.
 
-use crate::verbs::{OK, PUBLIC, UPDATED, event, public_event};
-use crate::world::{LARKSPUR, RIVERSIDE, World, one_add_on};
+use crate::verbs::{FAILED, OK, PUBLIC, UPDATED, event, public_event};
+use crate::world::{LARKSPUR, RIVERSIDE, World, actor, one_add_on, organization};
 use std::time::Duration;
+use tidings::store::directory::Directory as _;
 use tidings::store::retention::Retention;
-use tidings_core::organization::KeptDays;
+use tidings_core::delivery::{CancelReason, State};
+use tidings_core::organization::{KeptDays, Switch};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// What partitions of a week and pieces of an hour add.
@@ -215,4 +217,34 @@ async fn a_step_asks_for_a_few_of_many_organizations_and_a_round_for_each_once_a
     world.pass(3 * DAY);
     world.rest().await;
     assert_eq!((kept(&world), strays(&world)), ([[0; 3]; 2], 0));
+}
+
+#[tokio::test]
+async fn w23_what_is_held_ends_with_its_owners_time() {
+    let mut world = keeping(days(60, 200), days(5, 10)).await;
+    let mut held = Vec::new();
+    for id in [LARKSPUR, RIVERSIDE, TRAIL] {
+        world.post(event(id)).await;
+    }
+    for job in world.jobs() {
+        held.push(job.delivery);
+        world.end(job, FAILED).await;
+    }
+    for id in [LARKSPUR, RIVERSIDE, TRAIL] {
+        let off = world
+            .store
+            .set_webhooks(organization(id), Switch::Off, actor());
+        off.await.unwrap();
+    }
+    listed(&world).await;
+    let begun = world.clock.now();
+    for (passed, ended) in [(1, 0), (14, 1), (48, 2), (78, 3)] {
+        world.clock.set(begun.plus(passed * DAY));
+        world.rest().await;
+        let waiting = "SELECT count(*) FROM deliveries WHERE state < 2";
+        assert_eq!(world.count(waiting), 3 - ended, "after {passed} days");
+    }
+    assert_eq!(strays(&world), 0);
+    let expired = State::Cancelled(CancelReason::Expired);
+    assert_eq!(world.state(held[0]), expired);
 }

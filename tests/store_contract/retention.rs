@@ -19,12 +19,16 @@ const SOON: Duration = Duration::from_secs(8 * 86_400 + 3_600);
 /// A world that keeps bodies for 30 days and records for 90.
 async fn keeping() -> World {
     let world = World::with_organizations().await;
+    remember(&world);
+    world
+}
+
+fn remember(world: &World) {
     world.store.keep_events(Retention {
         bodies: 30 * DAY,
         records: 90 * DAY,
         audit: Duration::from_secs(365 * 86_400),
     });
-    world
 }
 
 const EVERYTHING: &str = "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM bodies),
@@ -116,21 +120,73 @@ async fn what_is_younger_stays() {
     assert_eq!(world.count("SELECT count(*) FROM bodies"), 0);
 }
 
+/// Deliveries that were counted as cancelled by this process.
+fn cancelled() -> u64 {
+    let mut ends = tidings::metrics::COUNTS.ends.read();
+    ends.find(|(end, _)| *end == "cancelled").unwrap().1
+}
+
 #[tokio::test]
-async fn what_waits_without_a_body_is_cancelled_as_expired() {
+async fn w23_what_is_held_ends_when_its_body_goes() {
+    for indexed in [false, true] {
+        let before = cancelled();
+        let mut world = keeping().await;
+        let endpoint = world.endpoint(LARKSPUR, &[UPDATED]).await;
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            world.post(event(LARKSPUR)).await;
+            let job = world.job();
+            held.push(job.delivery);
+            world.end(job, FAILED).await;
+        }
+        world.switch(&endpoint, SwitchChange::Off).await;
+        world.pass(20 * DAY);
+        world.rest().await;
+        // One that has its body for longer.
+        let other = world.endpoint(LARKSPUR, &[UPDATED]).await;
+        world.post(event(LARKSPUR)).await;
+        let job = world.job();
+        let younger = job.delivery;
+        world.end(job, FAILED).await;
+        world.switch(&other, SwitchChange::Off).await;
+        if indexed {
+            let moved = "UPDATE deliveries SET state = 0 WHERE state = 1 AND epoch = 0";
+            world.place.run(moved);
+            world = world.reopen();
+            remember(&world);
+        }
+        world.pass(10 * DAY + SOON);
+        world.rest().await;
+        for id in &held {
+            let state = world.state(*id);
+            assert_eq!(state, State::Cancelled(CancelReason::Expired), "{indexed}");
+        }
+        assert_eq!(world.state(younger), State::Due);
+        assert_eq!(cancelled() - before, 3);
+        world.switch(&endpoint, SwitchChange::OnSendHeld).await;
+        assert!(world.claim(10).await.jobs.is_empty());
+        // At once with its records it ends, too.
+        world.pass(100 * DAY);
+        world.rest().await;
+        assert_eq!(world.deliveries(), 0);
+        assert_eq!(cancelled() - before, 4);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_without_a_body_is_cancelled_as_expired_by_whoever_claims_it() {
+    let before = cancelled();
     let mut world = keeping().await;
-    let endpoint = world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
     world.post(event(LARKSPUR)).await;
     let job = world.job();
     let id = job.delivery;
     world.end(job, FAILED).await;
-    world.switch(&endpoint, SwitchChange::Off).await;
     world.pass(30 * DAY + SOON);
-    world.rest().await;
-    assert_eq!(world.state(id), State::Due, "it is held, and shown so");
-    world.switch(&endpoint, SwitchChange::OnSendHeld).await;
+    world.place.run("DELETE FROM bodies");
     assert!(world.claim(10).await.jobs.is_empty());
     assert_eq!(world.state(id), State::Cancelled(CancelReason::Expired));
+    assert_eq!(cancelled() - before, 1);
 }
 
 #[tokio::test]

@@ -129,6 +129,14 @@ pub(super) fn delivery(
 ) -> Result<(), StoreError> {
     let sql = step.sql();
     forget_aside(step, event, endpoint)?;
+    // What still waits ends with its records, if both go at once.
+    let waiting = sql.execute(
+        "DELETE FROM deliveries
+         WHERE event_id = ?1 AND endpoint_id = ?2 AND (state = 0 OR (state = 1 AND epoch = 0))",
+        values![event, endpoint],
+    )?;
+    step.ended(waiting);
+    budget.spend(waiting);
     for statement in [
         "DELETE FROM attempts WHERE event_id = ?1 AND endpoint_id = ?2",
         "DELETE FROM deliveries_listed WHERE event_id = ?1 AND endpoint_id = ?2",

@@ -12,6 +12,7 @@ use super::stats::{Tally, Writing};
 use super::tables::Tables;
 use super::upkeep::{Chores, WallClock};
 use crate::clock::RandomBits;
+use crate::metrics::COUNTS;
 use crate::store::StoreError;
 use crate::store::handover::Handover;
 use crate::store::queue::Job;
@@ -52,6 +53,8 @@ pub(super) struct After {
     jobs: Vec<Job>,
     due: Option<Timestamp>,
     upkeep: bool,
+    /// Deliveries that were cancelled in it, beside the results.
+    cancelled: usize,
 }
 
 /// What the writer alone remembers.
@@ -216,6 +219,11 @@ impl<'a> Step<'a> {
         self.after.upkeep = true;
     }
 
+    /// So many deliveries were cancelled: counted with the commit.
+    pub(super) const fn ended(&mut self, cancelled: usize) {
+        self.after.cancelled = self.after.cancelled.saturating_add(cancelled);
+    }
+
     /// Says that upkeep has something to do after this commit.
     pub(super) const fn leaves_upkeep(&mut self) {
         self.after.upkeep = true;
@@ -231,6 +239,9 @@ impl After {
         }
         if self.upkeep {
             handover.upkeep_left();
+        }
+        if self.cancelled > 0 {
+            COUNTS.ends.add("cancelled", self.cancelled as u64);
         }
     }
 

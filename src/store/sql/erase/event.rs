@@ -90,12 +90,13 @@ fn cancel(step: &mut Step<'_>, event: i64, budget: &mut Budget) -> Result<(), St
     let state = State::Cancelled(CancelReason::Deleted).code();
     for endpoint in &waiting {
         purge::forget_aside(step, event, *endpoint)?;
-        sql.execute(
+        let cancelled = sql.execute(
             "UPDATE deliveries
              SET state = CASE WHEN round IN (18, 34) THEN 2 ELSE CAST(?1 AS BIGINT) END, rested_at = ?2
              WHERE event_id = ?3 AND endpoint_id = ?4 AND (state = 0 OR (state = 1 AND epoch = 0))",
             values![state, step.now.as_micros(), event, endpoint],
         )?;
+        step.ended(cancelled);
     }
     budget.spend(waiting.len());
     Ok(())

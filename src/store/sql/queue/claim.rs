@@ -278,7 +278,7 @@ fn is_withheld(step: &Step<'_>, event: EventId) -> Result<bool, StoreError> {
 
 /// Puts a delivery to rest that cannot be sent; one that arrived before stays delivered.
 fn give_up(
-    step: &Step<'_>,
+    step: &mut Step<'_>,
     row: &Row,
     endpoint: EndpointId,
     reason: CancelReason,
@@ -287,7 +287,7 @@ fn give_up(
         Round::Retry(Resting::Delivered) | Round::Replay(Resting::Delivered) => State::Delivered,
         _ => State::Cancelled(reason),
     };
-    step.sql().execute(
+    let rested = step.sql().execute(
         "UPDATE deliveries SET state = ?1, rested_at = ?2
          WHERE event_id = ?3 AND endpoint_id = ?4 AND (state = 0 OR (state = 1 AND epoch = 0))",
         values![
@@ -297,5 +297,6 @@ fn give_up(
             endpoint.raw(),
         ],
     )?;
+    step.ended(rested);
     Ok(())
 }

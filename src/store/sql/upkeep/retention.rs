@@ -2,9 +2,10 @@
 //! keep theirs for longer or shorter than the server says ([`own`]).
 //!
 //! Invariants: nothing in flight is removed; a body is never kept longer than its event's records. What waits without a
-//! body is cancelled (`expired`) when it is claimed. Small steps, oldest first, whole hours at a time, by one node at a
+//! body is cancelled (`expired`): here ([`expire`]), or by whoever claims it before. Small steps, oldest first, whole hours at a time, by one node at a
 //! time. A database with partitions drops them whole instead of removing rows; only their lists go row by row.
 
+mod expire;
 mod own;
 
 use super::super::database::values;
@@ -46,6 +47,9 @@ pub(in super::super) struct Retiring {
     next_counts: Timestamp,
     /// Places in the lists as of the last commit.
     lists_before: ((i64, i64), i64),
+    /// How far what waits without a body was put to rest, and how far as of the last commit.
+    expiring: expire::Pass,
+    expiring_before: expire::Pass,
 }
 
 impl Default for Retiring {
@@ -59,6 +63,8 @@ impl Default for Retiring {
             counts_after: i64::MIN,
             next_counts: Timestamp::default(),
             lists_before: ((0, 0), 0),
+            expiring: expire::Pass::default(),
+            expiring_before: expire::Pass::default(),
         }
     }
 }
@@ -80,12 +86,14 @@ impl Retiring {
     /// A step begins: the one before is on disk, or was undone.
     fn begin(&mut self) {
         self.lists_before = (self.deliveries_to, self.events_to);
+        self.expiring_before = self.expiring;
         self.own.begin();
     }
 
     /// What the last step removed may be there again: its transaction was undone.
     pub(super) fn doubt(&mut self) {
         (self.deliveries_to, self.events_to) = self.lists_before;
+        self.expiring = self.expiring_before;
         self.own.undo();
     }
 }
@@ -131,6 +139,7 @@ fn remove(
         return Ok(Upkeep::More);
     }
     let own = own::read(step, rule)?;
+    let bodiless = first_kept(now, own.shortest);
     if own.keeps_longer() {
         // Some keep longer than the rest: rows go one by one, and partitions when nobody keeps anything of them.
         let floor = own.longest;
@@ -141,10 +150,15 @@ fn remove(
         {
             return Ok(Upkeep::More);
         }
+        if !database.removes_rows() && database.remove_bodies(floor[0], CHUNK)? == Upkeep::More {
+            return Ok(Upkeep::More);
+        }
+        if expire::step(step, bodiless)? == Upkeep::More {
+            return Ok(Upkeep::More);
+        }
         if !database.removes_rows()
-            && (database.remove_bodies(floor[0], CHUNK)? == Upkeep::More
-                || (!own::in_flight_before(step, floor[1])?
-                    && database.remove_records(floor[1])? == Upkeep::More))
+            && !own::in_flight_before(step, floor[1])?
+            && database.remove_records(floor[1])? == Upkeep::More
         {
             return Ok(Upkeep::More);
         }
@@ -153,7 +167,8 @@ fn remove(
     if database.remove_bodies(bodies, CHUNK)? == Upkeep::More {
         return Ok(Upkeep::More);
     }
-    if own::each(step, &own, now)? == Upkeep::More {
+    if own::each(step, &own, now)? == Upkeep::More || expire::step(step, bodiless)? == Upkeep::More
+    {
         return Ok(Upkeep::More);
     }
     if own::in_flight_before(step, records)? {

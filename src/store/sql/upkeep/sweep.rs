@@ -42,6 +42,7 @@ pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreE
             WHERE state = 0 AND endpoint_id = ?3 AND event_id <= ?4 LIMIT ?5 /* lock */)",
         values![state, now.as_micros(), endpoint, up_to, CHUNK],
     )?;
+    step.ended(cancelled);
     if cancelled < CHUNK {
         sql.execute(
             "DELETE FROM sweeps WHERE endpoint_id = ?1 AND state = ?2",

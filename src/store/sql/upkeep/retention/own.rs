@@ -40,6 +40,8 @@ pub(super) struct Own {
     kept: BTreeMap<i64, Two<Duration>>,
     /// For how long anybody keeps bodies and records.
     pub longest: Two<Duration>,
+    /// For how long whoever keeps bodies for the shortest time does.
+    pub shortest: Duration,
     /// What the directory was like when this was read.
     keeping: u64,
 }
@@ -138,12 +140,14 @@ pub(super) fn read(step: &mut Step<'_>, rule: Retention) -> Result<Arc<Own>, Sto
         rule,
         kept: BTreeMap::new(),
         longest: [rule.bodies, rule.records],
+        shortest: rule.bodies,
         keeping,
     };
     for (id, bodies, records) in rows {
         let records = days(records, rule.records);
         let bodies = days(bodies, rule.bodies).min(records);
         own.longest = [own.longest[0].max(bodies), own.longest[1].max(records)];
+        own.shortest = own.shortest.min(bodies);
         own.kept.insert(id, [bodies, records]);
     }
     let own = Arc::new(own);
