@@ -315,6 +315,39 @@ async fn everything_of_an_organization_goes_also_over_a_crash_and_nothing_of_oth
 }
 
 #[tokio::test]
+async fn accounts_let_into_an_organization_alone_go_also_when_it_was_deleted_before() {
+    let mut world = World::with_organizations().await;
+    full_of_canaries(&mut world).await;
+    world.place.run(&format!(
+        "INSERT INTO accounts (id, name, operator, password, created_at) VALUES
+            (78, 'both', 0, 'x', 0), (79, 'operator', 1, 'x', 0), (80, 'other', 0, 'x', 0);
+         INSERT INTO account_grants (account_id, organization_id, role) VALUES
+            (78, {LARKSPUR}, 'viewer'), (78, {RIVERSIDE}, 'viewer'), (79, {LARKSPUR}, 'viewer'),
+            (80, {RIVERSIDE}, 'viewer')"
+    ));
+    let accounts = |world: &World| -> Vec<i64> {
+        let rows = world.place.numbers("SELECT id FROM accounts ORDER BY id");
+        rows.iter().map(|row| row[0].unwrap()).collect()
+    };
+    let [larkspur, riverside] = [LARKSPUR, RIVERSIDE].map(organization);
+    for id in [larkspur, riverside] {
+        let deleted = world.store.delete_organization(id, actor()).await;
+        deleted.unwrap();
+        world.pass(Duration::from_secs(60));
+    }
+    assert_eq!(world.count("SELECT count(*) FROM account_grants"), 0);
+    assert_eq!(accounts(&world), [77, 78, 79, 80]);
+    let begun = world.store.erase_organization(larkspur, actor()).await;
+    finished(&world, begun.unwrap().unwrap().id).await;
+    assert_eq!(accounts(&world), [78, 79, 80]);
+    assert!(gone(&world), "it stands in {} places", sightings(&world));
+    let begun = world.store.erase_organization(riverside, actor()).await;
+    finished(&world, begun.unwrap().unwrap().id).await;
+    assert_eq!(accounts(&world), [79], "whom no other one knows");
+    assert_eq!(world.count("SELECT count(*) FROM former_grants"), 0);
+}
+
+#[tokio::test]
 async fn the_audit_log_stays_whole_when_entries_lose_what_they_said() {
     let mut world = World::with_organizations().await;
     full_of_canaries(&mut world).await;

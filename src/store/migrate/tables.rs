@@ -54,7 +54,7 @@ macro_rules! table {
 }
 
 /// All of them, in an order in which each refers to what is there.
-pub(super) const TABLES: [Table; 26] = [
+pub(super) const TABLES: [Table; 27] = [
     table!("organizations", 1, [
         Int "id", Text "name", Text "slug", Int "add_ons", Int "webhooks", Int "created_at", Int "updated_at",
         Int "deleted_at", Int "bodies_days", Int "attempts_days",
@@ -79,6 +79,7 @@ pub(super) const TABLES: [Table; 26] = [
         Int "id", Text "name", Int "operator", Text "password", Int "created_at", Int "login_at",
     ]),
     table!("account_grants", 2, [Int "account_id", Int "organization_id", Text "role"]),
+    table!("former_grants", 2, [Int "account_id", Int "organization_id"]),
     table!("audit", 1, [
         Int "id", Int "at", Text "actor", Text "address", Text "request_id", Int "organization_id", Text "act",
         Text "subject", Text "before", Text "after", Text "outcome", Int "chain", Blob "previous", Blob "digest",

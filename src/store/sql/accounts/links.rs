@@ -170,11 +170,15 @@ pub fn open_portal(
     sessions::insert(step, None, Some(link.id), new).map(Some)
 }
 
-/// Forgets who had a role in an organization, and what leads into it: whoever gets its number next is somebody else.
+/// Takes away who has a role in an organization, and what leads into it: whoever gets its number next is somebody else. Who
+/// had one is kept without effect, for its erasure.
 pub fn forget_organization(sql: &dyn Sql, id: OrganizationId) -> Result<(), StoreError> {
     for statement in [
         "DELETE FROM sessions WHERE link_id IN (SELECT id FROM links WHERE organization_id = ?1)",
         "DELETE FROM links WHERE organization_id = ?1",
+        "INSERT INTO former_grants (account_id, organization_id)
+         SELECT account_id, organization_id FROM account_grants WHERE organization_id = ?1
+         ON CONFLICT (account_id, organization_id) DO NOTHING",
         "DELETE FROM account_grants WHERE organization_id = ?1",
     ] {
         sql.execute(statement, values![id.get()])?;

@@ -244,6 +244,7 @@ fn delete(step: &mut Step<'_>, id: AccountId) -> Result<(), StoreError> {
     for statement in [
         "DELETE FROM sessions WHERE account_id = ?1",
         "DELETE FROM account_grants WHERE account_id = ?1",
+        "DELETE FROM former_grants WHERE account_id = ?1",
         "DELETE FROM links WHERE account_id = ?1",
         "DELETE FROM accounts WHERE id = ?1",
     ] {

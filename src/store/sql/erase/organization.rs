@@ -41,6 +41,10 @@ pub fn begin(
     {
         return Ok(None);
     }
+    sql.execute(
+        "DELETE FROM former_grants WHERE organization_id = ?1",
+        values![id.get()],
+    )?;
     let erasure = super::begin(step, id, None)?;
     audit::Act::new("organization.erase", Some(id), id.to_string())
         .turning(None, Some(json!({ "erasure": erasure.id.to_string() })))
@@ -59,11 +63,15 @@ pub fn begin(
     Ok(Some((erasure, in_memory)))
 }
 
-/// Accounts that were let into this organization alone go, with their sessions; those of operators and of others stay.
+/// Accounts that were let into this organization alone go, with their sessions, also when it was deleted before; those of
+/// operators and of others stay.
 fn people(sql: &dyn Sql, id: OrganizationId) -> Result<(), StoreError> {
-    const ITS_OWN: &str = "SELECT account_id FROM account_grants WHERE organization_id = ?1
-         AND account_id NOT IN (SELECT account_id FROM account_grants WHERE organization_id <> ?1)
-         AND account_id NOT IN (SELECT id FROM accounts WHERE operator = 1)";
+    const ITS_OWN: &str = "SELECT account_id FROM (
+            SELECT account_id FROM account_grants WHERE organization_id = ?1
+            UNION SELECT account_id FROM former_grants WHERE organization_id = ?1) AS let_in
+         WHERE account_id NOT IN (SELECT account_id FROM account_grants WHERE organization_id <> ?1)
+            AND account_id NOT IN (SELECT account_id FROM former_grants WHERE organization_id <> ?1)
+            AND account_id NOT IN (SELECT id FROM accounts WHERE operator = 1)";
     let accounts = sql.all(ITS_OWN, values![id.get()], |row| row.get::<i64>(0))?;
     for account in accounts {
         audit::redact_account(sql, AccountId::from_raw(account))?;
@@ -71,6 +79,7 @@ fn people(sql: &dyn Sql, id: OrganizationId) -> Result<(), StoreError> {
             "DELETE FROM sessions WHERE account_id = ?1",
             "DELETE FROM links WHERE account_id = ?1",
             "DELETE FROM account_grants WHERE account_id = ?1",
+            "DELETE FROM former_grants WHERE account_id = ?1",
             "DELETE FROM accounts WHERE id = ?1",
         ] {
             sql.execute(statement, values![account])?;
