@@ -66,3 +66,31 @@ fn s23_one_changed_byte_in_the_database_is_found_and_named() {
     assert!(text(&found.stdout).starts_with("WRONG: aud_"), "{found:?}");
     assert_eq!(text(&found.stdout).lines().count(), 1);
 }
+
+#[test]
+fn s23_what_is_passed_off_as_erased_is_found_and_named() {
+    let data = tempfile::tempdir().unwrap();
+    let key = operator_key();
+    let server = Server::start(data.path(), &key);
+    for id in 1..=4 {
+        server.organization(id);
+    }
+    assert!(server.terminate().success());
+    let database = rusqlite::Connection::open(data.path().join("tidings.db")).unwrap();
+    let forge = |change: &str, subject: &str| {
+        let forged = format!(
+            "UPDATE audit SET erased = 1, before = NULL, after = NULL, address = NULL, salt = NULL {change}
+             WHERE act = 'organization.put' AND subject = '{subject}'"
+        );
+        assert_eq!(database.execute(&forged, []).unwrap(), 1);
+    };
+    forge(", act = 'nothing', actor = 'server'", "2");
+    forge("", "3");
+    drop(database);
+    let server = Server::start(data.path(), &key);
+    let found = audit(&server, &["--verify"]);
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+    let said = text(&found.stdout);
+    assert!(said.contains("is not what was written"), "{said}");
+    assert!(said.contains("knows of no such erasure"), "{said}");
+}

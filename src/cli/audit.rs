@@ -3,7 +3,7 @@
 use super::client::{Client, ServerArgs};
 use super::output::{Failure, note, say};
 use super::small_runtime;
-use crate::store::audit::{ActOutcome, Entry, EntryDigest, Inspection, Link};
+use crate::store::audit::{ActOutcome, Entry, EntryDigest, Form, Inspection, Link, Salt};
 use hyper::Method;
 use serde_json::Value;
 use tidings_core::id::OrganizationId;
@@ -156,6 +156,10 @@ async fn verify(log: &mut Log) -> Result<(), Failure> {
             oldest = Some(entry.at);
         }
     }
+    for found in inspection.end() {
+        wrong += 1;
+        say(&format!("WRONG: {found}"))?;
+    }
     let Inspection {
         seen,
         unlinked,
@@ -170,7 +174,7 @@ async fn verify(log: &mut Log) -> Result<(), Failure> {
     }
     if erased > 0 {
         note(&format!(
-            "{erased} entries are of organizations that were erased: their places hold, what they said cannot be checked"
+            "{erased} entries are of organizations that were erased: what was taken out of them cannot be checked"
         ));
     }
     if wrong > 0 {
@@ -201,6 +205,16 @@ fn read(shown: &Value) -> Option<Entry> {
             chain: u8::try_from(chain).ok()?,
             previous: EntryDigest::parse(&text("previous")?)?,
             digest: EntryDigest::parse(&text("digest")?)?,
+            form: match text("erasable_digest") {
+                None => Form::Whole,
+                Some(digest) => Form::Parted {
+                    erasable: EntryDigest::parse(&digest)?,
+                    salt: match text("salt") {
+                        None => None,
+                        Some(salt) => Some(Salt::parse(&salt)?),
+                    },
+                },
+            },
         }),
     };
     let organization = match shown.get("organization_id")?.as_i64() {

@@ -4,15 +4,20 @@
 //! retention, and the erasure of an organization, which takes out what its entries say of before and after and from where, and
 //! nothing else; each entry holds the digest of the one before it in its chain, so that a changed or missing one shows. A node
 //! has a chain of its own, since nodes write beside each other. Secrets never stand in an entry.
+//!
+//! What an erasure takes out stands in an entry's digest as a digest of its own, with a salt that goes with it: what is left
+//! can be checked, and what is gone cannot be guessed. Entries of older versions ([`Form::Whole`]) have one digest over
+//! everything, so that nothing of an erased one can be checked. That something was erased is only believed where the log
+//! itself says so ([`Inspection::end`]).
 //! Deliberately absent: proof against whoever takes the newest or the oldest entries of a chain away, or writes all of it anew;
 //! for that, keep copies of the newest digests elsewhere.
 
 use super::directory::{Page, PageRequest};
 use super::{Actor, StoreError};
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use tidings_core::id::{AuditId, OrganizationId};
 use tidings_core::time::Timestamp;
@@ -23,22 +28,47 @@ pub struct EntryDigest(pub [u8; 32]);
 
 impl fmt::Display for EntryDigest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+        write_hex(&self.0, out)
     }
 }
 
 impl EntryDigest {
     /// Reads what is written.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        if text.len() != 2 * bytes.len() {
-            return None;
-        }
-        for (slot, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            *slot = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        Some(Self(bytes))
+        parse_hex(text).map(Self)
     }
+}
+
+/// What goes with an erasure, so that what was erased cannot be found by trying; written as 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Salt(pub [u8; 16]);
+
+impl fmt::Display for Salt {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, out)
+    }
+}
+
+impl Salt {
+    /// Reads what is written.
+    pub fn parse(text: &str) -> Option<Self> {
+        parse_hex(text).map(Self)
+    }
+}
+
+fn write_hex(bytes: &[u8], out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+}
+
+fn parse_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if text.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (slot, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *slot = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 /// What came of an act.
@@ -67,6 +97,20 @@ impl ActOutcome {
     }
 }
 
+/// What an entry's digest is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Everything at once: entries of versions before there were parts.
+    Whole,
+    /// What stays, and the digest of what an erasure takes out.
+    Parted {
+        /// Of the salt and what an erasure takes out.
+        erasable: EntryDigest,
+        /// Gone with it.
+        salt: Option<Salt>,
+    },
+}
+
 /// An entry's place in its chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link {
@@ -76,6 +120,8 @@ pub struct Link {
     pub previous: EntryDigest,
     /// This entry's digest, as it was when it was written.
     pub digest: EntryDigest,
+    /// What that is made of.
+    pub form: Form,
 }
 
 /// One act on the record.
@@ -109,38 +155,87 @@ pub struct Entry {
     pub link: Option<Link>,
 }
 
+/// Of some bytes and a compact JSON text. Keys of objects are sorted.
+fn digest_of(first: &[u8], shown: &Value) -> EntryDigest {
+    let mut hash = Sha256::new();
+    hash.update(first);
+    hash.update(shown.to_string());
+    EntryDigest(hash.finalize().into())
+}
+
 impl Entry {
-    /// The digest of this entry after `previous`: SHA-256 over its 32 bytes and the compact JSON array of the entry's id,
-    /// time, actor, address, request id, organization, act, subject, outcome, before and after, as the API shows them.
-    /// Keys of objects are sorted.
-    pub fn digest_after(&self, previous: &EntryDigest) -> EntryDigest {
-        let shown = serde_json::json!([
-            self.id.to_string(),
-            self.at.rfc3339(),
-            self.actor,
-            self.address,
-            self.request_id,
-            self.organization.map(OrganizationId::get),
-            self.act,
-            self.subject,
-            self.outcome.name(),
-            self.before,
-            self.after,
-        ]);
-        let mut hash = Sha256::new();
-        hash.update(previous.0);
-        hash.update(shown.to_string());
-        EntryDigest(hash.finalize().into())
+    /// Puts a new entry at the end of a chain.
+    #[must_use]
+    pub fn linked(mut self, chain: u8, previous: EntryDigest, salt: Salt) -> Self {
+        let form = Form::Parted {
+            erasable: self.erasable_digest(&salt),
+            salt: Some(salt),
+        };
+        self.link = Some(Link {
+            chain,
+            previous,
+            digest: self.digest_after(&previous, form),
+            form,
+        });
+        self
     }
 
-    /// Whether its content is what its digest was made of; `None` where there is no digest, or only what an erasure left.
+    /// SHA-256 over the salt and the compact JSON array of what an erasure takes out: address, before and after.
+    fn erasable_digest(&self, salt: &Salt) -> EntryDigest {
+        digest_of(&salt.0, &json!([self.address, self.before, self.after]))
+    }
+
+    /// The digest of this entry after `previous`: SHA-256 over its 32 bytes and the compact JSON array of the entry's id,
+    /// time, actor, request id, organization, act, subject, outcome and erasable digest, as the API shows them; in the older
+    /// form of id, time, actor, address, request id, organization, act, subject, outcome, before and after.
+    pub fn digest_after(&self, previous: &EntryDigest, form: Form) -> EntryDigest {
+        let (id, at) = (self.id.to_string(), self.at.rfc3339());
+        let organization = self.organization.map(OrganizationId::get);
+        let outcome = self.outcome.name();
+        let shown = match form {
+            Form::Whole => json!([
+                id,
+                at,
+                self.actor,
+                self.address,
+                self.request_id,
+                organization,
+                self.act,
+                self.subject,
+                outcome,
+                self.before,
+                self.after,
+            ]),
+            Form::Parted { erasable, .. } => json!([
+                id,
+                at,
+                self.actor,
+                self.request_id,
+                organization,
+                self.act,
+                self.subject,
+                outcome,
+                erasable.to_string(),
+            ]),
+        };
+        digest_of(&previous.0, &shown)
+    }
+
+    /// Whether its content is what its digest was made of; `None` where there is no digest, or in the older form only what
+    /// an erasure left.
     pub fn is_whole(&self) -> Option<bool> {
         let link = self.link?;
-        if self.erased {
-            let left = self.before.is_some() || self.after.is_some() || self.address.is_some();
-            return left.then_some(false);
+        let left = self.before.is_some() || self.after.is_some() || self.address.is_some();
+        let as_it_was = || self.digest_after(&link.previous, link.form) == link.digest;
+        match (link.form, self.erased) {
+            (Form::Whole, true) => left.then_some(false),
+            (Form::Whole, false) => Some(as_it_was()),
+            (Form::Parted { salt, .. }, true) => Some(!left && salt.is_none() && as_it_was()),
+            (Form::Parted { erasable, salt }, false) => {
+                let said = salt.is_some_and(|salt| self.erasable_digest(&salt) == erasable);
+                Some(said && as_it_was())
+            }
         }
-        Some(self.digest_after(&link.previous) == link.digest)
     }
 }
 
@@ -153,6 +248,9 @@ pub enum Tampering {
     /// Entries without a digest are newer than one with: they were put in afterwards.
     #[error("{0} and what is newer without a digest was put in afterwards")]
     PutIn(AuditId),
+    /// The entry is marked as erased, and nowhere on the log stands the erasure.
+    #[error("{0} is marked as erased, and the log knows of no such erasure")]
+    NotErased(AuditId),
     /// Between two entries of a chain one or more are missing, or the older one is not what was written.
     #[error("between {older} and {newer} something is missing or changed")]
     Missing {
@@ -163,14 +261,14 @@ pub enum Tampering {
     },
 }
 
-/// Looks at entries, newest first, as lists give them.
+/// Looks at entries, newest first, as lists give them; [`Inspection::end`] tells what only shows at the end.
 #[derive(Debug, Default)]
 pub struct Inspection {
-    /// Of each chain the entry seen last, and what it says of the one before it.
-    expected: HashMap<u8, (AuditId, EntryDigest)>,
+    /// Of each chain the entry seen last.
+    newer: HashMap<u8, Newer>,
     /// Entries with a digest.
     pub seen: usize,
-    /// Entries of erased organizations among them: their digests hold the chain together, and no longer tell what they said.
+    /// Entries of erased organizations among them: what was taken out of them cannot be checked any more.
     pub erased: usize,
     /// Entries without one: older than the chains.
     pub unlinked: usize,
@@ -178,7 +276,62 @@ pub struct Inspection {
     pub newest: BTreeMap<u8, (AuditId, EntryDigest)>,
     /// The last entry that was seen had no digest.
     without: Option<AuditId>,
+    erasures: Erasures,
 }
+
+/// What an entry says of the one before it in its chain.
+#[derive(Debug)]
+struct Newer {
+    id: AuditId,
+    previous: EntryDigest,
+    /// Whether it is of the older form, and was not found to be changed.
+    is_older: bool,
+}
+
+/// Which erasures are on the log, and which entries need one: the newest of each kind.
+#[derive(Debug, Default)]
+struct Erasures {
+    organizations: HashSet<OrganizationId>,
+    accounts: HashSet<String>,
+    /// One was written by a version that did not say which accounts went with it.
+    some_accounts: bool,
+    needed: BTreeMap<(Option<OrganizationId>, String), AuditId>,
+}
+
+impl Erasures {
+    fn meet(&mut self, entry: &Entry) {
+        if entry.erased && entry.is_whole() != Some(false) {
+            let account = entry.subject.starts_with("acc_");
+            let subject = match account {
+                true => entry.subject.clone(),
+                false => String::new(),
+            };
+            let key = (entry.organization, subject);
+            self.needed.entry(key).or_insert(entry.id);
+        }
+        if entry.act != ERASE || entry.is_whole() != Some(true) || entry.erased {
+            return;
+        }
+        self.organizations.extend(entry.organization);
+        let said = entry.after.as_ref().and_then(|after| after.get("accounts"));
+        match said.and_then(Value::as_array) {
+            Some(accounts) => {
+                let ids = accounts.iter().filter_map(Value::as_str);
+                self.accounts.extend(ids.map(str::to_owned));
+            }
+            None => self.some_accounts = true,
+        }
+    }
+
+    fn tells_of(&self, organization: Option<OrganizationId>, subject: &str) -> bool {
+        organization.is_some_and(|id| self.organizations.contains(&id))
+            || self.accounts.contains(subject)
+            || self.some_accounts && !subject.is_empty()
+    }
+}
+
+/// The act that erases an organization.
+pub const ERASE: &str = "organization.erase";
 
 impl Inspection {
     /// The next older entry; what is wrong with it, or between it and the one after.
@@ -190,22 +343,42 @@ impl Inspection {
         };
         self.seen += 1;
         self.erased += usize::from(entry.erased);
+        self.erasures.meet(entry);
         let this = (entry.id, link.digest);
         self.newest.entry(link.chain).or_insert(this);
         let put_in = self.without.take();
-        let newer = self.expected.insert(link.chain, (entry.id, link.previous));
-        if entry.is_whole() == Some(false) {
+        let changed = entry.is_whole() == Some(false);
+        let this = Newer {
+            id: entry.id,
+            previous: link.previous,
+            is_older: link.form == Form::Whole && !changed,
+        };
+        let newer = self.newer.insert(link.chain, this);
+        if changed {
             return Some(Tampering::Changed(entry.id));
         }
         if let Some(id) = put_in {
             return Some(Tampering::PutIn(id));
         }
-        newer
-            .filter(|(_, expected)| *expected != link.digest)
-            .map(|(newer, _)| Tampering::Missing {
-                older: entry.id,
-                newer,
-            })
+        let newer = newer?;
+        if link.form != Form::Whole && newer.is_older {
+            // No version goes back to the older form.
+            return Some(Tampering::Changed(newer.id));
+        }
+        (newer.previous != link.digest).then_some(Tampering::Missing {
+            older: entry.id,
+            newer: newer.id,
+        })
+    }
+
+    /// What shows at the end of the log: entries that are marked as erased without an erasure, the newest of each
+    /// organization and account.
+    pub fn end(&self) -> Vec<Tampering> {
+        let erasures = &self.erasures;
+        let alone = erasures.needed.iter();
+        let alone =
+            alone.filter(|((organization, subject), _)| !erasures.tells_of(*organization, subject));
+        alone.map(|(_, id)| Tampering::NotErased(*id)).collect()
     }
 }
 

@@ -4,11 +4,13 @@ use crate::world::{LARKSPUR, RIVERSIDE, World, actor, organization};
 use serde_json::json;
 use std::time::Duration;
 use tidings::store::audit::{
-    ActOutcome, AuditFilter, AuditLog as _, Entry, Inspection, RefusedAct, Tampering,
+    ActOutcome, AuditFilter, AuditLog as _, Entry, EntryDigest, Form, Inspection, RefusedAct,
+    Tampering,
 };
 use tidings::store::directory::{PageRequest, SwitchChange};
 use tidings::store::queue::{Queue as _, Upkeep};
 use tidings::store::retention::Retention;
+use tidings_core::id::AuditId;
 
 pub async fn all(world: &World, filter: AuditFilter) -> Vec<Entry> {
     let mut found = Vec::new();
@@ -27,11 +29,18 @@ pub async fn all(world: &World, filter: AuditFilter) -> Vec<Entry> {
 async fn tampering(world: &World) -> Vec<Tampering> {
     let mut inspection = Inspection::default();
     let entries = all(world, AuditFilter::default()).await;
-    let found = entries
+    let found = inspect(&mut inspection, &entries);
+    assert_eq!(inspection.seen, entries.len());
+    found
+}
+
+/// What is wrong with entries, newest first.
+pub fn inspect(inspection: &mut Inspection, entries: &[Entry]) -> Vec<Tampering> {
+    let mut found: Vec<_> = entries
         .iter()
         .filter_map(|entry| inspection.meet(entry))
         .collect();
-    assert_eq!(inspection.seen, entries.len());
+    found.extend(inspection.end());
     found
 }
 
@@ -138,6 +147,9 @@ async fn s23_a_changed_byte_is_found_in_every_column() {
         "after = NULL",
         "at = at + 1000",
         "erased = 1",
+        "salt = NULL",
+        "erasable = digest",
+        "erasable = NULL, salt = NULL",
     ] {
         let world = lived_in().await;
         assert_eq!(tampering(&world).await, []);
@@ -152,6 +164,86 @@ async fn s23_a_changed_byte_is_found_in_every_column() {
             "{change}"
         );
     }
+}
+
+/// What an erasure does to an entry, with no erasure on the log.
+const LIKE_ERASED: &str = "erased = 1, before = NULL, after = NULL, address = NULL, salt = NULL";
+
+#[tokio::test]
+async fn s23_an_entry_that_is_marked_as_erased_is_found_where_nothing_was() {
+    for (change, wanted) in [
+        ("", Tampering::NotErased as fn(AuditId) -> Tampering),
+        (", act = 'nothing'", Tampering::Changed),
+        (", actor = 'server'", Tampering::Changed),
+        (", organization_id = NULL", Tampering::Changed),
+        // As an older version would have done it.
+        (", erasable = NULL, actor = 'server'", Tampering::Changed),
+    ] {
+        let world = lived_in().await;
+        let patched = all(&world, AuditFilter::default()).await[1].id;
+        world.place.run(&format!(
+            "UPDATE audit SET {LIKE_ERASED}{change} WHERE id = {}",
+            patched.raw()
+        ));
+        let found = tampering(&world).await;
+        assert_eq!(found.first(), Some(&wanted(patched)), "{change}: {found:?}");
+    }
+}
+
+/// The log as an older version would have written the oldest of it.
+fn older_form(entries: &[Entry], oldest: usize) -> Vec<Entry> {
+    let mut chain: Vec<Entry> = entries.iter().rev().cloned().collect();
+    let mut previous = EntryDigest::default();
+    for (place, entry) in chain.iter_mut().enumerate() {
+        let link = entry.link.as_mut().unwrap();
+        (link.form, link.previous) = match place < oldest {
+            true => (Form::Whole, previous),
+            false => (link.form, previous),
+        };
+        let form = link.form;
+        previous = entry.digest_after(&previous, form);
+        entry.link.as_mut().unwrap().digest = previous;
+    }
+    chain.reverse();
+    chain
+}
+
+#[tokio::test]
+async fn s23_entries_of_the_older_form_stay_verifiable_and_none_comes_after_a_new_one() {
+    let world = lived_in().await;
+    let entries = all(&world, AuditFilter::default()).await;
+    let old = older_form(&entries, 3);
+    assert_eq!(inspect(&mut Inspection::default(), &old), []);
+    let last = old.len() - 1;
+    let mut changed = old.clone();
+    changed[last].subject = String::from("4418");
+    let found = inspect(&mut Inspection::default(), &changed);
+    assert_eq!(found, [Tampering::Changed(old[last].id)]);
+    // An erased one is believed if the log tells of the erasure.
+    let mut erased = old.clone();
+    let entry = &mut erased[last];
+    (entry.erased, entry.address, entry.after) = (true, None, None);
+    let id = entry.id;
+    let found = inspect(&mut Inspection::default(), &erased);
+    assert_eq!(found, [Tampering::NotErased(id)]);
+    // Whoever knows the form of old can write a new one in it, and is found out by its place.
+    let mut forged: Vec<Entry> = entries.iter().rev().cloned().collect();
+    let place = forged.len() - 2;
+    let mut previous = forged[place - 1].link.unwrap().digest;
+    for (number, entry) in forged.iter_mut().enumerate().skip(place) {
+        let link = entry.link.as_mut().unwrap();
+        link.previous = previous;
+        if number == place {
+            link.form = Form::Whole;
+        }
+        let form = link.form;
+        previous = entry.digest_after(&previous, form);
+        entry.link.as_mut().unwrap().digest = previous;
+    }
+    let id = forged[place].id;
+    forged.reverse();
+    let found = inspect(&mut Inspection::default(), &forged);
+    assert_eq!(found, [Tampering::Changed(id)]);
 }
 
 #[tokio::test]
@@ -181,16 +273,8 @@ async fn s23_an_entry_that_was_put_in_is_found() {
     ));
     let mut inspection = Inspection::default();
     let entries = all(&world, AuditFilter::default()).await;
-    let found: Vec<_> = entries
-        .iter()
-        .filter_map(|entry| inspection.meet(entry))
-        .collect();
-    assert_eq!(
-        found,
-        [Tampering::PutIn(tidings_core::id::AuditId::from_raw(
-            between
-        ))]
-    );
+    let found = inspect(&mut inspection, &entries);
+    assert_eq!(found, [Tampering::PutIn(AuditId::from_raw(between))]);
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! What is erased is gone from everything that the database keeps, and nothing else is; it goes on after a crash.
 
+use crate::audit::inspect;
 use crate::verbs::{FAILED, OK, PUBLIC, UPDATED, ended, event, keyed, public_event};
 use crate::world::{LARKSPUR, RIVERSIDE, World, actor, one_add_on, organization};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
+use tidings::store::accounts::Accounts as _;
+use tidings::store::audit::{Entry, Inspection, Tampering};
 use tidings::store::directory::{Directory as _, NewEndpoint, OrganizationChange};
 use tidings::store::erasure::{Erasing as _, Erasure};
 use tidings::store::log::{Log as _, Retried};
@@ -11,7 +14,7 @@ use tidings::store::queue::{Accept, Change, Job, Queue as _};
 use tidings::store::{Reach, StoreError};
 use tidings_core::delivery::{CancelReason, State};
 use tidings_core::event::Reference;
-use tidings_core::id::ErasureId;
+use tidings_core::id::{AccountId, ErasureId};
 use tidings_core::outcome::Outcome;
 
 /// Stands in everything that must go.
@@ -351,19 +354,40 @@ async fn accounts_let_into_an_organization_alone_go_also_when_it_was_deleted_bef
 async fn the_audit_log_stays_whole_when_entries_lose_what_they_said() {
     let mut world = World::with_organizations().await;
     full_of_canaries(&mut world).await;
+    // What was done to its people's accounts stands on the log of no organization.
+    let person = AccountId::from_raw(77);
+    let password = String::from("y");
+    let set = world.store.set_password(person, password, None, actor());
+    set.await.unwrap();
     let begun = world
         .store
         .erase_organization(organization(LARKSPUR), actor())
         .await;
     finished(&world, begun.unwrap().unwrap().id).await;
     let log = crate::audit::all(&world, Default::default()).await;
-    let mut inspection = tidings::store::audit::Inspection::default();
-    for entry in &log {
-        assert_eq!(inspection.meet(entry), None, "{entry:?}");
-    }
+    let mut inspection = Inspection::default();
+    assert_eq!(inspect(&mut inspection, &log), []);
     assert!(inspection.erased > 2, "{inspection:?}");
+    let account = AccountId::from_raw(77).to_string();
+    let accounts = log.iter().filter(|entry| entry.subject == account);
+    assert!(accounts.clone().count() > 0 && accounts.clone().all(|entry| entry.erased));
     // Whoever passes a change off as an erasure is found out by what is still said.
-    let mut forged = log.iter().find(|entry| entry.erased).unwrap().clone();
+    let place = log.iter().rposition(|entry| entry.erased).unwrap();
+    let mut forged = log[place].clone();
     forged.after = Some(serde_json::json!("something"));
     assert_eq!(forged.is_whole(), Some(false));
+    // What is kept of an erased one is still checked.
+    let changes: [fn(&mut Entry); 5] = [
+        |entry| entry.act = String::from("nothing"),
+        |entry| entry.actor = String::from("server"),
+        |entry| entry.organization = None,
+        |entry| entry.subject.clear(),
+        |entry| entry.request_id = None,
+    ];
+    for change in changes {
+        let mut forged = log.clone();
+        change(&mut forged[place]);
+        let found = inspect(&mut Inspection::default(), &forged);
+        assert_eq!(found, [Tampering::Changed(log[place].id)]);
+    }
 }

@@ -661,13 +661,19 @@ export interface components {
              */
             chain: number | null;
             /**
-             * @description SHA-256 of the 32 bytes of `previous` and the compact JSON array of id, at, actor, address, request_id,
-             *     organization_id, act, subject, outcome, before and after, object keys sorted; 64 hex digits.
+             * @description SHA-256 of the 32 bytes of `previous` and the compact JSON array of id, at, actor, request_id, organization_id, act,
+             *     subject, outcome and erasable_digest; where that is null, of id, at, actor, address, request_id, organization_id, act,
+             *     subject, outcome, before and after. Object keys are sorted; 64 hex digits.
              */
             digest: string | null;
             /**
-             * @description Whether the erasure of its organization took before, after and address out of it: its digest holds the chain together,
-             *     and cannot be made again.
+             * @description SHA-256 of the 16 bytes of `salt` and the compact JSON array of address, before and after, object keys sorted; 64 hex
+             *     digits. It stays when they are erased; null in entries of older versions.
+             */
+            erasable_digest: string | null;
+            /**
+             * @description Whether the erasure of its organization took address, before, after and salt out of it; the erasure stands on the log
+             *     as `organization.erase`.
              */
             erased: boolean;
             id: string;
@@ -681,6 +687,8 @@ export interface components {
             /** @description The digest of the entry before it in its chain, 64 hex digits. */
             previous: string | null;
             request_id: string | null;
+            /** @description Random bytes, 32 hex digits; gone with what an erasure takes out, so that nobody finds it by trying. */
+            salt: string | null;
             /** @description To what: an id, a type, or a method and a path. */
             subject: string;
         };

@@ -7,7 +7,7 @@ use super::super::reply::Reply;
 use super::super::route::Call;
 use super::show::time;
 use super::{List, list};
-use crate::store::audit::{AuditFilter, Entry};
+use crate::store::audit::{AuditFilter, Entry, Form};
 use crate::store::directory::PageRequest;
 use serde::Serialize;
 use serde_json::Value;
@@ -46,8 +46,8 @@ pub(in crate::http) struct EntryShown {
     /// How it is; of a refused act, why.
     #[schema(required = true)]
     after: Option<Value>,
-    /// Whether the erasure of its organization took before, after and address out of it: its digest holds the chain together,
-    /// and cannot be made again.
+    /// Whether the erasure of its organization took address, before, after and salt out of it; the erasure stands on the log
+    /// as `organization.erase`.
     erased: bool,
     /// Which chain of digests it stands in; null in entries from before there were chains.
     #[schema(required = true)]
@@ -55,13 +55,25 @@ pub(in crate::http) struct EntryShown {
     /// The digest of the entry before it in its chain, 64 hex digits.
     #[schema(required = true)]
     previous: Option<String>,
-    /// SHA-256 of the 32 bytes of `previous` and the compact JSON array of id, at, actor, address, request_id,
-    /// organization_id, act, subject, outcome, before and after, object keys sorted; 64 hex digits.
+    /// SHA-256 of the 32 bytes of `previous` and the compact JSON array of id, at, actor, request_id, organization_id, act,
+    /// subject, outcome and erasable_digest; where that is null, of id, at, actor, address, request_id, organization_id, act,
+    /// subject, outcome, before and after. Object keys are sorted; 64 hex digits.
     #[schema(required = true)]
     digest: Option<String>,
+    /// SHA-256 of the 16 bytes of `salt` and the compact JSON array of address, before and after, object keys sorted; 64 hex
+    /// digits. It stays when they are erased; null in entries of older versions.
+    #[schema(required = true)]
+    erasable_digest: Option<String>,
+    /// Random bytes, 32 hex digits; gone with what an erasure takes out, so that nobody finds it by trying.
+    #[schema(required = true)]
+    salt: Option<String>,
 }
 
 fn show(entry: Entry) -> EntryShown {
+    let (erasable, salt) = match entry.link.map(|link| link.form) {
+        Some(Form::Parted { erasable, salt }) => (Some(erasable), salt),
+        Some(Form::Whole) | None => (None, None),
+    };
     EntryShown {
         id: entry.id.to_string(),
         at: time(entry.at),
@@ -78,6 +90,8 @@ fn show(entry: Entry) -> EntryShown {
         chain: entry.link.map(|link| link.chain),
         previous: entry.link.map(|link| link.previous.to_string()),
         digest: entry.link.map(|link| link.digest.to_string()),
+        erasable_digest: erasable.map(|digest| digest.to_string()),
+        salt: salt.map(|salt| salt.to_string()),
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) const TABLES: [Table; 27] = [
     table!("audit", 1, [
         Int "id", Int "at", Text "actor", Text "address", Text "request_id", Int "organization_id", Text "act",
         Text "subject", Text "before", Text "after", Text "outcome", Int "chain", Blob "previous", Blob "digest",
-        Int "erased",
+        Int "erased", Blob "erasable", Blob "salt",
     ]),
     table!("events", 1, [
         Int "id", Int "organization_id", Int "name_id", Int "public", Int "test", Int "accepted_at", Text "reference",

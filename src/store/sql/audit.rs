@@ -4,8 +4,10 @@ use super::SqlStore;
 use super::database::{Row, Sql, unreadable, values};
 use super::directory::place;
 use super::step::Step;
+use crate::clock;
 use crate::store::audit::{
-    ActOutcome, AuditFilter, AuditLog, Entry, EntryDigest, Inspection, Link, RefusedAct,
+    ActOutcome, AuditFilter, AuditLog, ERASE, Entry, EntryDigest, Form, Inspection, Link,
+    RefusedAct, Salt,
 };
 use crate::store::directory::{Cursor, Page, PageRequest};
 use crate::store::queue::Upkeep;
@@ -23,7 +25,8 @@ const REMOVED_AT_ONCE: i64 = 500;
 
 macro_rules! columns {
     () => {
-        "id, at, actor, address, request_id, organization_id, act, subject, outcome, before, after, chain, previous, digest, erased"
+        "id, at, actor, address, request_id, organization_id, act, subject, outcome, before, after, chain, previous, digest, erased,
+            erasable, salt"
     };
 }
 
@@ -110,12 +113,10 @@ impl Act {
         };
         let chain = step.chain();
         let previous = last_of(step.sql(), chain)?;
-        let link = Link {
-            chain,
-            previous,
-            digest: entry.digest_after(&previous),
-        };
-        insert(step.sql(), &entry, &link)
+        let salt = clock::random_bytes().map_err(|error| StoreError::Internal {
+            what: error.to_string(),
+        })?;
+        insert(step.sql(), &entry.linked(chain, previous, Salt(salt)))
     }
 }
 
@@ -128,14 +129,20 @@ fn last_of(sql: &dyn Sql, chain: u8) -> Result<EntryDigest, StoreError> {
     Ok(last.map_or(BEGINNING, EntryDigest))
 }
 
-fn insert(sql: &dyn Sql, entry: &Entry, link: &Link) -> Result<(), StoreError> {
+fn insert(sql: &dyn Sql, entry: &Entry) -> Result<(), StoreError> {
+    let link = entry.link.as_ref();
+    let (erasable, salt) = match link.map(|link| link.form) {
+        Some(Form::Parted { erasable, salt }) => (Some(erasable.0), salt.map(|salt| salt.0)),
+        Some(Form::Whole) | None => (None, None),
+    };
     let shown = |value: &Option<Value>| value.as_ref().map(Value::to_string);
     sql.execute(
         concat!(
             "INSERT INTO audit (",
             columns!(),
             ")
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+                ?16, ?17)"
         ),
         values![
             entry.id.raw(),
@@ -149,10 +156,12 @@ fn insert(sql: &dyn Sql, entry: &Entry, link: &Link) -> Result<(), StoreError> {
             entry.outcome.name(),
             shown(&entry.before),
             shown(&entry.after),
-            link.chain,
-            link.previous.0,
-            link.digest.0,
+            link.map(|link| link.chain),
+            link.map(|link| link.previous.0),
+            link.map(|link| link.digest.0),
             entry.erased,
+            erasable,
+            salt,
         ],
     )?;
     Ok(())
@@ -164,11 +173,19 @@ fn read(row: &dyn Row) -> Result<Entry, StoreError> {
         let value = text.map(serde_json::from_str).transpose();
         value.map_err(|error| unreadable(column, error))
     };
+    let form = match row.get::<Option<[u8; 32]>>(15)? {
+        Some(erasable) => Form::Parted {
+            erasable: EntryDigest(erasable),
+            salt: row.get::<Option<[u8; 16]>>(16)?.map(Salt),
+        },
+        None => Form::Whole,
+    };
     let link = row.get::<Option<u8>>(11)?.map(|chain| {
         Ok::<_, StoreError>(Link {
             chain,
             previous: EntryDigest(row.get(12)?),
             digest: EntryDigest(row.get(13)?),
+            form,
         })
     });
     Ok(Entry {
@@ -258,10 +275,10 @@ pub(super) fn redact(
     at_most: usize,
 ) -> Result<usize, StoreError> {
     sql.execute(
-        "UPDATE audit SET before = NULL, after = NULL, address = NULL, erased = 1 WHERE id IN (
+        "UPDATE audit SET before = NULL, after = NULL, address = NULL, salt = NULL, erased = 1 WHERE id IN (
             SELECT id FROM audit INDEXED BY audit_of
-            WHERE organization_id = ?1 AND erased = 0 AND act <> 'organization.erase' ORDER BY id LIMIT ?2)",
-        values![id.get(), at_most],
+            WHERE organization_id = ?1 AND erased = 0 AND act <> ?3 ORDER BY id LIMIT ?2)",
+        values![id.get(), at_most, ERASE],
     )
 }
 
@@ -271,7 +288,8 @@ pub(super) fn redact(
 /// The database failed.
 pub(super) fn redact_account(sql: &dyn Sql, id: AccountId) -> Result<(), StoreError> {
     sql.execute(
-        "UPDATE audit SET before = NULL, after = NULL, address = NULL, erased = 1 WHERE subject = ?1 AND erased = 0",
+        "UPDATE audit SET before = NULL, after = NULL, address = NULL, salt = NULL, erased = 1
+         WHERE subject = ?1 AND erased = 0",
         values![id.to_string()],
     )?;
     Ok(())
@@ -291,7 +309,7 @@ pub(super) fn faults(sql: &dyn Sql) -> Result<u64, StoreError> {
             Ok(())
         },
     )?;
-    Ok(faults)
+    Ok(faults + inspection.end().len() as u64)
 }
 
 /// Removes what was kept long enough, oldest first, so that a chain never has a hole.

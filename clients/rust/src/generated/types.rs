@@ -100,11 +100,15 @@ pub struct AuditEntry {
     pub before: serde_json::Value,
     /// Which chain of digests it stands in; null in entries from before there were chains.
     pub chain: Option<i32>,
-    /// SHA-256 of the 32 bytes of `previous` and the compact JSON array of id, at, actor, address, request_id,
-    /// organization_id, act, subject, outcome, before and after, object keys sorted; 64 hex digits.
+    /// SHA-256 of the 32 bytes of `previous` and the compact JSON array of id, at, actor, request_id, organization_id, act,
+    /// subject, outcome and erasable_digest; where that is null, of id, at, actor, address, request_id, organization_id, act,
+    /// subject, outcome, before and after. Object keys are sorted; 64 hex digits.
     pub digest: Option<String>,
-    /// Whether the erasure of its organization took before, after and address out of it: its digest holds the chain together,
-    /// and cannot be made again.
+    /// SHA-256 of the 16 bytes of `salt` and the compact JSON array of address, before and after, object keys sorted; 64 hex
+    /// digits. It stays when they are erased; null in entries of older versions.
+    pub erasable_digest: Option<String>,
+    /// Whether the erasure of its organization took address, before, after and salt out of it; the erasure stands on the log
+    /// as `organization.erase`.
     pub erased: bool,
     pub id: String,
     pub organization_id: Option<i64>,
@@ -113,6 +117,8 @@ pub struct AuditEntry {
     /// The digest of the entry before it in its chain, 64 hex digits.
     pub previous: Option<String>,
     pub request_id: Option<String>,
+    /// Random bytes, 32 hex digits; gone with what an erasure takes out, so that nobody finds it by trying.
+    pub salt: Option<String>,
     /// To what: an id, a type, or a method and a path.
     pub subject: String,
 }

@@ -12,6 +12,7 @@ use super::super::notices;
 use super::super::purge::{self, Budget, Purged};
 use super::super::step::Step;
 use super::{OF_ORGANIZATION, Running, Stepped, is_listed, read};
+use crate::store::audit::ERASE;
 use crate::store::directory::Changed;
 use crate::store::erasure::Erasure;
 use crate::store::{Actor, StoreError};
@@ -32,7 +33,7 @@ pub fn begin(
     if let Some(running) = sql.one(OF_ORGANIZATION, values![id.get()], read)? {
         return Ok(Some((running, Vec::new())));
     }
-    people(sql, id)?;
+    let accounts = people(sql, id)?;
     if matches!(delete_organization(step, id, actor)?, Changed::NotFound)
         && !sql.exists(
             "SELECT 1 FROM organizations WHERE id = ?1",
@@ -46,8 +47,9 @@ pub fn begin(
         values![id.get()],
     )?;
     let erasure = super::begin(step, id, None)?;
-    audit::Act::new("organization.erase", Some(id), id.to_string())
-        .turning(None, Some(json!({ "erasure": erasure.id.to_string() })))
+    let said = json!({ "erasure": erasure.id.to_string(), "accounts": accounts });
+    audit::Act::new(ERASE, Some(id), id.to_string())
+        .turning(None, Some(said))
         .record(step, actor)?;
     sql.execute(
         "DELETE FROM fan_outs WHERE event_id IN (
@@ -64,8 +66,8 @@ pub fn begin(
 }
 
 /// Accounts that were let into this organization alone go, with their sessions, also when it was deleted before; those of
-/// operators and of others stay.
-fn people(sql: &dyn Sql, id: OrganizationId) -> Result<(), StoreError> {
+/// operators and of others stay. Answers which went: the log tells by them which of its entries were erased.
+fn people(sql: &dyn Sql, id: OrganizationId) -> Result<Vec<String>, StoreError> {
     const ITS_OWN: &str = "SELECT account_id FROM (
             SELECT account_id FROM account_grants WHERE organization_id = ?1
             UNION SELECT account_id FROM former_grants WHERE organization_id = ?1) AS let_in
@@ -73,8 +75,8 @@ fn people(sql: &dyn Sql, id: OrganizationId) -> Result<(), StoreError> {
             AND account_id NOT IN (SELECT account_id FROM former_grants WHERE organization_id <> ?1)
             AND account_id NOT IN (SELECT id FROM accounts WHERE operator = 1)";
     let accounts = sql.all(ITS_OWN, values![id.get()], |row| row.get::<i64>(0))?;
-    for account in accounts {
-        audit::redact_account(sql, AccountId::from_raw(account))?;
+    for account in &accounts {
+        audit::redact_account(sql, AccountId::from_raw(*account))?;
         for statement in [
             "DELETE FROM sessions WHERE account_id = ?1",
             "DELETE FROM links WHERE account_id = ?1",
@@ -85,7 +87,8 @@ fn people(sql: &dyn Sql, id: OrganizationId) -> Result<(), StoreError> {
             sql.execute(statement, values![account])?;
         }
     }
-    Ok(())
+    let ids = accounts.into_iter().map(AccountId::from_raw);
+    Ok(ids.map(|id| id.to_string()).collect())
 }
 
 /// The next rows of whatever is left.

@@ -22,17 +22,24 @@ class AuditEntry:
         at (datetime.datetime):
         before (Any): How it was; secrets masked.
         chain (int | None): Which chain of digests it stands in; null in entries from before there were chains.
-        digest (None | str): SHA-256 of the 32 bytes of `previous` and the compact JSON array of id, at, actor, address,
-            request_id,
-            organization_id, act, subject, outcome, before and after, object keys sorted; 64 hex digits.
-        erased (bool): Whether the erasure of its organization took before, after and address out of it: its digest
-            holds the chain together,
-            and cannot be made again.
+        digest (None | str): SHA-256 of the 32 bytes of `previous` and the compact JSON array of id, at, actor,
+            request_id, organization_id, act,
+            subject, outcome and erasable_digest; where that is null, of id, at, actor, address, request_id,
+            organization_id, act,
+            subject, outcome, before and after. Object keys are sorted; 64 hex digits.
+        erasable_digest (None | str): SHA-256 of the 16 bytes of `salt` and the compact JSON array of address, before
+            and after, object keys sorted; 64 hex
+            digits. It stays when they are erased; null in entries of older versions.
+        erased (bool): Whether the erasure of its organization took address, before, after and salt out of it; the
+            erasure stands on the log
+            as `organization.erase`.
         id (str):
         organization_id (int | None):
         outcome (str): `done` or `refused`.
         previous (None | str): The digest of the entry before it in its chain, 64 hex digits.
         request_id (None | str):
+        salt (None | str): Random bytes, 32 hex digits; gone with what an erasure takes out, so that nobody finds it by
+            trying.
         subject (str): To what: an id, a type, or a method and a path.
     """
 
@@ -44,12 +51,14 @@ class AuditEntry:
     before: Any
     chain: int | None
     digest: None | str
+    erasable_digest: None | str
     erased: bool
     id: str
     organization_id: int | None
     outcome: str
     previous: None | str
     request_id: None | str
+    salt: None | str
     subject: str
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -73,6 +82,9 @@ class AuditEntry:
         digest: None | str
         digest = self.digest
 
+        erasable_digest: None | str
+        erasable_digest = self.erasable_digest
+
         erased = self.erased
 
         id = self.id
@@ -88,6 +100,9 @@ class AuditEntry:
         request_id: None | str
         request_id = self.request_id
 
+        salt: None | str
+        salt = self.salt
+
         subject = self.subject
 
         field_dict: dict[str, Any] = {}
@@ -102,12 +117,14 @@ class AuditEntry:
                 "before": before,
                 "chain": chain,
                 "digest": digest,
+                "erasable_digest": erasable_digest,
                 "erased": erased,
                 "id": id,
                 "organization_id": organization_id,
                 "outcome": outcome,
                 "previous": previous,
                 "request_id": request_id,
+                "salt": salt,
                 "subject": subject,
             }
         )
@@ -148,6 +165,13 @@ class AuditEntry:
 
         digest = _parse_digest(d.pop("digest"))
 
+        def _parse_erasable_digest(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        erasable_digest = _parse_erasable_digest(d.pop("erasable_digest"))
+
         erased = d.pop("erased")
 
         id = d.pop("id")
@@ -175,6 +199,13 @@ class AuditEntry:
 
         request_id = _parse_request_id(d.pop("request_id"))
 
+        def _parse_salt(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        salt = _parse_salt(d.pop("salt"))
+
         subject = d.pop("subject")
 
         audit_entry = cls(
@@ -186,12 +217,14 @@ class AuditEntry:
             before=before,
             chain=chain,
             digest=digest,
+            erasable_digest=erasable_digest,
             erased=erased,
             id=id,
             organization_id=organization_id,
             outcome=outcome,
             previous=previous,
             request_id=request_id,
+            salt=salt,
             subject=subject,
         )
 
