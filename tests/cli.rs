@@ -112,6 +112,7 @@ fn bad_inputs_j_settings_are_refused_with_their_name_value_and_origin() {
     );
     let key = data.path().join("operator");
     std::fs::write(&key, "tdg_o_mistyped").unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     check_refused(
         data.path(),
         &["--operator-key-file", key.to_str().unwrap()],

@@ -78,8 +78,8 @@ const ELSEWHERE: &[(u16, &str, &str)] = &[
     (123, CLI, "bad_input_123_an_address_in_use_is_named"),
     (
         124,
-        CLI,
-        "bad_input_124_a_master_key_that_others_can_read_is_refused",
+        SECRET_FILES,
+        "s22_bad_input_124_a_secret_that_others_can_read_is_refused_at_the_start_and_by_doctor",
     ),
 ];
 
@@ -87,6 +87,7 @@ const SLOW: &str = include_str!("slow.rs");
 const BATCH: &str = include_str!("batch.rs");
 const CONSOLE: &str = include_str!("console.rs");
 const ERRORS: &str = include_str!("../../src/http/tests.rs");
+const SECRET_FILES: &str = include_str!("../cli/secret_files.rs");
 const PASSWORDS: &str = include_str!("../../src/http/console/password.rs");
 const FULL_DISK: &str = include_str!("../full_disk.rs");
 const CLI: &str = include_str!("../cli.rs");

@@ -46,6 +46,9 @@ fn finds_nothing_on_a_good_machine_and_names_a_database_that_is_none() {
     );
 }
 
+/// Settings, the line of doctor that is BAD, and words that both it and a start say.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+
 #[test]
 fn what_stops_a_start_is_bad_and_said_as_serve_says_it() {
     let data = tempfile::tempdir().unwrap();
@@ -57,7 +60,7 @@ fn what_stops_a_start_is_bad_and_said_as_serve_says_it() {
     let garbage = garbage.to_str().unwrap();
     let metrics = "TIDINGS_TELEMETRY_METRICS_LISTEN";
     let tls = |cert| [("TIDINGS_TLS_CERT", cert), ("TIDINGS_TLS_KEY", garbage)];
-    let cases: &[(&[(&str, &str)], &str, &str)] = &[
+    let cases: &[Case<'_>] = &[
         (&[(metrics, &in_use)], "metrics", "telemetry.metrics_listen"),
         (
             &[(metrics, "192.0.2.1:9464")],
