@@ -209,8 +209,10 @@ fn every_written_event_arrives_once(language: Language) {
         ("project.updated", r#"{"name":"\ud800"}"#, true),
         ("project.updated", r#"{"id":"2"}"#, true),
     ]);
-    // Busy, no answer at all, and then it dies between the post and its commit.
-    scene.gate.play(&[Act::Busy, Act::Gone, Act::Kill]);
+    // Busy, a proxy, put off one by one, no answer at all, and then it dies between the post and its commit.
+    scene
+        .gate
+        .play(&[Act::Busy, Act::Proxy, Act::PutOff, Act::Gone, Act::Kill]);
     let mut relay = scene.relay();
     scene.gate.victim.send(relay.id()).unwrap();
     assert!(!relay.wait().unwrap().success(), "it was killed");

@@ -5,6 +5,7 @@ CREATE TABLE outbox (
     type text NOT NULL,                        -- as in project.updated
     organization_id bigint NOT NULL,
     public boolean NOT NULL DEFAULT false,
+    key uuid NOT NULL DEFAULT gen_random_uuid(),  -- the idempotency key: posted again it is the same event
     data json NOT NULL,                        -- json, not jsonb: the text is sent as it was written
     created_at timestamptz NOT NULL DEFAULT now(),
     refused text                               -- the code, where the server will never take this event

@@ -12,6 +12,10 @@ use std::sync::{Arc, Mutex, mpsc};
 #[derive(Debug, Clone, Copy)]
 pub enum Act {
     Busy,
+    /// 502 of a proxy, in its own words.
+    Proxy,
+    /// 202, and each of the events put off with 429.
+    PutOff,
     /// Closes without an answer.
     Gone,
     /// The relay's process dies after the server has answered.
@@ -99,8 +103,22 @@ fn serve(
         let act = script.lock().unwrap().pop();
         match act {
             Some(Act::Busy) => {
-                let busy = "HTTP/1.1 503 Busy\r\nretry-after: 1\r\ncontent-length: 2\r\n\r\n{}";
-                stream.get_mut().write_all(busy.as_bytes())?;
+                answer(stream, "503 Busy", "{}")?;
+                continue;
+            }
+            Some(Act::Proxy) => {
+                answer(stream, "502 Bad Gateway", "<html>")?;
+                continue;
+            }
+            Some(Act::PutOff) => {
+                // One of them is no JSON to us.
+                let events = String::from_utf8_lossy(&body)
+                    .matches("\"idempotency_key\"")
+                    .count();
+                let error = serde_json::json!({"error": {"status": 429, "code": "rate_limited"}});
+                let results = vec![error; events];
+                let results = serde_json::json!({ "results": results }).to_string();
+                answer(stream, "202 Accepted", &results)?;
                 continue;
             }
             Some(Act::Gone) => return Ok(()),
@@ -122,6 +140,14 @@ fn serve(
         stream.get_mut().write_all(head.as_bytes())?;
         stream.get_mut().write_all(&body)?;
     }
+}
+
+fn answer(stream: &mut BufReader<TcpStream>, status: &str, body: &str) -> std::io::Result<()> {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\nretry-after: 1\r\ncontent-type: application/json\r\n");
+    stream
+        .get_mut()
+        .write_all(format!("{head}content-length: {length}\r\n\r\n{body}").as_bytes())
 }
 
 /// Counts the keys of a batch; one that is no JSON to us has none.

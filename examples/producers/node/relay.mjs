@@ -12,7 +12,7 @@ const BATCH_BYTES = 4 << 20;
 // The database writes the event as JSON, so that the text in `data` stays as it is. Rows that another relay has are passed over.
 const WAITING = `
   SELECT id, json_build_object('type', type, 'organization_id', organization_id, 'public', public, 'data', data,
-                               'idempotency_key', 'outbox-' || id)::text AS event
+                               'idempotency_key', key)::text AS event
   FROM outbox WHERE refused IS NULL ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED`;
 
 /** Not now; the same again is safe, since every event has its key. */
@@ -37,11 +37,13 @@ async function send(rows) {
   }
 }
 
+const isForNow = (status) => status === 429 || status >= 500;
+
 /** For each row its id at Tidings, or why it was refused. */
 async function post(rows) {
   const [answer, text] = await send(rows);
   if (answer.ok) return JSON.parse(text).results;
-  if ([429, 503].includes(answer.status)) throw new Later(Number(answer.headers.get("retry-after") ?? 5));
+  if (isForNow(answer.status)) throw new Later(Number(answer.headers.get("retry-after") ?? 5));
   // The key, most likely: somebody must look.
   if (![400, 413, 422].includes(answer.status)) throw new Error(`${answer.status}: ${text}`);
   if (rows.length === 1) return [{ error: JSON.parse(text) }];
@@ -60,20 +62,26 @@ function fitting(rows) {
 /** Posts one batch; how many rows it took. If it dies before the commit they are still there, and posted again they are the same. */
 async function relay(db) {
   await db.query("BEGIN");
+  let putOff = false;
+  let taken;
   try {
     const rows = fitting((await db.query(WAITING, [BATCH_EVENTS])).rows);
     const results = rows.length > 0 ? await post(rows) : [];
     for (const [place, result] of results.entries()) {
       const { id } = rows[place];
       if ("id" in result) await db.query("DELETE FROM outbox WHERE id = $1", [id]);
+      // Its organization posts too fast: the row waits.
+      else if (isForNow(result.error.status)) putOff = true;
       else await db.query("UPDATE outbox SET refused = $1 WHERE id = $2", [result.error.code, id]);
     }
     await db.query("COMMIT");
-    return rows.length;
+    taken = rows.length;
   } catch (error) {
     await db.query("ROLLBACK");
     throw error;
   }
+  if (putOff) throw new Later(1);
+  return taken;
 }
 
 const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));

@@ -21,7 +21,7 @@ BATCH_EVENTS, BATCH_BYTES = 500, 4 << 20
 # The database writes the event as JSON, so that the text in `data` stays as it is. Rows that another relay has are passed over.
 WAITING = """
     SELECT id, json_build_object('type', type, 'organization_id', organization_id, 'public', public, 'data', data,
-                                 'idempotency_key', 'outbox-' || id)::text
+                                 'idempotency_key', key)::text
     FROM outbox WHERE refused IS NULL ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
 """
 
@@ -41,7 +41,7 @@ def post(rows):
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)["results"]
     except urllib.error.HTTPError as refused:
-        if refused.code in (429, 503):
+        if refused.code == 429 or refused.code >= 500:
             raise Later(float(refused.headers.get("Retry-After", 5))) from None
         if refused.code not in (400, 413, 422):
             raise  # the key, most likely: somebody must look
@@ -65,14 +65,19 @@ def fitting(rows):
 
 def relay(db):
     """Posts one batch; how many rows it took. If it dies before the commit they are still there, and posted again they are the same."""
+    put_off = False
     with db.transaction():
         rows = fitting(db.execute(WAITING, (BATCH_EVENTS,)).fetchall())
         results = post(rows) if rows else []
         for (number, _), result in zip(rows, results):
             if "id" in result:
                 db.execute("DELETE FROM outbox WHERE id = %s", (number,))
+            elif result["error"]["status"] == 429 or result["error"]["status"] >= 500:
+                put_off = True  # its organization posts too fast: the row waits
             else:
                 db.execute("UPDATE outbox SET refused = %s WHERE id = %s", (result["error"]["code"], number))
+    if put_off:
+        raise Later(1)
     return len(rows)
 
 

@@ -14,6 +14,7 @@ return new class extends Migration
             type text NOT NULL,
             organization_id bigint NOT NULL,
             public boolean NOT NULL DEFAULT false,
+            key uuid NOT NULL DEFAULT gen_random_uuid(),
             data json NOT NULL,
             created_at timestamptz NOT NULL DEFAULT now(),
             refused text

@@ -24,21 +24,27 @@ class TidingsRelay extends Command
 
     // The database writes the event as JSON, so that the text in `data` stays as it is. Rows that another relay has are passed over.
     private const WAITING = "SELECT id, json_build_object('type', type, 'organization_id', organization_id, 'public', public,
-            'data', data, 'idempotency_key', 'outbox-' || id)::text AS event
+            'data', data, 'idempotency_key', key)::text AS event
         FROM outbox WHERE refused IS NULL ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED";
 
     protected $signature = 'tidings:relay';
 
     protected $description = 'Post what stands in the outbox to Tidings';
 
+    private bool $putOff = false;
+
     public function handle(): int
     {
         do {
             try {
                 // If it dies before the commit the rows are still there, and posted again they are the same.
+                $this->putOff = false;
                 $taken = DB::transaction(function () {
                     return $this->relay();
                 });
+                if ($this->putOff) {
+                    throw new TidingsLater(1);
+                }
             } catch (TidingsLater $later) {
                 sleep($later->seconds);
                 $taken = 1;
@@ -55,7 +61,14 @@ class TidingsRelay extends Command
         $results = $rows === [] ? [] : $this->post($rows);
         foreach ($results as $place => $result) {
             $row = DB::table('outbox')->where('id', $rows[$place]->id);
-            isset($result['id']) ? $row->delete() : $row->update(['refused' => $result['error']['code']]);
+            if (isset($result['id'])) {
+                $row->delete();
+            } elseif ($this->isForNow($result['error']['status'])) {
+                // Its organization posts too fast: the row waits.
+                $this->putOff = true;
+            } else {
+                $row->update(['refused' => $result['error']['code']]);
+            }
         }
 
         return count($rows);
@@ -75,7 +88,7 @@ class TidingsRelay extends Command
         if ($answer->successful()) {
             return $answer->json('results');
         }
-        if (in_array($answer->status(), [429, 503], true)) {
+        if ($this->isForNow($answer->status())) {
             throw new TidingsLater((int) ($answer->header('Retry-After') ?: 5));
         }
         if (! in_array($answer->status(), [400, 413, 422], true)) {
@@ -90,6 +103,11 @@ class TidingsRelay extends Command
         return array_merge(...array_map(function ($row) {
             return $this->post([$row]);
         }, $rows));
+    }
+
+    private function isForNow(int $status): bool
+    {
+        return $status === 429 || $status >= 500;
     }
 
     private function fitting(array $rows): array
