@@ -32,9 +32,12 @@ use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const ORGANIZATION: i64 = 4417;
+/// Half of what a relay waits that nobody wakes.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Rows that two relays share.
 const MANY: i64 = 1_200;
 const ODD: &str = r#"{"n":12345678901234567890123,"price":1.50,"name":"Åse"}"#;
@@ -50,7 +53,10 @@ fn deps() -> PathBuf {
 /// How a language's files are run, in a place of their own where they need one.
 struct Language {
     write: Vec<String>,
+    /// Posts until the table is empty.
     relay: Vec<String>,
+    /// Posts for good, where there is such a one.
+    listening: Option<Vec<String>>,
     place: TempDir,
 }
 
@@ -75,6 +81,7 @@ fn python() -> Language {
     Language {
         write: words(&[python, "-B", "write.py"]),
         relay: words(&[python, "-B", "relay.py", "--once"]),
+        listening: Some(words(&[python, "-B", "relay.py"])),
         place,
     }
 }
@@ -91,6 +98,7 @@ fn node() -> Language {
     Language {
         write: words(&["node", "write.mjs"]),
         relay: words(&["node", "relay.mjs", "--once"]),
+        listening: Some(words(&["node", "relay.mjs"])),
         place,
     }
 }
@@ -105,6 +113,7 @@ fn laravel() -> Language {
     Language {
         write: words(&[&artisan[..], &["write"]].concat()),
         relay: words(&[&artisan[..], &["tidings:relay"]].concat()),
+        listening: None,
         place,
     }
 }
@@ -232,6 +241,31 @@ fn every_written_event_arrives_once(language: Language) {
     });
     assert!(held);
     shared_by_two(&scene);
+    woken_by_a_row(&scene);
+}
+
+/// A relay that waits hears of a row at once; by itself it looks once a minute.
+fn woken_by_a_row(scene: &Scene) {
+    let Some(listening) = &scene.language.listening else {
+        return;
+    };
+    let mut relay = scene.run(listening, "");
+    let mut database = scene.database();
+    let begun = Instant::now();
+    let waits =
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle' AND pid <> pg_backend_pid()
+         AND datname = current_database() AND now() - state_change > interval '0.5 s'";
+    while database.query_one(waits, &[]).unwrap().get::<_, i64>(0) == 0 {
+        assert!(begun.elapsed() < PATIENCE, "it never waits");
+        std::thread::sleep(Duration::from_millis(50)); // sleeps: the database tells nobody who is idle
+    }
+    scene.gate.play(&[Act::Kill]);
+    scene.gate.victim.send(relay.id()).unwrap();
+    let written = Instant::now();
+    scene.write(&[("project.updated", r#"{"id":"3"}"#, true)]);
+    // The gate kills it when it has posted.
+    assert!(!relay.wait().unwrap().success());
+    assert!(written.elapsed() < PATIENCE, "{:?}", written.elapsed());
 }
 
 /// Two relays on many rows: each row is posted by one of them.

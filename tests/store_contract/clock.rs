@@ -117,10 +117,19 @@ fn kept(world: &World) -> Vec<Option<i64>> {
     world.place.numbers(counted).remove(0)
 }
 
-async fn keeping() -> World {
-    let world = World::with_organizations().await;
+/// Something of each, and how much.
+async fn keeping() -> (World, Vec<Option<i64>>) {
+    let mut world = World::with_organizations().await;
     remember(&world);
-    world
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.post(keyed(LARKSPUR, "once", 1)).await;
+    let job = world.job();
+    world.end(job, OK).await;
+    world.pass(HOUR);
+    world.rest().await;
+    let all = kept(&world);
+    assert!(all.iter().all(|count| *count > Some(0)), "{all:?}");
+    (world, all)
 }
 
 fn remember(world: &World) {
@@ -133,16 +142,7 @@ fn remember(world: &World) {
 
 #[tokio::test]
 async fn r12_a_clock_far_ahead_removes_nothing_for_an_hour() {
-    let mut world = keeping().await;
-    world.endpoint(LARKSPUR, &[UPDATED]).await;
-    world.post(keyed(LARKSPUR, "once", 1)).await;
-    let job = world.job();
-    world.end(job, OK).await;
-    world.pass(HOUR);
-    world.rest().await;
-    let all = kept(&world);
-    assert!(all.iter().all(|count| *count > Some(0)), "{all:?}");
-
+    let (mut world, all) = keeping().await;
     let before = world.jump(400 * DAY);
     world.rest().await;
     // What is posted meanwhile is no proof that the clock is right.
@@ -169,14 +169,7 @@ async fn r12_a_clock_far_ahead_removes_nothing_for_an_hour() {
 
 #[tokio::test]
 async fn r12_a_server_that_was_off_for_long_goes_on_after_an_hour() {
-    let mut world = keeping().await;
-    world.endpoint(LARKSPUR, &[UPDATED]).await;
-    world.post(keyed(LARKSPUR, "once", 1)).await;
-    let job = world.job();
-    world.end(job, OK).await;
-    world.pass(HOUR);
-    world.rest().await;
-    let all = kept(&world);
+    let (world, all) = keeping().await;
     world.jump(400 * DAY);
     let world = world.reopen();
     remember(&world);

@@ -199,6 +199,19 @@ async fn nothing_an_erased_organization_posted_goes_to_others_any_more() {
         )),
         1
     );
+    // Its number may be used again, also while something else is being erased.
+    let mut world = world;
+    world.put_organization(LARKSPUR, one_add_on()).await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    let other = world.post(event(LARKSPUR)).await;
+    let _in_flight = world.job();
+    let other = world.store.erase_event(other, actor()).await;
+    assert!(other.unwrap().is_some());
+    world.post(event(LARKSPUR)).await;
+    let job = world.job();
+    world.end(job, FAILED).await;
+    world.pass(Duration::from_secs(20));
+    assert_eq!(world.claim(10).await.jobs.len(), 1);
 }
 
 /// Both organizations with endpoints for both forms, one that holds the canary everywhere, and events of both.

@@ -7,6 +7,7 @@ mod people;
 mod sessions;
 
 pub(super) use links::forget_organization;
+pub(super) use people::delete;
 pub(super) use sessions::forget;
 
 use super::SqlStore;

@@ -87,13 +87,13 @@ fn read(row: &dyn Row) -> Result<Erasure, StoreError> {
     })
 }
 
-/// The organizations of which everything is being erased.
-pub(super) fn owners(sql: &dyn Sql) -> Result<Vec<i64>, StoreError> {
-    sql.all(
-        "SELECT organization_id FROM erasures WHERE ended_at IS NULL AND event_id IS NULL",
-        values![],
-        |row| row.get(0),
-    )
+/// What was begun before this life of the node; nothing is in memory yet.
+pub(super) fn withheld(sql: &dyn Sql) -> Result<Withheld, StoreError> {
+    let withheld = Withheld::default();
+    if sql.exists("SELECT 1 FROM erasures WHERE ended_at IS NULL", values![])? {
+        withheld.add([]);
+    }
+    Ok(withheld)
 }
 
 /// Whether everything of an organization is being erased.
@@ -160,6 +160,9 @@ pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreE
             },
             ..Turns::default()
         };
+        if again == Upkeep::Idle {
+            step.memory.withheld.clear();
+        }
         return Ok(again);
     };
     step.memory.chores.erasing.last = running.id;
@@ -248,7 +251,6 @@ impl Erasing for SqlStore {
         let Some((erasure, in_memory)) = begun else {
             return Ok(None);
         };
-        self.withheld.add_owner(id.get());
         self.withheld.add(in_memory);
         Ok(Some(erasure))
     }

@@ -106,14 +106,7 @@ impl Memory {
             writing: Writing::default(),
             chores: Chores::load(sql, wall_clock)?,
             notices: Noting::default(),
-            withheld: {
-                let withheld = Withheld::default();
-                let owners = erase::owners(sql)?;
-                owners
-                    .into_iter()
-                    .for_each(|owner| withheld.add_owner(owner));
-                Arc::new(withheld)
-            },
+            withheld: Arc::new(erase::withheld(sql)?),
             doubted: false,
         })
     }

@@ -215,7 +215,7 @@ pub fn leave(
     let standing = Standing::Member(rest);
     let after = shown(&before.name, &standing);
     if standing == Standing::Member(Vec::new()) {
-        delete(step, id)?;
+        delete(step.sql(), id)?;
     } else {
         write_standing(step, id, &standing)?;
     }
@@ -233,14 +233,15 @@ pub fn remove(step: &mut Step<'_>, id: AccountId, actor: &Actor) -> Result<Remov
     if before.standing == Standing::Operator && !others_operate(step.sql(), id)? {
         return Ok(Removed::LastOperator);
     }
-    delete(step, id)?;
+    delete(step.sql(), id)?;
     Act::new("account.delete", None, id.to_string())
         .turning(Some(shown(&before.name, &before.standing)), None)
         .record(step, actor)?;
     Ok(Removed::Done)
 }
 
-fn delete(step: &mut Step<'_>, id: AccountId) -> Result<(), StoreError> {
+/// Takes out an account and what belongs to it; the record of the act is the caller's.
+pub fn delete(sql: &dyn Sql, id: AccountId) -> Result<(), StoreError> {
     for statement in [
         "DELETE FROM sessions WHERE account_id = ?1",
         "DELETE FROM account_grants WHERE account_id = ?1",
@@ -248,7 +249,7 @@ fn delete(step: &mut Step<'_>, id: AccountId) -> Result<(), StoreError> {
         "DELETE FROM links WHERE account_id = ?1",
         "DELETE FROM accounts WHERE id = ?1",
     ] {
-        step.sql().execute(statement, values![id.raw()])?;
+        sql.execute(statement, values![id.raw()])?;
     }
     Ok(())
 }

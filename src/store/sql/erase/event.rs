@@ -74,7 +74,6 @@ pub fn step(step: &mut Step<'_>, event: i64, budget: &mut Budget) -> Result<Step
         "UPDATE events SET reference = NULL WHERE id = ?1",
         values![event],
     )?;
-    step.memory.withheld.remove(EventId::from_raw(event));
     Ok(Stepped::Ended)
 }
 

@@ -5,6 +5,7 @@
 //! It is deleted first, so nothing new can come; it cannot be made anew before this has ended. On the audit log its
 //! entries stay, without what they say of before and after.
 
+use super::super::accounts;
 use super::super::audit;
 use super::super::database::{Sql, values};
 use super::super::directory::delete_organization;
@@ -74,21 +75,14 @@ fn people(sql: &dyn Sql, id: OrganizationId) -> Result<Vec<String>, StoreError> 
          WHERE account_id NOT IN (SELECT account_id FROM account_grants WHERE organization_id <> ?1)
             AND account_id NOT IN (SELECT account_id FROM former_grants WHERE organization_id <> ?1)
             AND account_id NOT IN (SELECT id FROM accounts WHERE operator = 1)";
-    let accounts = sql.all(ITS_OWN, values![id.get()], |row| row.get::<i64>(0))?;
-    for account in &accounts {
-        audit::redact_account(sql, AccountId::from_raw(*account))?;
-        for statement in [
-            "DELETE FROM sessions WHERE account_id = ?1",
-            "DELETE FROM links WHERE account_id = ?1",
-            "DELETE FROM account_grants WHERE account_id = ?1",
-            "DELETE FROM former_grants WHERE account_id = ?1",
-            "DELETE FROM accounts WHERE id = ?1",
-        ] {
-            sql.execute(statement, values![account])?;
-        }
-    }
-    let ids = accounts.into_iter().map(AccountId::from_raw);
-    Ok(ids.map(|id| id.to_string()).collect())
+    let people = sql.all(ITS_OWN, values![id.get()], |row| row.get::<i64>(0))?;
+    let ids = people.into_iter().map(AccountId::from_raw);
+    ids.map(|id| {
+        audit::redact_account(sql, id)?;
+        accounts::delete(sql, id)?;
+        Ok(id.to_string())
+    })
+    .collect()
 }
 
 /// The next rows of whatever is left.
@@ -101,8 +95,8 @@ pub fn step(
         return Ok(Stepped::Waits);
     }
     let owner = running.organization;
-    // Begun by another node, or before this one started.
-    step.memory.withheld.add_owner(owner);
+    // Begun by another node, perhaps.
+    step.memory.withheld.add([]);
     let mut waits = own_events(step, owner, budget)?;
     if !budget.is_spent() {
         waits |= received(step, owner, budget)?;
@@ -126,7 +120,6 @@ pub fn step(
         return Ok(Stepped::More);
     }
     directory(step.sql(), owner, budget)?;
-    step.memory.withheld.remove_owner(owner);
     Ok(Stepped::Ended)
 }
 
@@ -144,14 +137,9 @@ fn own_events(step: &mut Step<'_>, owner: i64, budget: &mut Budget) -> Result<bo
             return Ok(waits);
         };
         for event in events {
-            let id = EventId::from_raw(event);
-            match purge::event(step, event, budget)? {
-                Purged::InFlight => {
-                    waits = true;
-                    step.memory.withheld.add([id]);
-                }
-                Purged::All => step.memory.withheld.remove(id),
-                Purged::Part => {}
+            if purge::event(step, event, budget)? == Purged::InFlight {
+                waits = true;
+                step.memory.withheld.add([EventId::from_raw(event)]);
             }
             if budget.is_spent() {
                 return Ok(waits);

@@ -249,7 +249,7 @@ impl Claim {
         let Some(event) = events.first() else {
             return Ok(Err(CancelReason::Expired));
         };
-        if step.memory.withheld.any() && is_withheld(step, *event)? {
+        if step.memory.withheld.is_ending(step.sql(), *event)? {
             return Ok(Err(CancelReason::Deleted));
         }
         if !self.bodies.contains_key(event) {
@@ -264,16 +264,6 @@ impl Claim {
             Some(Body::Gone) | None => Err(CancelReason::Expired),
         })
     }
-}
-
-/// Whether everything of the event's owner is being erased.
-fn is_withheld(step: &Step<'_>, event: EventId) -> Result<bool, StoreError> {
-    let owner = step.sql().one(
-        "SELECT organization_id FROM events WHERE id = ?1",
-        values![event.raw()],
-        |row| row.get::<i64>(0),
-    )?;
-    Ok(owner.is_some_and(|owner| step.memory.withheld.has_owner(owner)))
 }
 
 /// Puts a delivery to rest that cannot be sent; one that arrived before stays delivered.
