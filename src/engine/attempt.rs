@@ -13,7 +13,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -64,11 +64,12 @@ impl<T: Transport> Attempts<T> {
         let under_way = level.enter();
         tokio::spawn(async move {
             let started_at = shared.clock.now();
-            let attempt = async { shared.transport.attempt(&job, &endpoint).await };
-            let record = match caught(attempt).await {
-                Ok(record) => record,
-                Err(panic) => ours(&job, &endpoint, started_at, &panic),
+            let record = {
+                // Pinned here and lent: as an argument it would have its place in the task twice.
+                let attempt = pin!(async { shared.transport.attempt(&job, &endpoint).await });
+                caught(attempt).await
             };
+            let record = record.unwrap_or_else(|panic| ours(&job, &endpoint, started_at, &panic));
             drop(under_way);
             count(&record);
             trace(&job, &endpoint, &record);
@@ -84,15 +85,13 @@ impl<T: Transport> Attempts<T> {
 type Panic = Box<dyn Any + Send>;
 
 /// The future's output, or its panic.
-async fn caught<F: Future>(future: F) -> Result<F::Output, Panic> {
-    let mut future = pin!(future);
+fn caught<F: Future>(mut future: Pin<&mut F>) -> impl Future<Output = Result<F::Output, Panic>> {
     poll_fn(
-        |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(poll) => poll.map(Ok),
             Err(panic) => Poll::Ready(Err(panic)),
         },
     )
-    .await
 }
 
 /// The record of an attempt that failed inside this server: it does not count (W20).

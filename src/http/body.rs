@@ -2,13 +2,18 @@
 
 use super::code::Code;
 use super::problem::Problem;
-use crate::clock::Clock;
+use crate::clock::{Clock, Monotonic};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body_util::BodyExt as _;
-use hyper::body::Body;
+use hyper::body::{Body, Frame};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 /// How fast a body must come.
 #[derive(Debug, Clone, Copy)]
@@ -63,13 +68,17 @@ where
             "The body is {bytes} bytes; the limit is {limit}."
         )));
     }
-    let started = clock.monotonic();
     let tick = (pace.grace / 4).min(Duration::from_secs(1));
+    let mut started: Option<Monotonic> = None;
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut read = 0_usize;
     loop {
-        match tokio::time::timeout(tick, body.frame()).await {
+        let (frame, waited) = next(&mut body, tick, || {
+            started.get_or_insert_with(|| clock.monotonic());
+        })
+        .await;
+        match frame {
             Ok(None) => break,
             Ok(Some(Ok(frame))) => {
                 let Ok(data) = frame.into_data() else {
@@ -99,10 +108,35 @@ where
             }
             Err(_) => {}
         }
-        let micros = clock.monotonic().micros_since(started);
-        check_pace(Duration::from_micros(micros), read as u64, pace)?;
+        if let Some(started) = started.filter(|_| waited) {
+            let micros = clock.monotonic().micros_since(started);
+            check_pace(Duration::from_micros(micros), read as u64, pace)?;
+        }
     }
     Ok(first.unwrap_or_else(|| rest.freeze()))
+}
+
+/// The next frame, or none within `tick`; and whether it was waited for. Most bodies have come with their head: those need
+/// neither clock nor timer.
+async fn next<B>(
+    body: &mut B,
+    tick: Duration,
+    waits: impl FnOnce(),
+) -> (
+    Result<Option<Result<Frame<Bytes>, B::Error>>, Elapsed>,
+    bool,
+)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let here = poll_fn(|context| Poll::Ready(Pin::new(&mut *body).poll_frame(context))).await;
+    match here {
+        Poll::Ready(frame) => (Ok(frame), false),
+        Poll::Pending => {
+            waits();
+            (timeout(tick, body.frame()).await, true)
+        }
+    }
 }
 
 fn check_pace(elapsed: Duration, read: u64, pace: BodyPace) -> Result<(), Problem> {

@@ -137,7 +137,8 @@ impl Watch {
 
     /// The API has a request.
     pub fn handling(&self) {
-        self.enter(Phase::Handling, Duration::MAX);
+        self.phase.store(Phase::Handling as u8, Ordering::Relaxed);
+        self.deadline.store(u64::MAX, Ordering::Relaxed);
     }
 
     /// Whether the head that came last gives two lengths, or one that is none.

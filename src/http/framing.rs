@@ -4,6 +4,8 @@
 //! a fixed number of bytes. Deliberately absent: heads that arrive behind another request in one piece. Of those hyper
 //! takes the encoding, drops the length and closes the connection afterwards, so that nothing can be smuggled either.
 
+use memchr::memchr;
+
 /// Marks a request whose head gives more than one length, or one that is none.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unclear;
@@ -39,41 +41,70 @@ impl Lengths {
     }
 
     /// More of the head; what comes after its end is not looked at.
-    pub fn read(&mut self, bytes: &[u8]) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if self.over {
+    pub fn read(&mut self, mut bytes: &[u8]) {
+        while !self.over && !bytes.is_empty() {
+            let end = memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
+            let Some((piece, rest)) = bytes.split_at_checked(end) else {
                 return;
-            }
-            let room = self.line.get_mut(self.filled..).unwrap_or_default();
-            for (place, byte) in room.iter_mut().zip(piece) {
-                *place = *byte;
-            }
-            self.filled = (self.filled + piece.len()).min(LINE + 1);
-            if piece.ends_with(b"\n") {
-                self.end_line();
+            };
+            bytes = rest;
+            match (self.filled, piece.ends_with(b"\n")) {
+                // A line that came in one piece is read where it lies.
+                (0, true) => self.end_line(piece),
+                (_, ended) => self.keep(piece, ended),
             }
         }
     }
 
-    fn end_line(&mut self) {
-        let whole = self.filled <= LINE;
-        let line = self.line.get(..self.filled).unwrap_or(&self.line);
+    /// A piece of a line that came in several.
+    fn keep(&mut self, piece: &[u8], ended: bool) {
+        let room = self.line.get_mut(self.filled..).unwrap_or_default();
+        for (place, byte) in room.iter_mut().zip(piece) {
+            *place = *byte;
+        }
+        self.filled = (self.filled + piece.len()).min(LINE + 1);
+        if ended {
+            let (line, filled) = (self.line, std::mem::take(&mut self.filled));
+            match line.get(..filled) {
+                Some(whole) => self.end_line(whole),
+                None => self.end_long_line(&line),
+            }
+        }
+    }
+
+    /// A line with its end.
+    fn end_line(&mut self, line: &[u8]) {
+        match line.get(..LINE) {
+            Some(start) if line.len() > LINE => self.end_long_line(start),
+            _ => self.end_field(line, decimal),
+        }
+    }
+
+    /// The start of a line that is longer than any length's.
+    fn end_long_line(&mut self, start: &[u8]) {
+        self.end_field(start, |_| None);
+    }
+
+    fn end_field(&mut self, line: &[u8], length: impl FnOnce(&[u8]) -> Option<u64>) {
         let line = line.trim_ascii_end();
         self.over = self.begun && line.is_empty();
         self.begun |= !line.is_empty();
-        let colon = line.iter().position(|byte| *byte == b':');
+        // No other names are looked at, and most begin otherwise.
+        if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T')) {
+            return;
+        }
+        let colon = memchr(b':', line);
         if let Some((name, [_, value @ ..])) = colon.and_then(|at| line.split_at_checked(at)) {
             if name.eq_ignore_ascii_case(b"transfer-encoding") {
                 self.encoded = true;
             } else if name.eq_ignore_ascii_case(b"content-length") {
-                let given = decimal(value.trim_ascii()).filter(|_| whole);
+                let given = length(value.trim_ascii());
                 self.unclear |=
                     given.is_none() || self.length.is_some_and(|known| Some(known) != given);
                 self.length = given.or(self.length);
             }
         }
         self.unclear |= self.encoded && self.length.is_some();
-        self.filled = 0;
     }
 
     /// Whether the head gives two lengths, or one that is no number.

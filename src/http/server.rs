@@ -195,6 +195,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
     let mut told = false;
     loop {
         tokio::select! {
+            biased;
             // How a connection ends is its client's affair; requests are answered or not.
             _ended = &mut served => return,
             () = &mut expired => return,

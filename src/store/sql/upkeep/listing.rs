@@ -8,7 +8,7 @@
 //! them is read from the tables. A delivery that is made for an event of a batch that was collected before lists
 //! itself ([`note_delivery`]).
 
-use super::super::database::{Sql, values};
+use super::super::database::{Sql, Value, values};
 use super::super::step::Step;
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
@@ -285,13 +285,8 @@ fn read_deliveries(sql: &dyn Sql, event: i64, found: &mut Rows) -> Result<(), St
 /// Writes the next part; answers whether that was all.
 fn write(sql: &dyn Sql, batch: &mut Batch) -> Result<bool, StoreError> {
     let (mut left, rows) = (batch.part, &mut batch.rows);
-    for (organization, event) in take_last(&mut rows.events, &mut left) {
-        sql.execute(
-            "INSERT INTO events_listed (organization_id, event_id) VALUES (?1, ?2)
-             ON CONFLICT (organization_id, event_id) DO NOTHING",
-            values![organization, event],
-        )?;
-    }
+    let events: Vec<_> = take_last(&mut rows.events, &mut left).collect();
+    list(sql, (LIST_EVENT, LIST_EVENTS), &events)?;
     for (organization, reference, event) in take_last(&mut rows.references, &mut left) {
         sql.execute(
             "INSERT INTO references_listed (organization_id, reference, event_id) VALUES (?1, ?2, ?3)
@@ -299,9 +294,8 @@ fn write(sql: &dyn Sql, batch: &mut Batch) -> Result<bool, StoreError> {
             values![organization, reference, event],
         )?;
     }
-    for (endpoint, event) in take_last(&mut rows.deliveries, &mut left) {
-        list_delivery(sql, endpoint, event)?;
-    }
+    let deliveries: Vec<_> = take_last(&mut rows.deliveries, &mut left).collect();
+    list(sql, (LIST_DELIVERY, LIST_DELIVERIES), &deliveries)?;
     Ok(rows.len() == 0)
 }
 
@@ -311,11 +305,49 @@ fn take_last<T>(rows: &mut Vec<T>, left: &mut usize) -> impl Iterator<Item = T> 
     rows.drain(rows.len() - taken..).rev()
 }
 
-fn list_delivery(sql: &dyn Sql, endpoint: i64, event: i64) -> Result<(), StoreError> {
-    sql.execute(
-        "INSERT INTO deliveries_listed (endpoint_id, event_id) VALUES (?1, ?2)
-         ON CONFLICT (endpoint_id, event_id) DO NOTHING",
-        values![endpoint, event],
-    )?;
+/// Rows that one statement writes: to start and end a statement costs more than a row of two numbers.
+const AT_ONCE: usize = 16;
+
+/// A statement that lists one row of two numbers, and one that lists [`AT_ONCE`] of them.
+macro_rules! list {
+    ($one:ident, $many:ident, $into:literal) => {
+        const $one: &str = concat!("INSERT INTO ", $into, " VALUES (?1, ?2) ON CONFLICT DO NOTHING");
+        const $many: &str = concat!(
+            "INSERT INTO ",
+            $into,
+            " VALUES (?1, ?2), (?3, ?4), (?5, ?6), (?7, ?8), (?9, ?10), (?11, ?12), (?13, ?14), (?15, ?16),
+             (?17, ?18), (?19, ?20), (?21, ?22), (?23, ?24), (?25, ?26), (?27, ?28), (?29, ?30), (?31, ?32)
+             ON CONFLICT DO NOTHING"
+        );
+    };
+}
+list!(
+    LIST_EVENT,
+    LIST_EVENTS,
+    "events_listed (organization_id, event_id)"
+);
+list!(
+    LIST_DELIVERY,
+    LIST_DELIVERIES,
+    "deliveries_listed (endpoint_id, event_id)"
+);
+
+fn list(
+    sql: &dyn Sql,
+    (one, many): (&'static str, &'static str),
+    rows: &[(i64, i64)],
+) -> Result<(), StoreError> {
+    let (groups, rest) = rows.as_chunks::<AT_ONCE>();
+    for group in groups {
+        let values = group.map(|(list, event)| [Value::Int(list), Value::Int(event)]);
+        sql.execute(many, values.as_flattened())?;
+    }
+    for (list, event) in rest {
+        sql.execute(one, values![list, event])?;
+    }
     Ok(())
+}
+
+fn list_delivery(sql: &dyn Sql, endpoint: i64, event: i64) -> Result<(), StoreError> {
+    list(sql, (LIST_DELIVERY, LIST_DELIVERIES), &[(endpoint, event)])
 }
