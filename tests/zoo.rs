@@ -27,6 +27,8 @@ mod secrets;
 #[allow(dead_code, reason = "a part of it is used here")]
 mod world;
 
+#[path = "zoo/beside.rs"]
+mod beside;
 #[path = "zoo/h2.rs"]
 mod h2;
 #[path = "zoo/measure.rs"]

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 
 /// Attempts under way at once.
-const AT_ONCE: usize = 200;
+pub const AT_ONCE: usize = 200;
 /// What is still within the deadline.
 const LATEST: Duration = Duration::from_millis(ATTEMPT_DEADLINE.as_millis() as u64 + 1_000);
 /// Files and tasks may differ by so many.
@@ -27,7 +27,7 @@ const MEMORY: u64 = 32 << 20;
 const OTHER_ENDS: u64 = AT_ONCE as u64 * (64 << 10);
 
 /// The measurements are of the whole process.
-static ALONE: Mutex<()> = Mutex::new(());
+pub static ALONE: Mutex<()> = Mutex::new(());
 
 /// How many times each is met.
 fn rounds() -> usize {
@@ -37,7 +37,7 @@ fn rounds() -> usize {
     }
 }
 
-fn runtime(threads: usize) -> Runtime {
+pub fn runtime(threads: usize) -> Runtime {
     Builder::new_multi_thread()
         .worker_threads(threads)
         .enable_all()
@@ -91,16 +91,16 @@ impl Met {
 }
 
 /// A sender, and sites it is to meet, each in its runtime.
-struct Zoo {
-    sender: Runtime,
-    world: Arc<World>,
+pub struct Zoo {
+    pub sender: Runtime,
+    pub world: Arc<World>,
     sites: Runtime,
-    open: Vec<(Mode, Site)>,
+    pub open: Vec<(Mode, Site)>,
     files_before: usize,
 }
 
 impl Zoo {
-    fn open(authority: &Authority, modes: Vec<Mode>) -> Self {
+    pub fn open(authority: &Authority, modes: Vec<Mode>) -> Self {
         let (sender, sites) = (runtime(2), runtime(1));
         let world = sender.block_on(async {
             Arc::new(World::with(Setting {
@@ -159,7 +159,7 @@ impl Zoo {
     }
 
     /// That nothing is left: of tasks while the receivers live, of files when they are gone.
-    fn close(self) {
+    pub fn close(self) {
         let left = settles(SLACK, || tasks(self.sender.handle()));
         assert!(left <= SLACK, "{left} tasks of the sender are left");
         drop(self.open);
@@ -188,7 +188,7 @@ fn check(zoo: &Zoo, met: &[Met]) {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-fn all(authority: &Authority, elsewhere: &str) -> Vec<Mode> {
+pub fn all(authority: &Authority, elsewhere: &str) -> Vec<Mode> {
     let mut modes = modes::plain(elsewhere);
     modes.extend(modes::secure(authority));
     modes.extend(h2::modes());
