@@ -47,6 +47,11 @@ pub fn migrations(of: &str) -> Vec<String> {
         .collect()
 }
 
+/// Custom headers of the endpoint there was, as they were kept in clear, and their names.
+const TOKEN: &str = "Bearer hidden-of-old";
+const HEADERS: &str = r#"[["authorization","Bearer hidden-of-old"],["x-empty",""]]"#;
+const HEADER_NAMES: &str = r#"["authorization","x-empty"]"#;
+
 /// What the rows name.
 struct Old {
     moment: Timestamp,
@@ -65,8 +70,20 @@ impl Old {
         }
     }
 
+    /// The columns of custom headers, what they hold of the endpoint, and what of its version.
+    fn headers(&self, format: usize) -> (&'static str, String, &'static str) {
+        if format < Place::SEALED_HEADERS {
+            return ("headers", format!("'{HEADERS}'"), HEADERS);
+        }
+        let place = seal::Place::Headers(organization(LARKSPUR), self.endpoint, 1);
+        let sealed = MasterKey::from_bytes([7; 32]).seal(place, HEADERS.as_bytes());
+        let values = format!("'{HEADER_NAMES}', {}", bytes(&sealed.unwrap()));
+        ("header_names, sealed_headers", values, HEADER_NAMES)
+    }
+
     /// The rows that every format has.
-    fn first(&self) -> String {
+    fn first(&self, format: usize) -> String {
+        let (header_columns, headers, headers_then) = self.headers(format);
         let key = MasterKey::from_bytes([7; 32]);
         let place = seal::Place::NewestSecret(organization(LARKSPUR), self.endpoint);
         let secret = key.seal(place, b"whsec_of_old").unwrap();
@@ -106,10 +123,10 @@ impl Old {
              INSERT INTO event_type_names (id, name) VALUES (1, 'project.updated');
              INSERT INTO event_types (name_id, audience, position, label, description, active, compatible, enforced)
                 VALUES (1, 0, 0, 'Project updated', 'x', 1, 1, 0);
-             INSERT INTO endpoints (id, organization_id, url, description, headers, enabled, version, newest_secret,
+             INSERT INTO endpoints (id, organization_id, url, description, {header_columns}, enabled, version, newest_secret,
                 created_at, updated_at)
-                VALUES ({ep}, {LARKSPUR}, 'https://old.example/hook', 'old', '[]', 1, 1, {}, {at}, {at});
-             INSERT INTO endpoint_versions VALUES ({ep}, 1, 'https://old.example/hook', '[]');
+                VALUES ({ep}, {LARKSPUR}, 'https://old.example/hook', 'old', {headers}, 1, 1, {}, {at}, {at});
+             INSERT INTO endpoint_versions VALUES ({ep}, 1, 'https://old.example/hook', '{headers_then}');
              INSERT INTO subscriptions VALUES ({ep}, 1, 0);
              INSERT INTO api_keys (id, hash, scope, description, created_at)
                 VALUES (9, {}, 'producer', 'theirs', {at});
@@ -164,7 +181,7 @@ impl Old {
     fn fill(&self, place: &Place, format: usize) {
         let canary = seal::canary(&MasterKey::from_bytes([7; 32])).unwrap();
         place.begin_format(format, &canary, self.event);
-        place.run(&format!("{}{}", self.first(), self.later(format)));
+        place.run(&format!("{}{}", self.first(format), self.later(format)));
     }
 
     fn delivery(&self, number: i64) -> DeliveryId {
@@ -202,6 +219,15 @@ impl Old {
             .unwrap()
             .unwrap();
         assert_eq!(secrets.newest().expose(), b"whsec_of_old");
+        let headers = world.store.headers(Reach::All, self.endpoint);
+        let headers = headers.unwrap().unwrap();
+        let sent: Vec<_> = headers.iter().collect();
+        assert_eq!(sent, [("authorization", TOKEN), ("x-empty", "")], "{shown}");
+        let in_clear = world.place.dump().into_iter().any(|file| {
+            let mut parts = file.windows(TOKEN.len());
+            parts.any(|part| part == TOKEN.as_bytes())
+        });
+        assert!(!in_clear, "{shown}");
         let key = world.store.key(&[3; 32]).unwrap();
         assert_eq!((key.id, key.scope), (KeyId::from_raw(9), Scope::Producer));
     }
@@ -244,6 +270,8 @@ impl Old {
             ("https://old.example/hook", "fine")
         );
         assert_eq!(&attempt.record.answer.body[..], b"ok");
+        let sent: Vec<_> = attempt.headers.iter().collect();
+        assert_eq!(sent, ["authorization", "x-empty"], "{shown}");
         let all = DeliveryFilter::default();
         let list = world.store.deliveries(organization(LARKSPUR), all, page());
         assert_eq!(list.await.unwrap().items.len(), 4, "{shown}");
