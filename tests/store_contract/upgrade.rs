@@ -5,13 +5,14 @@
 use crate::backend::{Place, bytes};
 use crate::verbs::{OK, UPDATED, event};
 use crate::world::{LARKSPUR, World, actor, organization, wire};
-use tidings::store::Reach;
 use tidings::store::accounts::Accounts as _;
 use tidings::store::audit::{AuditFilter, AuditLog as _};
 use tidings::store::directory::{Directory as _, PageRequest, Scope};
 use tidings::store::log::{DeliveryFilter, Log as _};
 use tidings::store::queue::{Accepted, Queue as _};
+use tidings::store::room::Room;
 use tidings::store::seal::{self, MasterKey};
+use tidings::store::{Reach, StoreError};
 use tidings_core::delivery::State;
 use tidings_core::id::{AccountId, DeliveryId, EndpointId, EventId, KeyId};
 use tidings_core::organization::KeptDays;
@@ -384,12 +385,24 @@ async fn r19_newer_data_is_refused_with_the_version_that_it_needs() {
     let (place, clock) = (world.place, world.clock);
     drop(world.store);
     place.written_by_newer("9.8.7");
-    let room = tidings::store::room::Room::new(10, 1 << 20);
-    let (handover, _engine) = tidings::store::handover::channel(std::sync::Arc::clone(&room));
+    let (handover, _engine) = tidings::store::handover::channel(Room::new(10, 1 << 20));
     let refused = place.open(&clock, handover, MasterKey::from_bytes([7; 32]));
     let refused = refused.err().unwrap().to_string();
     assert!(
         refused.contains("use the version that wrote it (9.8.7) or later"),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn s6_another_master_key_seals_nothing_of_old_data() {
+    let old = Old::new();
+    let format = Place::SEALED_HEADERS - 1;
+    let (place, clock) = (Place::new(), World::empty().1);
+    old.fill(&place, format);
+    let (handover, _engine) = tidings::store::handover::channel(Room::new(10, 1 << 20));
+    let refused = place.open(&clock, handover, MasterKey::from_bytes([8; 32]));
+    assert!(matches!(refused, Err(StoreError::WrongMasterKey { .. })));
+    old.check(place, format, "with the right key afterwards")
+        .await;
 }
