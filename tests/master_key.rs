@@ -1,5 +1,5 @@
-//! S6: the master key is changed while events run and the process is killed in the middle: every signature stays right,
-//! and in the end nothing needs the older keys.
+//! S6: the master key is changed while events run and the process is killed in the middle: every signature and custom
+//! header stays right, and in the end nothing needs the older keys.
 //!
 //! `TIDINGS_SEED` replays the moments of the kills.
 
@@ -95,7 +95,8 @@ fn forget_older(data: &Path) {
 }
 
 #[test]
-fn s6_a_master_key_changed_under_load_with_kills_in_between_leaves_every_signature_right() {
+fn s6_a_master_key_changed_under_load_with_kills_in_between_leaves_every_signature_and_header_right()
+ {
     let mut random = Seeded::from_environment();
     let data = tempfile::tempdir().unwrap();
     let (witness, key) = (Witness::start(), operator_key());
@@ -104,7 +105,8 @@ fn s6_a_master_key_changed_under_load_with_kills_in_between_leaves_every_signatu
     for organization in 1..=ENDPOINTS {
         server.organization(organization);
         let path = format!("/{organization}");
-        let (_, secret) = server.endpoint(organization, &witness.url(&path), &["project.updated"]);
+        let (id, secret) = server.endpoint(organization, &witness.url(&path), &["project.updated"]);
+        server.authorize(organization, &id, &format!("Bearer of {path}"));
         secrets.insert(path, secret);
     }
     let accepted = AtomicUsize::new(0);
@@ -150,13 +152,11 @@ fn s6_a_master_key_changed_under_load_with_kills_in_between_leaves_every_signatu
     );
     let seen = witness.seen();
     for (id, seen) in &seen {
-        let signature = seen
-            .headers
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("vomo-signature"));
+        let signature = seen.header("vomo-signature").unwrap();
         let secret = secrets[&seen.path].as_bytes();
-        verify_vomo(secret, &seen.body, &signature.unwrap().1)
-            .unwrap_or_else(|error| panic!("{id}: {error}"));
+        verify_vomo(secret, &seen.body, signature).unwrap_or_else(|error| panic!("{id}: {error}"));
+        let token = format!("Bearer of {}", seen.path);
+        assert_eq!(seen.header("authorization"), Some(token.as_str()), "{id}");
     }
     eprintln!(
         "{KILLS} kills, {} deliveries, every signature right",

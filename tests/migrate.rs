@@ -33,6 +33,8 @@ use witness::Witness;
 
 /// Events in one post.
 const BATCH: u64 = 500;
+/// What the endpoints' receivers ask for.
+const TOKEN: &str = "Bearer carried-over";
 
 fn migrate(from: &Path, url: &str) -> Command {
     let mut command = tidings();
@@ -129,6 +131,9 @@ fn served(from: &Path, url: &str, (key, good): (&str, &Witness), events: u64) {
     assert_eq!(number(url, waiting), 0, "the second tries were made");
     post(&node, events + BATCH, BATCH, 1);
     assert!(good.wait_for((events + BATCH) as usize, Duration::from_secs(30)));
+    let seen = good.seen();
+    let mut all = seen.values();
+    assert!(all.all(|seen| seen.header("authorization") == Some(TOKEN)));
     // Lists that are not caught up with yet come in short pages.
     let (mut found, mut cursor) = (0, String::new());
     loop {
@@ -155,7 +160,8 @@ fn everything_is_carried_over_once_and_served_from_there() {
     let server = Server::start(data.path(), &key);
     for (organization, witness) in [(1, &good), (2, &bad)] {
         server.organization(organization);
-        server.endpoint(organization, &witness.url("/"), &["project.updated"]);
+        let (id, _) = server.endpoint(organization, &witness.url("/"), &["project.updated"]);
+        server.authorize(organization, &id, TOKEN);
     }
     post(&server, 0, events, 1);
     assert!(good.wait_for(events as usize, Duration::from_secs(300)));

@@ -4,10 +4,16 @@
 //! Deliberately absent: rate limits, timeouts and retry plans per endpoint. The contract has none (W5, W22).
 
 use crate::limits::{CUSTOM_HEADER_VALUE, CUSTOM_HEADERS};
+use std::fmt;
 
-/// Custom headers of an endpoint: sent with every request, after ours, never in their place.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
+/// Custom headers of an endpoint: sent with every request, after ours, never in their place. Values are often tokens and
+/// cannot be printed.
+#[derive(Clone, PartialEq, Eq, Default, Hash)]
 pub struct CustomHeaders(Box<[(String, String)]>);
+
+/// The names of an endpoint's custom headers, without their values: what may be shown of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
+pub struct HeaderNames(Box<[Box<str>]>);
 
 /// Why custom headers are refused. `name` is as given, cut to 64 characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +113,30 @@ fn reserved(name: &str, signature_header: &str) -> bool {
             .any(|prefix| name.starts_with(prefix))
 }
 
+impl fmt::Debug for CustomHeaders {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.0.iter().map(|(name, _)| (name, "***"));
+        out.debug_map().entries(names).finish()
+    }
+}
+
+impl HeaderNames {
+    /// Names that were checked when they were stored.
+    pub fn stored(names: Vec<Box<str>>) -> Self {
+        Self(names.into())
+    }
+
+    /// Each, in lower case, in the order given.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl CustomHeaders {
     /// Checks names and values; names are kept in lower case. `signature_header` is the instance's name for
     /// `vomo-signature` (W14) and is reserved as well.
@@ -158,6 +188,16 @@ impl CustomHeaders {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Their names.
+    pub fn names(&self) -> HeaderNames {
+        HeaderNames(
+            self.0
+                .iter()
+                .map(|(name, _)| name.as_str().into())
+                .collect(),
+        )
+    }
+
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -172,6 +212,13 @@ mod tests {
         CustomHeaders::parse(vec![(name.to_owned(), value.to_owned())], "vomo-signature")
             .err()
             .map(|error| error.code())
+    }
+
+    #[test]
+    fn s17_a_value_cannot_be_printed() {
+        let given = vec![("x-token".to_owned(), "Bearer s3cr3t".to_owned())];
+        let headers = CustomHeaders::parse(given, "vomo-signature").unwrap_or_default();
+        assert_eq!(format!("{headers:?}"), r#"{"x-token": "***"}"#);
     }
 
     #[test]

@@ -140,6 +140,7 @@ pub fn report(file: &Path, copied: &Copied, more: (&str, Value)) -> Value {
         "damaged_bodies": contents.damaged_bodies,
         "audit_faults": contents.audit_faults,
         "closed_secrets": copied.closed_secrets,
+        "closed_headers": copied.closed_headers,
     });
     if let Some(members) = report.as_object_mut() {
         members.insert(more.0.to_owned(), more.1);
@@ -168,13 +169,17 @@ pub fn summary(copied: &Copied) -> String {
 /// What was found wrong in what was copied faithfully.
 pub fn damage(copied: &Copied, meanwhile: &str) -> Result<(), Failure> {
     let contents = &copied.contents;
-    if contents.is_whole() && copied.closed_secrets == 0 {
+    if contents.is_whole() && copied.closed_secrets == 0 && copied.closed_headers == 0 {
         return Ok(());
     }
     Err(Failure::Failed(format!(
         "{meanwhile}, but what it is a copy of has faults: {} bodies without their hash (they are never sent), {} places of the audit \
-         log that are not as they were written, {} signing secrets that do not open (what their endpoints get is not sent: rotate those)",
-        contents.damaged_bodies, contents.audit_faults, copied.closed_secrets
+         log that are not as they were written, {} signing secrets that do not open (what their endpoints get is not sent: rotate those), \
+         {} endpoints whose custom headers do not open (nothing is sent to them: give their headers again)",
+        contents.damaged_bodies,
+        contents.audit_faults,
+        copied.closed_secrets,
+        copied.closed_headers
     )))
 }
 

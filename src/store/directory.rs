@@ -2,14 +2,14 @@
 //!
 //! It is small and asked on every request and attempt, so look-ups are answered from memory without
 //! waiting; changes are on disk, with an audit row in the same commit, before they are answered or seen.
-//! Secrets are sealed on disk and opened on demand.
+//! Secrets and the values of custom headers are sealed on disk and opened on demand.
 
 use super::retention::Retention;
 use super::{Actor, Reach, StoreError};
 use async_trait::async_trait;
 use std::sync::Arc;
 use tidings_core::address::TargetUrl;
-use tidings_core::endpoint::CustomHeaders;
+use tidings_core::endpoint::{CustomHeaders, HeaderNames};
 use tidings_core::event_type::{EventType, WireType};
 use tidings_core::id::{EndpointId, KeyId, OrganizationId};
 use tidings_core::organization::{AddOns, KeptDays, Organization, Switch};
@@ -31,8 +31,8 @@ pub struct Endpoint {
     pub event_types: Box<[WireType]>,
     /// The administrator's switch.
     pub switch: Switch,
-    /// Custom headers.
-    pub headers: CustomHeaders,
+    /// The names of its custom headers; [`Directory::headers`] opens their values.
+    pub headers: HeaderNames,
     /// Grows whenever the URL, the headers or the secrets change.
     pub version: u32,
     /// When it was made.
@@ -272,6 +272,11 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// The stored secret does not open: damage.
     fn secrets(&self, reach: Reach, id: EndpointId) -> Result<Option<Secrets>, StoreError>;
+    /// The custom headers of an endpoint within reach that is not deleted, opened.
+    ///
+    /// # Errors
+    /// What is stored does not open: damage.
+    fn headers(&self, reach: Reach, id: EndpointId) -> Result<Option<CustomHeaders>, StoreError>;
     /// The catalogue, by object, then in the order of the contract.
     fn event_types(&self) -> Vec<Arc<EventType>>;
     /// One form of a type.

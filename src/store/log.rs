@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::Arc;
 use tidings_core::delivery::{Progress, Shown};
+use tidings_core::endpoint::HeaderNames;
 use tidings_core::event::{Publicity, Reference};
 use tidings_core::event_type::{EventTypeName, WireType};
 use tidings_core::id::{DeliveryId, EndpointId, EventId, OrganizationId, ReplayId};
@@ -82,8 +83,8 @@ pub struct AttemptDetail {
     pub record: AttemptRecord,
     /// The URL it went to.
     pub url: String,
-    /// The endpoint's custom headers then; values are masked when shown.
-    pub headers: Vec<(String, String)>,
+    /// The names of the endpoint's custom headers then; values of old versions are not kept.
+    pub headers: HeaderNames,
 }
 
 /// A delivery with all its attempts.

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod directory;
 pub mod erasure;
 pub mod handover;
+pub mod headers;
 pub mod health;
 pub mod log;
 pub mod migrate;

@@ -1,7 +1,7 @@
 //! Secrets at rest: sealed with a master key that is not in the database.
 //!
 //! XChaCha20-Poly1305 with a random nonce for every sealing. What is sealed is bound to its place (purpose,
-//! organization, endpoint): copied into another row or column it does not open. Layout: one byte of
+//! organization, endpoint, and of custom headers the endpoint's version): copied into another row or column it does not open. Layout: one byte of
 //! version, 4 bytes that name the master key, 24 bytes of nonce, the ciphertext with its tag.
 //!
 //! A master key may have predecessors: the newest seals, all of them open, until what the older ones sealed is sealed
@@ -96,6 +96,8 @@ pub enum Place {
     NewestSecret(OrganizationId, EndpointId),
     /// An endpoint's older secret.
     OlderSecret(OrganizationId, EndpointId),
+    /// The custom headers of an endpoint in this version: older ones put back do not open.
+    Headers(OrganizationId, EndpointId, u32),
 }
 
 /// Why something was not sealed or opened.
@@ -108,7 +110,7 @@ pub enum SealError {
     #[error("sealed with another master key")]
     OtherKey,
     /// Changed, cut, or moved from another place.
-    #[error("a sealed secret does not open: it was changed or moved")]
+    #[error("what is sealed does not open: it was changed or moved")]
     DoesNotOpen,
 }
 
@@ -249,19 +251,27 @@ impl Key {
         XChaCha20Poly1305::new(&(*self.bytes).into())
     }
 
-    /// Purpose, organization, endpoint, key: each of fixed length, so that no two places share their bytes.
-    fn associated(&self, place: Place) -> [u8; 1 + 8 + 8 + KEY_ID_BYTES] {
-        let (purpose, organization, endpoint) = match place {
-            Place::Canary => (0, 0, 0),
-            Place::NewestSecret(organization, endpoint) => (1, organization.get(), endpoint.raw()),
-            Place::OlderSecret(organization, endpoint) => (2, organization.get(), endpoint.raw()),
+    /// Purpose, organization, endpoint, key, and of headers the version: each of fixed length, and the purpose says which
+    /// there are, so that no two places share their bytes.
+    fn associated(&self, place: Place) -> Vec<u8> {
+        let (purpose, organization, endpoint, version) = match place {
+            Place::Canary => (0_u8, 0, 0, None),
+            Place::NewestSecret(organization, endpoint) => {
+                (1, organization.get(), endpoint.raw(), None)
+            }
+            Place::OlderSecret(organization, endpoint) => {
+                (2, organization.get(), endpoint.raw(), None)
+            }
+            Place::Headers(organization, endpoint, version) => {
+                (3, organization.get(), endpoint.raw(), Some(version))
+            }
         };
-        let mut out = [0; 1 + 8 + 8 + KEY_ID_BYTES];
-        let parts = std::iter::once(purpose)
-            .chain(organization.to_be_bytes())
-            .chain(endpoint.to_be_bytes())
-            .chain(self.id);
-        out.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
+        let mut out = Vec::with_capacity(1 + 8 + 8 + KEY_ID_BYTES + 4);
+        out.push(purpose);
+        out.extend(organization.to_be_bytes());
+        out.extend(endpoint.to_be_bytes());
+        out.extend(self.id);
+        out.extend(version.into_iter().flat_map(u32::to_be_bytes));
         out
     }
 }

@@ -19,7 +19,8 @@ impl Scene {
         let data = place.path().join("data");
         let server = Server::start(&data, &operator_key());
         server.organization(1);
-        server.endpoint(1, "http://127.0.0.1:1999/", &["project.updated"]);
+        let (id, _) = server.endpoint(1, "http://127.0.0.1:1999/", &["project.updated"]);
+        server.authorize(1, &id, "Bearer of somebody");
         server.ok(
             "POST",
             "/v1/events",
@@ -217,30 +218,26 @@ fn the_database_of_a_killed_server_is_no_backup() {
 }
 
 #[test]
-fn s6_a_secret_that_does_not_open_is_said() {
-    let scene = Scene::new();
-    let (key, fresh) = (scene.key(), scene.new_place("fresh"));
-    let copy = Sql::open(&scene.copy).unwrap();
-    let sealed: Vec<u8> = copy
-        .query_row("SELECT newest_secret FROM endpoints", [], |row| row.get(0))
-        .unwrap();
-    let mut changed = sealed;
-    *changed.last_mut().unwrap() ^= 1;
-    copy.execute("UPDATE endpoints SET newest_secret = ?1", [changed])
-        .unwrap();
-    drop(copy);
-    refused(
-        &[
-            "restore",
-            text(&scene.copy),
-            "--data",
-            text(&fresh),
-            "--key",
-            text(&key),
-        ],
-        1,
-        "1 signing secrets that do not open",
-    );
+fn s6_what_is_sealed_and_does_not_open_is_said() {
+    for (column, words) in [
+        ("newest_secret", "1 signing secrets that do not open"),
+        (
+            "sealed_headers",
+            "1 endpoints whose custom headers do not open",
+        ),
+    ] {
+        let scene = Scene::new();
+        let (key, fresh) = (scene.key(), scene.new_place("fresh"));
+        let copy = Sql::open(&scene.copy).unwrap();
+        let select = format!("SELECT {column} FROM endpoints");
+        let mut changed: Vec<u8> = copy.query_row(&select, [], |row| row.get(0)).unwrap();
+        *changed.last_mut().unwrap() ^= 1;
+        let update = format!("UPDATE endpoints SET {column} = ?1");
+        copy.execute(&update, [changed]).unwrap();
+        drop(copy);
+        let (copy, fresh, key) = (text(&scene.copy), text(&fresh), text(&key));
+        refused(&["restore", copy, "--data", fresh, "--key", key], 1, words);
+    }
 }
 
 #[test]

@@ -16,11 +16,12 @@ use tidings_core::id::EventId;
 pub struct Place(pub TempDir);
 
 impl Place {
-    /// The newest format, and from which on there are statistics, accounts, and chains of the audit log.
-    pub const FORMATS: usize = 7;
+    /// The newest format, and from which on there are statistics, accounts, chains of the audit log, and sealed headers.
+    pub const FORMATS: usize = 10;
     pub const STATS: usize = 3;
     pub const ACCOUNTS: usize = 4;
     pub const AUDIT: usize = 5;
+    pub const SEALED_HEADERS: usize = 10;
     /// What makes a sum a number to read.
     pub const INT: &str = "";
 

@@ -263,6 +263,11 @@ async fn a_patch_changes_what_it_names_and_versions_what_is_sent() {
     let world = world.reopen();
     let stored = world.store.endpoint(Reach::All, made.id).unwrap();
     assert_eq!(stored.headers, after.headers);
+    let opened = world.store.headers(Reach::All, made.id).unwrap().unwrap();
+    assert_eq!(
+        opened.iter().collect::<Vec<_>>(),
+        [("x-tenant", "s3cr3t-value")]
+    );
     assert_eq!(stored.url, after.url);
     let mut chosen = stored.event_types.clone();
     chosen.sort();

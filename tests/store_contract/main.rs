@@ -23,6 +23,7 @@ mod directory;
 mod erase;
 mod fan_out;
 mod filled;
+mod headers;
 mod keys;
 mod lists;
 mod lives;

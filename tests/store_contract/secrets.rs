@@ -1,6 +1,6 @@
 //! Secrets at rest and their rotation (W4, W21).
 
-use crate::world::{LARKSPUR, RIVERSIDE, World, actor, new_endpoint, organization, secret};
+use crate::world::{LARKSPUR, RIVERSIDE, World, actor, keys, new_endpoint, organization, secret};
 use base64::Engine as _;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -240,15 +240,6 @@ async fn another_master_key_is_refused_at_open() {
     assert!(matches!(open(8), Err(StoreError::WrongMasterKey { .. })));
     let (store, _engine) = open(7).unwrap();
     assert!(store.secrets(Reach::All, made.id).unwrap().is_some());
-}
-
-/// The key of every world, and one with others before and after it.
-fn keys(bytes: &[u8]) -> MasterKey {
-    let hex: Vec<String> = bytes
-        .iter()
-        .map(|byte| format!("{byte:02x}").repeat(32))
-        .collect();
-    MasterKey::parse(&hex.join("\n")).unwrap()
 }
 
 #[tokio::test]

@@ -5,13 +5,14 @@
 use crate::backend::{Place, bytes};
 use crate::verbs::{OK, UPDATED, event};
 use crate::world::{LARKSPUR, World, actor, organization, wire};
-use tidings::store::Reach;
 use tidings::store::accounts::Accounts as _;
 use tidings::store::audit::{AuditFilter, AuditLog as _};
 use tidings::store::directory::{Directory as _, PageRequest, Scope};
 use tidings::store::log::{DeliveryFilter, Log as _};
 use tidings::store::queue::{Accepted, Queue as _};
+use tidings::store::room::Room;
 use tidings::store::seal::{self, MasterKey};
+use tidings::store::{Reach, StoreError};
 use tidings_core::delivery::State;
 use tidings_core::id::{AccountId, DeliveryId, EndpointId, EventId, KeyId};
 use tidings_core::organization::KeptDays;
@@ -47,6 +48,11 @@ pub fn migrations(of: &str) -> Vec<String> {
         .collect()
 }
 
+/// Custom headers of the endpoint there was, as they were kept in clear, and their names.
+const TOKEN: &str = "Bearer hidden-of-old";
+const HEADERS: &str = r#"[["authorization","Bearer hidden-of-old"],["x-empty",""]]"#;
+const HEADER_NAMES: &str = r#"["authorization","x-empty"]"#;
+
 /// What the rows name.
 struct Old {
     moment: Timestamp,
@@ -65,8 +71,20 @@ impl Old {
         }
     }
 
+    /// The columns of custom headers, what they hold of the endpoint, and what of its version.
+    fn headers(&self, format: usize) -> (&'static str, String, &'static str) {
+        if format < Place::SEALED_HEADERS {
+            return ("headers", format!("'{HEADERS}'"), HEADERS);
+        }
+        let place = seal::Place::Headers(organization(LARKSPUR), self.endpoint, 1);
+        let sealed = MasterKey::from_bytes([7; 32]).seal(place, HEADERS.as_bytes());
+        let values = format!("'{HEADER_NAMES}', {}", bytes(&sealed.unwrap()));
+        ("header_names, sealed_headers", values, HEADER_NAMES)
+    }
+
     /// The rows that every format has.
-    fn first(&self) -> String {
+    fn first(&self, format: usize) -> String {
+        let (header_columns, headers, headers_then) = self.headers(format);
         let key = MasterKey::from_bytes([7; 32]);
         let place = seal::Place::NewestSecret(organization(LARKSPUR), self.endpoint);
         let secret = key.seal(place, b"whsec_of_old").unwrap();
@@ -106,10 +124,10 @@ impl Old {
              INSERT INTO event_type_names (id, name) VALUES (1, 'project.updated');
              INSERT INTO event_types (name_id, audience, position, label, description, active, compatible, enforced)
                 VALUES (1, 0, 0, 'Project updated', 'x', 1, 1, 0);
-             INSERT INTO endpoints (id, organization_id, url, description, headers, enabled, version, newest_secret,
+             INSERT INTO endpoints (id, organization_id, url, description, {header_columns}, enabled, version, newest_secret,
                 created_at, updated_at)
-                VALUES ({ep}, {LARKSPUR}, 'https://old.example/hook', 'old', '[]', 1, 1, {}, {at}, {at});
-             INSERT INTO endpoint_versions VALUES ({ep}, 1, 'https://old.example/hook', '[]');
+                VALUES ({ep}, {LARKSPUR}, 'https://old.example/hook', 'old', {headers}, 1, 1, {}, {at}, {at});
+             INSERT INTO endpoint_versions VALUES ({ep}, 1, 'https://old.example/hook', '{headers_then}');
              INSERT INTO subscriptions VALUES ({ep}, 1, 0);
              INSERT INTO api_keys (id, hash, scope, description, created_at)
                 VALUES (9, {}, 'producer', 'theirs', {at});
@@ -164,7 +182,7 @@ impl Old {
     fn fill(&self, place: &Place, format: usize) {
         let canary = seal::canary(&MasterKey::from_bytes([7; 32])).unwrap();
         place.begin_format(format, &canary, self.event);
-        place.run(&format!("{}{}", self.first(), self.later(format)));
+        place.run(&format!("{}{}", self.first(format), self.later(format)));
     }
 
     fn delivery(&self, number: i64) -> DeliveryId {
@@ -202,6 +220,15 @@ impl Old {
             .unwrap()
             .unwrap();
         assert_eq!(secrets.newest().expose(), b"whsec_of_old");
+        let headers = world.store.headers(Reach::All, self.endpoint);
+        let headers = headers.unwrap().unwrap();
+        let sent: Vec<_> = headers.iter().collect();
+        assert_eq!(sent, [("authorization", TOKEN), ("x-empty", "")], "{shown}");
+        let in_clear = world.place.dump().into_iter().any(|file| {
+            let mut parts = file.windows(TOKEN.len());
+            parts.any(|part| part == TOKEN.as_bytes())
+        });
+        assert!(!in_clear, "{shown}");
         let key = world.store.key(&[3; 32]).unwrap();
         assert_eq!((key.id, key.scope), (KeyId::from_raw(9), Scope::Producer));
     }
@@ -244,6 +271,8 @@ impl Old {
             ("https://old.example/hook", "fine")
         );
         assert_eq!(&attempt.record.answer.body[..], b"ok");
+        let sent: Vec<_> = attempt.headers.iter().collect();
+        assert_eq!(sent, ["authorization", "x-empty"], "{shown}");
         let all = DeliveryFilter::default();
         let list = world.store.deliveries(organization(LARKSPUR), all, page());
         assert_eq!(list.await.unwrap().items.len(), 4, "{shown}");
@@ -356,12 +385,24 @@ async fn r19_newer_data_is_refused_with_the_version_that_it_needs() {
     let (place, clock) = (world.place, world.clock);
     drop(world.store);
     place.written_by_newer("9.8.7");
-    let room = tidings::store::room::Room::new(10, 1 << 20);
-    let (handover, _engine) = tidings::store::handover::channel(std::sync::Arc::clone(&room));
+    let (handover, _engine) = tidings::store::handover::channel(Room::new(10, 1 << 20));
     let refused = place.open(&clock, handover, MasterKey::from_bytes([7; 32]));
     let refused = refused.err().unwrap().to_string();
     assert!(
         refused.contains("use the version that wrote it (9.8.7) or later"),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn s6_another_master_key_seals_nothing_of_old_data() {
+    let old = Old::new();
+    let format = Place::SEALED_HEADERS - 1;
+    let (place, clock) = (Place::new(), World::empty().1);
+    old.fill(&place, format);
+    let (handover, _engine) = tidings::store::handover::channel(Room::new(10, 1 << 20));
+    let refused = place.open(&clock, handover, MasterKey::from_bytes([8; 32]));
+    assert!(matches!(refused, Err(StoreError::WrongMasterKey { .. })));
+    old.check(place, format, "with the right key afterwards")
+        .await;
 }

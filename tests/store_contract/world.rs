@@ -93,6 +93,11 @@ impl World {
 
     /// The same data in another life of the process.
     pub fn reopen(self) -> Self {
+        self.reopen_with(keys(&[7]))
+    }
+
+    /// With these master keys.
+    pub fn reopen_with(self, key: MasterKey) -> Self {
         let Self {
             store,
             engine,
@@ -102,7 +107,8 @@ impl World {
         } = self;
         drop((store, engine));
         let room = Room::new(room.capacity(), 64 << 20);
-        let (store, engine) = open(&place, &clock, &room);
+        let (handover, engine) = handover::channel(Arc::clone(&room));
+        let store = place.open(&clock, handover, key).unwrap();
         Self {
             store,
             engine,
@@ -176,6 +182,15 @@ pub fn open(place: &Place, clock: &Clock, room: &Arc<Room>) -> (Arc<SqlStore>, R
     let (handover, engine) = handover::channel(Arc::clone(room));
     let key = MasterKey::from_bytes([7; 32]);
     (place.open(clock, handover, key).unwrap(), engine)
+}
+
+/// The key of every world is `[7]`; these, the newest first.
+pub fn keys(bytes: &[u8]) -> MasterKey {
+    let hex: Vec<String> = bytes
+        .iter()
+        .map(|byte| format!("{byte:02x}").repeat(32))
+        .collect();
+    MasterKey::parse(&hex.join("\n")).unwrap()
 }
 
 pub fn organization(id: i64) -> OrganizationId {

@@ -36,11 +36,12 @@ fn elsewhere<T: Send>(work: impl FnOnce(&mut Client) -> T + Send, url: &str) -> 
 }
 
 impl Place {
-    /// The newest format, and from which on there are statistics, accounts, and chains of the audit log.
-    pub const FORMATS: usize = 6;
+    /// The newest format, and from which on there are statistics, accounts, chains of the audit log, and sealed headers.
+    pub const FORMATS: usize = 9;
     pub const STATS: usize = 2;
     pub const ACCOUNTS: usize = 3;
     pub const AUDIT: usize = 4;
+    pub const SEALED_HEADERS: usize = 9;
     /// What makes a sum a number to read.
     pub const INT: &str = "::int8";
 

@@ -31,6 +31,8 @@ mod erase;
 mod fan_out;
 #[path = "../store_contract/filled.rs"]
 mod filled;
+#[path = "../store_contract/headers.rs"]
+mod headers;
 #[path = "../store_contract/keys.rs"]
 mod keys;
 #[path = "../store_contract/lists.rs"]

@@ -2,6 +2,7 @@
 //! goes on.
 
 use crate::cut::{Cut, Wire};
+use crate::headers;
 use crate::verbs::{FAILED, OK, UPDATED, ended, event, keyed, record, stored};
 use crate::world::{LARKSPUR, World, actor, organization};
 use rustls::pki_types::CertificateDer;
@@ -40,6 +41,19 @@ impl Node {
         let store = world.place.open_as(name, &world.clock, handover, key)?;
         Ok(Self { store, engine })
     }
+}
+
+#[tokio::test]
+async fn custom_headers_that_one_node_was_given_are_opened_by_the_other() {
+    let world = World::with_organizations().await;
+    let two = Node::beside(&world, "two", 100);
+    let made = headers::make(&world, LARKSPUR, &headers::token("Bearer one")).await;
+    two.store.accept(vec![event(LARKSPUR)]).await.unwrap();
+    let there = |node: &Node| node.store.headers(Reach::All, made.id).unwrap().unwrap();
+    assert_eq!(there(&two), headers::token("Bearer one"));
+    headers::give(&world, &made, &headers::token("Bearer two")).await;
+    two.store.accept(vec![event(LARKSPUR)]).await.unwrap();
+    assert_eq!(there(&two), headers::token("Bearer two"));
 }
 
 /// What another node had leased, once this one has it; it looks for such things by itself, too.

@@ -1,4 +1,4 @@
-//! A directory that knows nothing but the secrets of endpoints: all that sending asks it for.
+//! A directory that knows nothing but the secrets and custom headers of endpoints: all that sending asks it for.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tidings::store::directory::*;
 use tidings::store::{Actor, Reach, StoreError};
+use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event_type::{EventType, WireType};
 use tidings_core::id::{EndpointId, KeyId, OrganizationId};
 use tidings_core::organization::{Organization, Switch};
@@ -20,6 +21,7 @@ use tidings_core::secret::{Secret, Secrets};
 #[derive(Default)]
 pub struct SecretsOnly {
     known: Mutex<HashMap<EndpointId, Secrets>>,
+    headers: Mutex<HashMap<EndpointId, CustomHeaders>>,
     /// How often secrets were opened.
     opened: Mutex<usize>,
 }
@@ -28,6 +30,13 @@ impl SecretsOnly {
     /// Sets an endpoint's secrets.
     pub fn set(&self, endpoint: EndpointId, secrets: Secrets) {
         self.known.lock().unwrap().insert(endpoint, secrets);
+    }
+
+    /// Gives an endpoint custom headers.
+    pub fn give(&self, endpoint: &mut Endpoint, headers: &CustomHeaders) {
+        endpoint.headers = headers.names();
+        let mut all = self.headers.lock().unwrap();
+        all.insert(endpoint.id, headers.clone());
     }
 
     /// How often secrets were opened.
@@ -50,6 +59,10 @@ impl Directory for SecretsOnly {
     fn secrets(&self, _: Reach, id: EndpointId) -> Result<Option<Secrets>, StoreError> {
         *self.opened.lock().unwrap() += 1;
         Ok(self.known.lock().unwrap().get(&id).cloned())
+    }
+
+    fn headers(&self, _: Reach, id: EndpointId) -> Result<Option<CustomHeaders>, StoreError> {
+        Ok(self.headers.lock().unwrap().get(&id).cloned())
     }
 
     fn organization(&self, _: OrganizationId) -> Option<Arc<Organization>> {

@@ -146,6 +146,13 @@ impl Server {
         )
     }
 
+    /// Gives an endpoint this header `authorization`.
+    pub fn authorize(&self, organization: i64, endpoint: &str, value: &str) {
+        let path = format!("/v1/organizations/{organization}/endpoints/{endpoint}");
+        let body = serde_json::json!({ "headers": { "authorization": value } }).to_string();
+        self.ok("PATCH", &path, &body);
+    }
+
     /// Its process number.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -24,6 +24,15 @@ pub struct Seen {
     pub changed: bool,
 }
 
+impl Seen {
+    /// The value of a header, its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.headers.iter();
+        let line = lines.find(|(given, _)| given.eq_ignore_ascii_case(name));
+        line.map(|(_, value)| value.as_str())
+    }
+}
+
 /// What arrived so far, by `webhook-id`.
 #[derive(Default)]
 struct Log {

@@ -124,7 +124,8 @@ async fn w14_the_signature_header_is_named_by_the_instance_and_custom_headers_co
         ("authorization".to_owned(), "Bearer x".to_owned()),
     ];
     let mut endpoint = Endpoint::clone(&world.endpoint(1, &receiver.url("/")));
-    endpoint.headers = CustomHeaders::parse(given, "x-acme-signature").unwrap();
+    let custom = CustomHeaders::parse(given, "x-acme-signature").unwrap();
+    world.directory.give(&mut endpoint, &custom);
     world.attempt(&Arc::new(endpoint)).await;
     let request = receiver.only();
     assert_eq!(
@@ -288,7 +289,7 @@ async fn s16_a_thousand_requests_have_one_host_one_length_and_no_coding() {
     for number in 0..1_000 {
         let mut endpoint = world.endpoint(number % 10 + 1, &receiver.url("/hook"));
         if number % 2 == 0 {
-            Arc::make_mut(&mut endpoint).headers = custom.clone();
+            world.directory.give(Arc::make_mut(&mut endpoint), &custom);
         }
         let record = world.attempt(&endpoint).await;
         assert!(record.outcome.status().is_some(), "{}", record.detail);

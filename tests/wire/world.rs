@@ -15,7 +15,7 @@ use tidings::store::queue::{AttemptRecord, Job, Lease};
 use tidings::store::room::{Origin, Room};
 use tidings_core::address::{EgressRules, TargetUrl};
 use tidings_core::delivery::Progress;
-use tidings_core::endpoint::CustomHeaders;
+use tidings_core::endpoint::HeaderNames;
 use tidings_core::id::{DeliveryId, EndpointId, EventId, OrganizationId};
 use tidings_core::organization::Switch;
 use tidings_core::secret::Secrets;
@@ -113,7 +113,7 @@ impl World {
             description: Box::default(),
             event_types: Box::default(),
             switch: Switch::On,
-            headers: CustomHeaders::default(),
+            headers: HeaderNames::default(),
             version: 1,
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),

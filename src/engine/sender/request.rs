@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body_util::Full;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tidings_core::endpoint::CustomHeaders;
 use tidings_core::id::{DeliveryText, EndpointId};
 use tidings_core::outcome::OwnFault;
 use tidings_core::request;
@@ -94,7 +95,7 @@ impl Signer {
     /// Makes the request of an attempt that starts at `now`, signed with the secrets in force then (W16).
     ///
     /// # Errors
-    /// The endpoint's secrets are gone or damaged: no try of the receiver's.
+    /// The endpoint's secrets or headers are gone or damaged: no try of the receiver's.
     pub(super) fn sign(
         &self,
         job: &Job,
@@ -147,12 +148,11 @@ impl Signer {
         let secrets = self
             .directory
             .secrets(Reach::One(endpoint.organization), endpoint.id)
-            .map_err(|error| unusable(&error))?
-            .ok_or_else(|| {
-                Fault::ours(OwnFault::Resources, "the endpoint was deleted meanwhile")
-            })?;
+            .map_err(|error| unusable("signing secret", &error))?
+            .ok_or_else(deleted)?;
+        let headers = self.headers(endpoint)?;
         let custom = self
-            .custom(endpoint)
+            .custom(&headers)
             .map(|(name, value)| {
                 Ok((
                     HeaderName::try_from(name).map_err(|_| misfit())?,
@@ -160,7 +160,7 @@ impl Signer {
                 ))
             })
             .collect::<Result<_, Fault>>()?;
-        let (before, after) = self.constant_lines(endpoint);
+        let (before, after) = self.constant_lines(endpoint, &headers);
         Ok(Recipient {
             version: endpoint.version,
             url: uri(endpoint.url.as_str())?,
@@ -176,17 +176,28 @@ impl Signer {
         })
     }
 
-    /// The endpoint's own headers. One that the instance has given to its signature since is left out.
+    /// The endpoint's own headers, opened.
+    fn headers(&self, endpoint: &Endpoint) -> Result<CustomHeaders, Fault> {
+        if endpoint.headers.is_empty() {
+            return Ok(CustomHeaders::default());
+        }
+        self.directory
+            .headers(Reach::One(endpoint.organization), endpoint.id)
+            .map_err(|error| unusable("custom headers", &error))?
+            .ok_or_else(deleted)
+    }
+
+    /// Without one that the instance has given to its signature since.
     fn custom<'a>(
         &'a self,
-        endpoint: &'a Endpoint,
+        headers: &'a CustomHeaders,
     ) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        let headers = endpoint.headers.iter();
+        let headers = headers.iter();
         headers.filter(|(name, _)| !self.signature_header.as_str().eq_ignore_ascii_case(name))
     }
 
     /// What a head for HTTP/1.1 has before the signature's value, and its custom lines.
-    fn constant_lines(&self, endpoint: &Endpoint) -> (Vec<u8>, Vec<u8>) {
+    fn constant_lines(&self, endpoint: &Endpoint, headers: &CustomHeaders) -> (Vec<u8>, Vec<u8>) {
         let before = format!(
             "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: {}\r\nuser-agent: {AGENT}\r\n{}: ",
             endpoint.url.path_and_query(),
@@ -195,7 +206,7 @@ impl Signer {
             self.signature_header,
         );
         let mut after = Vec::new();
-        for (name, value) in self.custom(endpoint) {
+        for (name, value) in self.custom(headers) {
             let name = name.bytes().map(|byte| byte.to_ascii_lowercase());
             after.extend(name.chain(*b": "));
             after.extend_from_slice(value.as_bytes());
@@ -322,9 +333,13 @@ fn misfit() -> Fault {
     )
 }
 
-fn unusable(error: &StoreError) -> Fault {
+fn unusable(what: &str, error: &StoreError) -> Fault {
     Fault::ours(
         OwnFault::Resources,
-        format!("the signing secret cannot be opened: {error}"),
+        format!("the endpoint's {what} cannot be opened: {error}"),
     )
+}
+
+fn deleted() -> Fault {
+    Fault::ours(OwnFault::Resources, "the endpoint was deleted meanwhile")
 }

@@ -9,6 +9,7 @@ use super::super::reply::Reply;
 use super::super::route::Call;
 use super::endpoint_input::read_headers;
 use super::endpoints::existing;
+use crate::store::Reach;
 use serde::Serialize;
 use subtle::ConstantTimeEq as _;
 use tidings_core::endpoint::CustomHeaders;
@@ -45,8 +46,12 @@ pub(in crate::http) async fn compare_headers(call: Call) -> Result<Reply, Proble
     let mut fields = Fields::of(&body, known(&["headers"]))?;
     let headers = fields.required("headers", |value| read_headers(value, &call.api));
     let input = fields.finish(headers.map(|headers| Input { headers }))?;
+    let store = &call.api.store;
+    let there = store
+        .headers(Reach::One(organization), endpoint.id)?
+        .unwrap_or_default();
     let same = |name: &str, value: &str| {
-        let mut others = endpoint.headers.iter();
+        let mut others = there.iter();
         others
             .any(|(other, had)| other == name && bool::from(had.as_bytes().ct_eq(value.as_bytes())))
     };

@@ -51,9 +51,9 @@ pub(in crate::http) fn url(target: &TargetUrl, audience: Audience) -> String {
 
 /// Custom headers with their values masked.
 pub(super) fn masked<'a>(
-    headers: impl Iterator<Item = (&'a str, &'a str)>,
+    headers: impl Iterator<Item = &'a str>,
 ) -> impl Iterator<Item = (String, &'static str)> {
-    headers.map(|(name, _)| (name.to_owned(), MASK))
+    headers.map(|name| (name.to_owned(), MASK))
 }
 
 /// A header line.
@@ -166,7 +166,7 @@ fn request_headers(delivery: DeliveryId, detail: &AttemptDetail, api: &Shared) -
         header(WEBHOOK_TIMESTAMP, record.timestamp.to_string()),
         header(WEBHOOK_SIGNATURE, record.webhook_signature.as_str()),
     ];
-    headers.extend(detail.headers.iter().map(|(name, _)| header(name, MASK)));
+    headers.extend(detail.headers.iter().map(|name| header(name, MASK)));
     headers
 }
 

@@ -116,7 +116,6 @@ fn tested(
     record: Option<AttemptRecord>,
 ) -> Result<Reply, Problem> {
     let audience = Audience::of(call.caller()?);
-    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let status = match record {
         Some(_) => StatusCode::OK,
         None => StatusCode::ACCEPTED,
@@ -125,7 +124,7 @@ fn tested(
         let detail = AttemptDetail {
             record,
             url: endpoint.url.as_str().to_owned(),
-            headers: endpoint.headers.iter().map(owned).collect(),
+            headers: endpoint.headers.clone(),
         };
         attempt(delivery, &detail, &call.api, audience)
     });

@@ -53,7 +53,7 @@ pub(super) async fn get(visit: Visit) -> Outcome {
             dt { "Made" } dd { (moment(endpoint.created_at)) }
             dt { "Changed" } dd { (moment(endpoint.updated_at)) }
             @if !endpoint.headers.is_empty() {
-                dt { "Custom headers" } dd { @for (name, _) in endpoint.headers.iter() { code { (name) ": ***" } " " } }
+                dt { "Custom headers" } dd { @for name in endpoint.headers.iter() { code { (name) ": ***" } " " } }
             }
         }
     };

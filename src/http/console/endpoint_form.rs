@@ -234,7 +234,7 @@ fn headers_field(typed: &Typed, edited: Option<&Endpoint>, faults: &Faults) -> M
                 label for="headers" { "One per line, as " code { "name: value" } }
                 textarea id="headers" name="headers" rows="3" aria-describedby="headers-hint headers-fault" spellcheck="false" { (typed.headers) }
                 @if let Some(endpoint) = kept {
-                    p .hint id="headers-hint" { "Now: " @for (place, (name, _)) in endpoint.headers.iter().enumerate() { @if place > 0 { ", " } code { (name) } }
+                    p .hint id="headers-hint" { "Now: " @for (place, name) in endpoint.headers.iter().enumerate() { @if place > 0 { ", " } code { (name) } }
                         ". Values are never shown. Leave this empty to keep them; what you write here takes the place of all." }
                     label .check { input type="checkbox" name="clear_headers" value="1"; "Remove all custom headers" }
                 } @else {

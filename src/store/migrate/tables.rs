@@ -66,10 +66,11 @@ pub(super) const TABLES: [Table; 27] = [
         Int "enforced", Text "schema", Text "example",
     ]),
     table!("endpoints", 1, [
-        Int "id", Int "organization_id", Text "url", Text "description", Text "headers", Int "enabled", Int "version",
+        Int "id", Int "organization_id", Text "url", Text "description", Text "header_names", Int "enabled", Int "version",
         Blob "newest_secret", Blob "older_secret", Int "older_until", Int "created_at", Int "updated_at", Int "deleted_at",
+        Blob "sealed_headers",
     ]),
-    table!("endpoint_versions", 2, [Int "endpoint_id", Int "version", Text "url", Text "headers"]),
+    table!("endpoint_versions", 2, [Int "endpoint_id", Int "version", Text "url", Text "header_names"]),
     table!("subscriptions", 3, [Int "endpoint_id", Int "name_id", Int "audience"]),
     table!("api_keys", 1, [
         Int "id", Blob "hash", Text "scope", Int "organization_id", Text "description", Int "created_at",

@@ -55,11 +55,33 @@ fn a_ciphertext_in_another_row_or_column_does_not_open_1000_of_1000() {
         Place::OlderSecret(organization, EndpointId::from_raw(1)),
         Place::Canary,
         newest(3, 1),
+        Place::Headers(organization, EndpointId::from_raw(1), 1),
     ] {
         assert_eq!(
             master.open(place, &sealed[0]).unwrap_err(),
             SealError::DoesNotOpen
         );
+    }
+}
+
+#[test]
+fn headers_open_for_their_version_of_their_endpoint_only() {
+    let place = |organization, endpoint, version| {
+        let organization = OrganizationId::new(organization).unwrap();
+        Place::Headers(organization, EndpointId::from_raw(endpoint), version)
+    };
+    let master = key(1);
+    let sealed = master.seal(place(4417, 9, 2), b"[]").unwrap();
+    assert_eq!(*master.open(place(4417, 9, 2), &sealed).unwrap(), b"[]");
+    for other in [
+        place(4417, 9, 1),
+        place(4417, 9, 3),
+        place(4417, 8, 2),
+        place(4418, 9, 2),
+        newest(4417, 9),
+    ] {
+        let opened = master.open(other, &sealed);
+        assert_eq!(opened.unwrap_err(), SealError::DoesNotOpen, "{other:?}");
     }
 }
 

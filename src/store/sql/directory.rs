@@ -16,15 +16,18 @@ pub use catalogue::{seed, write as write_entry};
 pub(super) use organizations::delete as delete_organization;
 
 use super::SqlStore;
+use super::tables::SealedSecrets;
 use crate::store::directory::{
     ApiKey, Changed, CreateEndpoint, Cursor, Directory, Endpoint, EndpointPatch, KeyHash,
     NewEndpoint, NewKey, OrganizationChange, Page, PageRequest, Rotated, Rotation, Sending,
 };
+use crate::store::headers;
 use crate::store::retention::Retention;
 use crate::store::seal::SealError;
 use crate::store::{Actor, Reach, StoreError};
 use async_trait::async_trait;
 use std::sync::Arc;
+use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event_type::{EventType, WireType};
 use tidings_core::id::{EndpointId, KeyId, OrganizationId};
 use tidings_core::organization::{Organization, Switch};
@@ -73,22 +76,27 @@ impl Directory for SqlStore {
     }
 
     fn secrets(&self, reach: Reach, id: EndpointId) -> Result<Option<Secrets>, StoreError> {
-        let found = {
-            let tables = self.tables.read();
-            tables
-                .secrets(id)
-                .filter(|(endpoint, _)| reach.covers(endpoint.organization))
-                .map(|(endpoint, sealed)| (Arc::clone(endpoint), sealed.clone()))
+        let Some((endpoint, sealed)) = self.sealed(reach, id) else {
+            return Ok(None);
         };
-        match found {
-            None => Ok(None),
-            Some((endpoint, sealed)) => secrets::open(&self.master_key(), &endpoint, &sealed)
-                .map(Some)
-                .map_err(|error| StoreError::Damaged {
-                    path: self.file.clone(),
-                    what: format!("{id}: {error}"),
-                }),
-        }
+        secrets::open(&self.master_key(), &endpoint, &sealed)
+            .map(Some)
+            .map_err(|error| StoreError::Damaged {
+                path: self.file.clone(),
+                what: format!("{id}: {error}"),
+            })
+    }
+
+    fn headers(&self, reach: Reach, id: EndpointId) -> Result<Option<CustomHeaders>, StoreError> {
+        let Some((endpoint, sealed)) = self.sealed(reach, id) else {
+            return Ok(None);
+        };
+        headers::open(&self.master_key(), &endpoint, sealed.headers.as_deref())
+            .map(Some)
+            .map_err(|error| StoreError::Damaged {
+                path: self.file.clone(),
+                what: format!("custom headers of {id}: {error}"),
+            })
     }
 
     fn event_types(&self) -> Vec<Arc<EventType>> {
@@ -159,7 +167,8 @@ impl Directory for SqlStore {
         patch: EndpointPatch,
         actor: Actor,
     ) -> Result<Changed<Arc<Endpoint>>, StoreError> {
-        self.change(move |step| endpoints::patch(step, organization, id, patch, &actor))
+        let key = self.master_key();
+        self.change(move |step| endpoints::patch(step, &key, (organization, id), patch, &actor))
             .await
     }
 
@@ -229,6 +238,17 @@ impl Directory for SqlStore {
     ) -> Result<Changed<()>, StoreError> {
         self.change(move |step| keys::revoke(step, reach, id, &actor))
             .await
+    }
+}
+
+impl SqlStore {
+    /// An endpoint within reach, with what is sealed of it.
+    fn sealed(&self, reach: Reach, id: EndpointId) -> Option<(Arc<Endpoint>, SealedSecrets)> {
+        let tables = self.tables.read();
+        tables
+            .secrets(id)
+            .filter(|(endpoint, _)| reach.covers(endpoint.organization))
+            .map(|(endpoint, sealed)| (Arc::clone(endpoint), sealed.clone()))
     }
 }
 

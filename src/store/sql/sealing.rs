@@ -1,7 +1,7 @@
 //! A new master key for data that others have sealed, while everything goes on.
 //!
 //! The new key seals from the moment it is taken; what its predecessors sealed is sealed anew, one endpoint in a commit.
-//! Invariants: at every moment, and after a crash at any, each secret opens with a key that is known; a key without which
+//! Invariants: at every moment, and after a crash at any, each secret and header opens with a key that is known; a key without which
 //! something would not open is not taken. With several nodes only one whose newest key the data names seals anew.
 
 use super::SqlStore;
@@ -57,7 +57,7 @@ impl SqlStore {
         .await
     }
 
-    /// Seals anew what older master keys sealed; answers how many endpoints' secrets. One that does not open is said in the
+    /// Seals anew what older master keys sealed; answers of how many endpoints. One that does not open is said in the
     /// log and stays as it is.
     ///
     /// # Errors
@@ -109,7 +109,11 @@ impl SqlStore {
 
     fn sealed_otherwise(&self, is: impl Fn(&[u8]) -> bool) -> Vec<EndpointId> {
         let either = |sealed: &SealedSecrets| {
-            is(&sealed.newest) || sealed.older.as_ref().is_some_and(|older| is(&older.secret))
+            let others = [
+                sealed.older.as_ref().map(|older| &older.secret),
+                sealed.headers.as_ref(),
+            ];
+            is(&sealed.newest) || others.into_iter().flatten().any(|other| is(other))
         };
         let tables = self.tables.read();
         let found = tables.sealed().filter(|(_, sealed)| either(sealed));

@@ -29,13 +29,15 @@ use tidings_core::time::Timestamp;
 #[derive(Debug, Default)]
 pub struct Shared(RwLock<Tables>);
 
-/// An endpoint's secrets as they are stored.
+/// An endpoint's secrets as they are stored, its custom headers among them.
 #[derive(Debug, Clone)]
 pub struct SealedSecrets {
     /// The newest.
     pub newest: Box<[u8]>,
     /// The one before. Few endpoints have one: boxed, so that the others hold no space for it.
     pub older: Option<Box<SealedOlder>>,
+    /// Custom headers; `None` where it has none.
+    pub headers: Option<Box<[u8]>>,
 }
 
 /// A secret whose overlap runs, as it is stored.

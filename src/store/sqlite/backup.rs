@@ -9,8 +9,8 @@
 //! copy is made.
 
 use super::lock;
+use super::schema;
 use super::unfinished::Unfinished;
-use super::{READ_CANARY, schema};
 use crate::store::StoreError;
 use crate::store::seal::{self, MasterKey, Place, SealError};
 use crate::store::sql::Contents;
@@ -33,6 +33,14 @@ const SYNCED_AT_ONCE: u64 = 64 << 20;
 const CHUNK: usize = 1 << 20;
 /// The first format whose audit log is read here; of older ones it is checked after the start that brings them forward.
 const FIRST_CHAINED: u32 = 6;
+
+/// What is sealed: kind, organization, endpoint, the sealed, the endpoint's version.
+const SEALED_SECRETS: &str =
+    "SELECT 0, organization_id, id, newest_secret, version FROM endpoints WHERE deleted_at IS NULL
+    UNION ALL SELECT 1, organization_id, id, older_secret, version FROM endpoints
+    WHERE deleted_at IS NULL AND older_secret IS NOT NULL";
+const SEALED_HEADERS: &str = "SELECT 2, organization_id, id, sealed_headers, version FROM endpoints
+    WHERE deleted_at IS NULL AND sealed_headers IS NOT NULL";
 
 /// How far it is, for whoever watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +72,8 @@ pub struct Copied {
     pub contents: Contents,
     /// Signing secrets that the key does not open; looked for by a restore, which has the key.
     pub closed_secrets: u64,
+    /// Endpoints whose custom headers it does not open.
+    pub closed_headers: u64,
 }
 
 /// Why there is no copy.
@@ -151,7 +161,7 @@ pub fn restore(
         .and_then(|unfinished| {
             copy_file(copy, &unfinished, watch).map_err(|error| failed(error, &target))?;
             let mut copied = check(unfinished.path(), watch)?;
-            copied.closed_secrets = check_key(unfinished.path(), key, copy)?;
+            check_key(&mut copied, unfinished.path(), key, copy)?;
             before_it_is_there()?;
             unfinished.name(&target)?;
             Ok(copied)
@@ -284,42 +294,54 @@ fn look(path: &Path) -> Result<Copied, StoreError> {
             .len(),
         contents: Contents::read(&connection, format >= FIRST_CHAINED)?,
         closed_secrets: 0,
+        closed_headers: 0,
     })
 }
 
-/// That the key is the one that the data was sealed with; answers how many secrets it does not open all the same, since they
-/// were changed or moved.
-fn check_key(path: &Path, key: &MasterKey, named: &Path) -> Result<u64, StoreError> {
+/// That the key is the one that the data was sealed with; counts what it does not open all the same, since that was changed or
+/// moved.
+fn check_key(
+    copied: &mut Copied,
+    path: &Path,
+    key: &MasterKey,
+    named: &Path,
+) -> Result<(), StoreError> {
     let connection = schema::open_reader(path)?;
-    let canary: Option<Vec<u8>> = connection
-        .query_row(READ_CANARY, [], |row| row.get(0))
-        .optional()?;
-    if canary.is_some() {
-        seal::check(key, canary.as_deref(), named)?;
+    if let Some(canary) = schema::canary(&connection)? {
+        seal::check(key, Some(&canary), named)?;
     }
-    let mut secrets = connection.prepare(
-        "SELECT 0, organization_id, id, newest_secret FROM endpoints WHERE deleted_at IS NULL
-         UNION ALL SELECT 1, organization_id, id, older_secret FROM endpoints WHERE deleted_at IS NULL AND older_secret IS NOT NULL",
-    )?;
-    let mut rows = secrets.query([])?;
-    let mut closed = 0;
-    while let Some(row) = rows.next()? {
-        let organization = row.get::<_, i64>(1)?;
-        let endpoint = EndpointId::from_raw(row.get(2)?);
-        let sealed = row.get::<_, Vec<u8>>(3)?;
-        let place = OrganizationId::new(organization).map(|organization| match row.get(0) {
-            Ok(0) => Place::NewestSecret(organization, endpoint),
-            _ => Place::OlderSecret(organization, endpoint),
-        });
-        match place.map(|place| key.open(place, &sealed)) {
-            Some(Ok(_)) => {}
-            Some(Err(SealError::OtherKey)) => {
-                return Err(StoreError::WrongMasterKey {
-                    path: named.to_owned(),
-                });
+    // Older formats have no sealed headers.
+    let statements = match copied.format >= schema::SEALED_HEADERS {
+        true => &[SEALED_SECRETS, SEALED_HEADERS][..],
+        false => &[SEALED_SECRETS],
+    };
+    for statement in statements {
+        let mut sealed = connection.prepare(statement)?;
+        let mut rows = sealed.query([])?;
+        while let Some(row) = rows.next()? {
+            let organization = OrganizationId::new(row.get(1)?);
+            let endpoint = EndpointId::from_raw(row.get(2)?);
+            let (kind, version) = (row.get::<_, i64>(0)?, row.get(4)?);
+            let place = organization.map(|organization| match kind {
+                0 => Place::NewestSecret(organization, endpoint),
+                1 => Place::OlderSecret(organization, endpoint),
+                _ => Place::Headers(organization, endpoint, version),
+            });
+            let closed = match kind {
+                0 | 1 => &mut copied.closed_secrets,
+                _ => &mut copied.closed_headers,
+            };
+            let sealed: Vec<u8> = row.get(3)?;
+            match place.map(|place| key.open(place, &sealed)) {
+                Some(Ok(_)) => {}
+                Some(Err(SealError::OtherKey)) => {
+                    return Err(StoreError::WrongMasterKey {
+                        path: named.to_owned(),
+                    });
+                }
+                Some(Err(SealError::DoesNotOpen | SealError::NoRandomness)) | None => *closed += 1,
             }
-            Some(Err(SealError::DoesNotOpen | SealError::NoRandomness)) | None => closed += 1,
         }
     }
-    Ok(closed)
+    Ok(())
 }

@@ -2,10 +2,9 @@
 //!
 //! Nothing in the database is changed.
 
-use super::{READ_CANARY, lock, schema};
+use super::{lock, schema};
 use crate::store::StoreError;
 use crate::store::seal::{self, MasterKey};
-use rusqlite::OptionalExtension as _;
 use std::path::Path;
 
 /// A whole-file check reads everything; above this many bytes only the header and the schema are looked at.
@@ -61,11 +60,8 @@ pub fn key_fits(directory: &Path, key: &MasterKey) -> Result<(), StoreError> {
     if !file.exists() {
         return Ok(());
     }
-    let read = || -> Result<Option<Vec<u8>>, StoreError> {
-        let reader = schema::open_reader(&file)?;
-        let found = reader.query_row(READ_CANARY, [], |row| row.get(0));
-        Ok(found.optional()?)
-    };
+    let read =
+        || -> Result<Option<Vec<u8>>, StoreError> { schema::canary(&schema::open_reader(&file)?) };
     match read().map_err(|error| error.located(&file))? {
         Some(sealed) => seal::check(key, Some(&sealed), &file).map(drop),
         None => Ok(()),

@@ -25,7 +25,7 @@ use super::seal::{self, MasterKey};
 use super::sql::{Parts, SqlStore};
 use crate::clock::Clock;
 use checkpointer::Checkpointer;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 use statements::Statements;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub struct Options {
 pub fn open(options: Options) -> Result<Arc<SqlStore>, StoreError> {
     let lock = lock::take(&options.directory)?;
     let file = options.directory.join(schema::FILE);
-    let opened = schema::open_writer(&file).and_then(|connection| {
+    let opened = schema::open_writer(&file, &options.key).and_then(|connection| {
         check_key(&connection, &options.key, &file)?;
         let epoch = new_life(&connection, &options.clock)?;
         Ok((connection, epoch))
@@ -116,7 +116,7 @@ pub(super) fn open_source(directory: &Path, key: &MasterKey) -> Result<Source, S
         });
     }
     let lock = lock::take(directory)?;
-    let opened = schema::open_writer(&file).and_then(|connection| {
+    let opened = schema::open_writer(&file, key).and_then(|connection| {
         check_key(&connection, key, &file)?;
         let identity = connection.query_row(READ_IDENTITY, [], |row| {
             Ok(Identity {
@@ -136,9 +136,7 @@ pub(super) fn open_source(directory: &Path, key: &MasterKey) -> Result<Source, S
 
 /// Refuses a master key that the data was not sealed with.
 fn check_key(connection: &Connection, key: &MasterKey, file: &Path) -> Result<(), StoreError> {
-    let sealed: Option<Vec<u8>> = connection
-        .query_row(READ_CANARY, [], |row| row.get(0))
-        .optional()?;
+    let sealed = schema::canary(connection)?;
     if let Some(canary) = seal::check(key, sealed.as_deref(), file)? {
         connection.execute(WRITE_CANARY, [&*canary])?;
     }

@@ -1,12 +1,14 @@
 //! Opening the database file: is it ours and whole, how it is set up, and which format it has.
 //!
 //! The layout's rules and their reasons: docs/decisions/0001-storage.md. A file of a newer format is refused
-//! untouched; an older one is brought forward, one transaction per step.
+//! untouched, and so is one that another master key has sealed; an older one is brought forward, one transaction per step.
 
+use super::READ_CANARY;
 use super::checkpointer::LOG_PAGES;
 use super::lock::sync_directory;
-use crate::store::StoreError;
-use rusqlite::{Connection, OpenFlags};
+use crate::store::seal::{self, MasterKey};
+use crate::store::{StoreError, headers};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
@@ -22,7 +24,7 @@ const APPLICATION_ID: i32 = 0x5444_4E47;
 /// Older ones can corrupt a write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Every format there was: the steps from nothing to now.
-pub(in crate::store) const MIGRATIONS: [&str; 9] = [
+pub(in crate::store) const MIGRATIONS: [&str; 10] = [
     include_str!("../../../migrations/sqlite/0001_first.sql"),
     include_str!("../../../migrations/sqlite/0002_unusual.sql"),
     include_str!("../../../migrations/sqlite/0003_stats.sql"),
@@ -32,15 +34,21 @@ pub(in crate::store) const MIGRATIONS: [&str; 9] = [
     include_str!("../../../migrations/sqlite/0007_notices.sql"),
     include_str!("../../../migrations/sqlite/0008_former_grants.sql"),
     include_str!("../../../migrations/sqlite/0009_audit_parts.sql"),
+    include_str!("../../../migrations/sqlite/0010_sealed_headers.sql"),
 ];
+/// The first format whose custom headers are sealed: the step to it seals what was not.
+pub(super) const SEALED_HEADERS: u32 = 10;
+/// Rows that are sealed at once.
+const SEALED_AT_ONCE: i64 = 1_000;
 /// How long another program's write lock is waited for, such as that of the `sqlite3` shell.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Opens the file for writing, making it if it is missing, and brings it to the newest format.
+/// Opens the file for writing, making it if it is missing, and brings it to the newest format, with the key that its data was
+/// sealed with.
 ///
 /// # Errors
-/// [`StoreError::Damaged`], [`StoreError::TooNew`], or the file system's refusal.
-pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+/// [`StoreError::Damaged`], [`StoreError::TooNew`], [`StoreError::WrongMasterKey`], or the file system's refusal.
+pub(super) fn open_writer(path: &Path, key: &MasterKey) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(StoreError::Internal {
             what: format!("SQLite {} is too old", rusqlite::version()),
@@ -68,7 +76,13 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
          PRAGMA temp_store = MEMORY;",
     ))?;
     connection.set_prepared_statement_cache_capacity(64);
-    migrate(&connection, found)?;
+    // Whatever a step seals must open with what the rest is sealed with.
+    if found > 0
+        && let Some(sealed) = canary(&connection)?
+    {
+        seal::check(key, Some(&sealed), path)?;
+    }
+    migrate(&connection, found, key)?;
     if let Some(directory) = path.parent() {
         sync_directory(directory)?;
     }
@@ -170,10 +184,14 @@ pub(super) fn identify(connection: &Connection, path: &Path) -> Result<u32, Stor
     Ok(found)
 }
 
-fn migrate(connection: &Connection, found: u32) -> Result<(), StoreError> {
+fn migrate(connection: &Connection, found: u32, key: &MasterKey) -> Result<(), StoreError> {
+    let mut sealed = 0;
     for (step, sql) in (1_u32..).zip(MIGRATIONS).skip(found as usize) {
         let transaction = connection.unchecked_transaction()?;
         transaction.execute_batch(sql)?;
+        if step == SEALED_HEADERS {
+            sealed = seal_headers(&transaction, key)?;
+        }
         transaction.pragma_update(None, "user_version", step)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.execute(
@@ -182,7 +200,48 @@ fn migrate(connection: &Connection, found: u32) -> Result<(), StoreError> {
         )?;
         transaction.commit()?;
     }
+    if sealed > 0 {
+        // The log still holds them as they were.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        tracing::info!(
+            endpoints = sealed,
+            "custom headers are sealed from now on; `tidings compact` clears the file of what is left of them in clear"
+        );
+    }
     Ok(())
+}
+
+/// Seals the custom headers that stand in clear; answers of how many endpoints.
+fn seal_headers(connection: &Connection, key: &MasterKey) -> Result<usize, StoreError> {
+    let mut clear = connection.prepare(
+        "SELECT id, organization_id, version, header_names FROM endpoints
+         WHERE header_names <> '[]' AND id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    let mut seal = connection
+        .prepare("UPDATE endpoints SET header_names = ?2, sealed_headers = ?3 WHERE id = ?1")?;
+    let (mut last, mut sealed) = (i64::MIN, 0);
+    loop {
+        let rows = clear.query_map([last, SEALED_AT_ONCE], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
+        let rows = rows.collect::<Result<Vec<(i64, i64, u32, String)>, _>>()?;
+        let Some((newest, ..)) = rows.last() else {
+            return Ok(sealed);
+        };
+        last = *newest;
+        for (id, organization, version, text) in &rows {
+            let of = headers::Of::stored(*organization, *id, *version)?;
+            let now = headers::sealed_of_clear(key, of, text)?;
+            seal.execute(rusqlite::params![id, now.names, now.sealed])?;
+        }
+        sealed += rows.len();
+    }
+}
+
+/// What tells whether a master key fits, if it is there.
+pub(super) fn canary(connection: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
+    let found = connection.query_row(READ_CANARY, [], |row| row.get(0));
+    Ok(found.optional()?)
 }
 
 /// The version that brought the data to its format.

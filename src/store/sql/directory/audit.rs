@@ -20,11 +20,7 @@ pub fn organization(record: &Organization) -> Value {
 
 /// An endpoint as the record shows it.
 pub fn endpoint(record: &Endpoint) -> Value {
-    let headers: Vec<_> = record
-        .headers
-        .iter()
-        .map(|(name, _)| [name, "***"])
-        .collect();
+    let headers: Vec<_> = record.headers.iter().map(|name| [name, "***"]).collect();
     let types: Vec<_> = record.event_types.iter().map(ToString::to_string).collect();
     json!({
         "url": record.url.as_str(),

@@ -11,6 +11,7 @@ use super::sweep::{self, Reason};
 use crate::store::directory::{
     Changed, CreateEndpoint, Endpoint, EndpointPatch, NewEndpoint, SwitchChange,
 };
+use crate::store::headers::{self, Of};
 use crate::store::seal::{MasterKey, Place};
 use crate::store::sql::database::{DirectoryChange, values};
 use crate::store::{Actor, StoreError};
@@ -50,12 +51,17 @@ pub fn create(
         description: new.description.into(),
         event_types: interned(step, new.event_types),
         switch: new.switch,
-        headers: new.headers,
+        headers: new.headers.names(),
         version: 1,
         created_at: step.now,
         updated_at: step.now,
     };
-    insert(step, &record, &newest)?;
+    let secrets = SealedSecrets {
+        newest,
+        older: None,
+        headers: headers::seal(key, Of::record(&record), &new.headers)?,
+    };
+    insert(step, &record, &secrets)?;
     write_version(step, &record)?;
     write_choice(step, &record)?;
     Act::new("endpoint.create", Some(owner), id.to_string())
@@ -77,13 +83,7 @@ pub fn create(
         if let Some(organization) = opened {
             tables.put_organization(Arc::new(organization));
         }
-        tables.put_endpoint(
-            record,
-            SealedSecrets {
-                newest,
-                older: None,
-            },
-        );
+        tables.put_endpoint(record, secrets);
     });
     Ok(CreateEndpoint::Created(answer))
 }
@@ -91,12 +91,12 @@ pub fn create(
 /// Changes an endpoint.
 pub fn patch(
     step: &mut Step<'_>,
-    owner: OrganizationId,
-    id: EndpointId,
-    patch: EndpointPatch,
+    key: &MasterKey,
+    (owner, id): (OrganizationId, EndpointId),
+    mut patch: EndpointPatch,
     actor: &Actor,
 ) -> Result<Changed<Arc<Endpoint>>, StoreError> {
-    let Some((before, secrets)) = find(step, owner, id) else {
+    let Some((before, mut secrets)) = find(step, owner, id) else {
         return Ok(Changed::NotFound);
     };
     let granted = step
@@ -112,14 +112,26 @@ pub fn patch(
     {
         return Ok(Changed::AddOnRequired);
     }
+    // Headers that do not open differ from any: giving them anew mends that.
+    let sealed = secrets.headers.as_deref();
+    let differ = |given: &CustomHeaders| {
+        headers::open(key, &before, sealed).map_or(true, |there| there != *given)
+    };
+    let other_headers = patch.headers.take().filter(differ);
     let mut record = patched(step, &before, patch);
-    if record == *before {
+    if record == *before && other_headers.is_none() {
         return Ok(Changed::Done(before));
     }
     record.updated_at = step.now;
-    let sent_otherwise = record.url != before.url || record.headers != before.headers;
-    if sent_otherwise {
+    if record.url != before.url || other_headers.is_some() {
         record.version = before.version.saturating_add(1);
+        secrets.headers = match other_headers {
+            Some(given) => {
+                record.headers = given.names();
+                headers::seal(key, Of::record(&record), &given)?
+            }
+            None => headers::carry(key, &before, sealed, record.version)?,
+        };
         write_version(step, &record)?;
     }
     if record.event_types != before.event_types {
@@ -135,7 +147,7 @@ pub fn patch(
         }
         step.waits(id, step.now);
     }
-    update(step, &record)?;
+    update(step, &record, &secrets)?;
     Act::new("endpoint.patch", Some(owner), id.to_string())
         .turning(
             Some(audit::endpoint(&before)),
@@ -190,18 +202,20 @@ pub fn seen(step: &mut Step<'_>, record: Endpoint, secrets: SealedSecrets) -> Ar
     answer
 }
 
-/// Marks an endpoint's row as deleted and forgets its secrets and choice.
+/// Marks an endpoint's row as deleted and forgets its secrets, headers and choice.
 pub fn erase(step: &Step<'_>, id: EndpointId) -> Result<(), StoreError> {
     let sql = step.sql();
     sql.execute(
         "DELETE FROM subscriptions WHERE endpoint_id = ?1",
         values![id.raw()],
     )?;
-    sql.execute("UPDATE endpoints SET deleted_at = ?1, newest_secret = ?2, older_secret = NULL, older_until = NULL
+    sql.execute("UPDATE endpoints SET deleted_at = ?1, newest_secret = ?2, older_secret = NULL, older_until = NULL,
+            header_names = '[]', sealed_headers = NULL
          WHERE id = ?3", values![step.now.as_micros(), [0_u8; 0], id.raw()])?;
     Ok(())
 }
 
+/// Without its headers, which are sealed.
 fn patched(step: &Step<'_>, before: &Endpoint, patch: EndpointPatch) -> Endpoint {
     let mut record = before.clone();
     if let Some(url) = patch.url {
@@ -212,9 +226,6 @@ fn patched(step: &Step<'_>, before: &Endpoint, patch: EndpointPatch) -> Endpoint
     }
     if let Some(event_types) = patch.event_types {
         record.event_types = interned(step, event_types);
-    }
-    if let Some(headers) = patch.headers {
-        record.headers = headers;
     }
     record.switch = match patch.switch {
         None => before.switch,
@@ -238,38 +249,42 @@ fn interned(step: &Step<'_>, chosen: Vec<WireType>) -> Box<[WireType]> {
         .collect()
 }
 
-fn insert(step: &Step<'_>, record: &Endpoint, newest: &[u8]) -> Result<(), StoreError> {
-    step.sql().execute("INSERT INTO endpoints (id, organization_id, url, description, headers, enabled, version, newest_secret,
-                created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)", values![record.id.raw(),
+fn insert(step: &Step<'_>, record: &Endpoint, secrets: &SealedSecrets) -> Result<(), StoreError> {
+    step.sql().execute("INSERT INTO endpoints (id, organization_id, url, description, header_names, enabled, version, newest_secret,
+                created_at, updated_at, sealed_headers)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)", values![record.id.raw(),
             record.organization.get(),
             record.url.as_str(),
             record.description,
-            headers_text(&record.headers)?,
+            headers::names_text(&record.headers)?,
             record.switch.is_on(),
             record.version,
-            newest,
-            record.created_at.as_micros(),])?;
+            secrets.newest,
+            record.created_at.as_micros(),
+            secrets.headers,])?;
     Ok(())
 }
 
-fn update(step: &Step<'_>, record: &Endpoint) -> Result<(), StoreError> {
-    step.sql().execute("UPDATE endpoints SET url = ?2, description = ?3, headers = ?4, enabled = ?5, version = ?6, updated_at = ?7
+fn update(step: &Step<'_>, record: &Endpoint, secrets: &SealedSecrets) -> Result<(), StoreError> {
+    step.sql().execute("UPDATE endpoints SET url = ?2, description = ?3, header_names = ?4, enabled = ?5, version = ?6,
+                updated_at = ?7, sealed_headers = ?8
              WHERE id = ?1", values![record.id.raw(),
             record.url.as_str(),
             record.description,
-            headers_text(&record.headers)?,
+            headers::names_text(&record.headers)?,
             record.switch.is_on(),
             record.version,
-            record.updated_at.as_micros(),])?;
+            record.updated_at.as_micros(),
+            secrets.headers,])?;
     Ok(())
 }
 
+/// What attempts are made with from now on: the URL, and what the headers are called.
 fn write_version(step: &Step<'_>, record: &Endpoint) -> Result<(), StoreError> {
-    step.sql().execute("INSERT INTO endpoint_versions (endpoint_id, version, url, headers) VALUES (?1, ?2, ?3, ?4)", values![record.id.raw(),
+    step.sql().execute("INSERT INTO endpoint_versions (endpoint_id, version, url, header_names) VALUES (?1, ?2, ?3, ?4)", values![record.id.raw(),
             record.version,
             record.url.as_str(),
-            headers_text(&record.headers)?,])?;
+            headers::names_text(&record.headers)?,])?;
     Ok(())
 }
 
@@ -292,11 +307,4 @@ fn write_choice(step: &Step<'_>, record: &Endpoint) -> Result<(), StoreError> {
         )?;
     }
     Ok(())
-}
-
-fn headers_text(headers: &CustomHeaders) -> Result<String, StoreError> {
-    let pairs: Vec<(&str, &str)> = headers.iter().collect();
-    serde_json::to_string(&pairs).map_err(|error| StoreError::Internal {
-        what: error.to_string(),
-    })
 }

@@ -7,6 +7,7 @@ use super::audit::Act;
 use super::endpoints::{find, seen};
 use super::sealing_failed;
 use crate::store::directory::{Changed, Endpoint, Rotated, Rotation};
+use crate::store::headers;
 use crate::store::seal::{MasterKey, Place, SealError};
 use crate::store::sql::database::values;
 use crate::store::{Actor, StoreError};
@@ -50,7 +51,7 @@ pub fn rotate(
     let pair = open(key, &before, &sealed).map_err(sealing_failed)?;
     match pair.rotated(rotation.fresh, rotation.overlap, step.now) {
         Err(RotateError::OverlapRunning { until }) => Ok(Rotated::OverlapRunning { until }),
-        Ok(pair) => store(step, key, &before, &pair).and_then(|record| {
+        Ok(pair) => store(step, key, (&before, &sealed), &pair).and_then(|record| {
             Act::new("secret.rotate", Some(owner), id.to_string()).record(step, actor)?;
             let older_until = pair.older(step.now).map(|older| older.until);
             notices::rotated(step, &record, older_until, actor)?;
@@ -73,7 +74,7 @@ pub fn confirm(
         return Ok(Changed::Done(before));
     }
     let pair = open(key, &before, &sealed).map_err(sealing_failed)?;
-    let record = store(step, key, &before, &pair.confirmed())?;
+    let record = store(step, key, (&before, &sealed), &pair.confirmed())?;
     Act::new("secret.confirm", Some(owner), id.to_string()).record(step, actor)?;
     Ok(Changed::Done(record))
 }
@@ -97,7 +98,7 @@ pub fn reveal(
 fn store(
     step: &mut Step<'_>,
     key: &MasterKey,
-    before: &Endpoint,
+    (before, sealed): (&Endpoint, &SealedSecrets),
     pair: &Secrets,
 ) -> Result<Arc<Endpoint>, StoreError> {
     let record = Endpoint {
@@ -105,23 +106,25 @@ fn store(
         updated_at: step.now,
         ..before.clone()
     };
-    write(step, key, record, pair)
+    let headers = headers::carry(key, before, sealed.headers.as_deref(), record.version)?;
+    write(step, key, (record, headers), pair)
 }
 
-/// Seals a pair anew: nothing else of the endpoint changes, so prepared keys stay as they are.
+/// Seals a pair and headers anew: nothing else of the endpoint changes, so prepared keys stay as they are.
 pub fn seal_anew(step: &mut Step<'_>, key: &MasterKey, id: EndpointId) -> Result<(), StoreError> {
     let Some((endpoint, sealed)) = step.tables.secrets(id) else {
         return Ok(());
     };
     let pair = open(key, endpoint, sealed).map_err(sealing_failed)?;
     let record = Endpoint::clone(endpoint);
-    write(step, key, record, &pair).map(drop)
+    let headers = headers::carry(key, &record, sealed.headers.as_deref(), record.version)?;
+    write(step, key, (record, headers), &pair).map(drop)
 }
 
 fn write(
     step: &mut Step<'_>,
     key: &MasterKey,
-    record: Endpoint,
+    (record, headers): (Endpoint, Option<Box<[u8]>>),
     pair: &Secrets,
 ) -> Result<Arc<Endpoint>, StoreError> {
     let (owner, id) = (record.organization, record.id);
@@ -138,13 +141,16 @@ fn write(
             }
             None => None,
         },
+        headers,
     };
-    step.sql().execute("UPDATE endpoints SET newest_secret = ?2, older_secret = ?3, older_until = ?4, version = ?5, updated_at = ?6
+    step.sql().execute("UPDATE endpoints SET newest_secret = ?2, older_secret = ?3, older_until = ?4, version = ?5, updated_at = ?6,
+                sealed_headers = ?7
              WHERE id = ?1", values![id.raw(),
             sealed.newest,
             sealed.older.as_ref().map(|older| &older.secret),
             sealed.older.as_ref().map(|older| older.until.as_micros()),
             record.version,
-            record.updated_at.as_micros(),])?;
+            record.updated_at.as_micros(),
+            sealed.headers,])?;
     Ok(seen(step, record, sealed))
 }

@@ -1,6 +1,6 @@
 //! Rows of the log as values. A stored value that its type does not hold is damage.
 
-use super::super::tables::rows::{audience, headers, moment};
+use super::super::tables::rows::{audience, header_names, moment};
 use super::super::tables::{NameId, Tables};
 use crate::store::StoreError;
 use crate::store::directory::Sending;
@@ -10,6 +10,7 @@ use crate::store::sql::database::{Row, unreadable};
 use bytes::Bytes;
 use std::time::Duration;
 use tidings_core::delivery::{Progress, Round, Shown, State};
+use tidings_core::endpoint::HeaderNames;
 use tidings_core::event::{Publicity, Reference};
 use tidings_core::id::{DeliveryId, EndpointId, EventId};
 use tidings_core::outcome::Outcome;
@@ -118,8 +119,8 @@ pub fn attempt(row: &dyn Row) -> Result<AttemptDetail, StoreError> {
     Ok(AttemptDetail {
         record,
         headers: match url {
-            Some(_) => headers(row, 19)?,
-            None => Vec::new(),
+            Some(_) => header_names(row, 19)?,
+            None => HeaderNames::default(),
         },
         url: url.unwrap_or_default(),
     })

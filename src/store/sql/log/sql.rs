@@ -51,7 +51,7 @@ pub const DELIVERY_HELD: &str =
 /// Its attempts, each with the endpoint as it was.
 pub const ATTEMPTS: &str = "SELECT a.number, a.started_at, a.lateness, a.dns, a.connect, a.tls, a.first_byte,
         a.total, a.outcome, a.detail, a.endpoint_version, a.timestamp, a.vomo_signature, a.webhook_signature,
-        a.peer, a.answer_headers, a.answer_body, a.answer_bytes, v.url, v.headers
+        a.peer, a.answer_headers, a.answer_body, a.answer_bytes, v.url, v.header_names
     FROM attempts a LEFT JOIN endpoint_versions v ON v.endpoint_id = a.endpoint_id AND v.version =
         (SELECT max(w.version) FROM endpoint_versions w
          WHERE w.endpoint_id = a.endpoint_id AND w.version <= a.endpoint_version)

@@ -18,12 +18,13 @@ const ORGANIZATION: &str =
     "SELECT id, name, slug, add_ons, webhooks, created_at, updated_at, bodies_days,
         attempts_days FROM organizations
     WHERE deleted_at IS NULL AND id = ?1";
-const ENDPOINTS: &str = "SELECT id, organization_id, url, description, headers, enabled, version,
-        created_at, updated_at, newest_secret, older_secret, older_until
+const ENDPOINTS: &str =
+    "SELECT id, organization_id, url, description, header_names, enabled, version,
+        created_at, updated_at, newest_secret, older_secret, older_until, sealed_headers
     FROM endpoints WHERE deleted_at IS NULL ORDER BY id";
 const ENDPOINTS_OF: &str =
-    "SELECT id, organization_id, url, description, headers, enabled, version,
-        created_at, updated_at, newest_secret, older_secret, older_until
+    "SELECT id, organization_id, url, description, header_names, enabled, version,
+        created_at, updated_at, newest_secret, older_secret, older_until, sealed_headers
     FROM endpoints WHERE deleted_at IS NULL AND organization_id = ?1 ORDER BY id";
 const CHOICES: &str = "SELECT name_id, audience, endpoint_id FROM subscriptions ORDER BY endpoint_id, name_id, audience";
 const CHOICES_OF: &str = "SELECT s.name_id, s.audience, s.endpoint_id

@@ -7,7 +7,7 @@ use crate::store::StoreError;
 use crate::store::directory::Endpoint;
 use crate::store::sql::database::{Row, unreadable};
 use tidings_core::address::TargetUrl;
-use tidings_core::endpoint::CustomHeaders;
+use tidings_core::endpoint::HeaderNames;
 use tidings_core::event_type::{Audience, EventTypeName, WireType};
 use tidings_core::id::EndpointId;
 use tidings_core::organization::{AddOns, KeptDays, Organization, Switch};
@@ -33,8 +33,8 @@ pub fn organization(row: &dyn Row) -> Result<Organization, StoreError> {
     })
 }
 
-/// An endpoint: id, organization, URL, description, headers, switch, version, created at, updated at, newest secret, older
-/// secret and its end. Its types are rows of their own.
+/// An endpoint: id, organization, URL, description, names of headers, switch, version, created at, updated at, newest secret,
+/// older secret and its end, sealed headers. Its types are rows of their own.
 ///
 /// # Errors
 /// The row is damaged.
@@ -48,7 +48,7 @@ pub fn endpoint(
         url: TargetUrl::from_stored(row.text(2)?).map_err(|error| unreadable(2, error))?,
         description: row.text(3)?.into(),
         event_types: event_types.into(),
-        headers: CustomHeaders::stored(headers(row, 4)?),
+        headers: header_names(row, 4)?,
         switch: Switch::from_bool(row.get(5)?),
         version: row.get(6)?,
         created_at: moment(row, 7)?,
@@ -63,18 +63,21 @@ pub fn endpoint(
             })),
             None => None,
         },
+        headers: row.get(12)?,
     };
     Ok((endpoint, secrets))
 }
 
-/// Custom headers as they are stored: a JSON array of `[name, value]`.
+/// Names of custom headers as they are stored: a JSON array.
 ///
 /// # Errors
 /// The text is damaged.
-pub fn headers(row: &dyn Row, column: usize) -> Result<Vec<(String, String)>, StoreError> {
+pub fn header_names(row: &dyn Row, column: usize) -> Result<HeaderNames, StoreError> {
     match row.text(column)? {
-        "[]" => Ok(Vec::new()),
-        text => serde_json::from_str(text).map_err(|error| unreadable(column, error)),
+        "[]" => Ok(HeaderNames::default()),
+        text => serde_json::from_str(text)
+            .map(HeaderNames::stored)
+            .map_err(|error| unreadable(column, error)),
     }
 }
 

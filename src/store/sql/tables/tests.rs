@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use rusqlite::Connection;
 use std::time::Duration;
 use tidings_core::address::TargetUrl;
-use tidings_core::endpoint::CustomHeaders;
+use tidings_core::endpoint::HeaderNames;
 use tidings_core::event_type::{EventTypeName, WireType};
 use tidings_core::organization::{AddOn, AddOns, KeptDays, Switch};
 
@@ -48,7 +48,7 @@ fn put(tables: &mut Tables, id: i64, owner: i64, switch: Switch, types: &[&str])
             .map(|text| WireType::parse(text).unwrap())
             .collect(),
         switch,
-        headers: CustomHeaders::default(),
+        headers: HeaderNames::default(),
         version: 1,
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
@@ -56,6 +56,7 @@ fn put(tables: &mut Tables, id: i64, owner: i64, switch: Switch, types: &[&str])
     let secrets = SealedSecrets {
         newest: Box::default(),
         older: None,
+        headers: None,
     };
     tables.put_endpoint(Arc::new(record), secrets);
 }
@@ -200,7 +201,7 @@ fn a_type_has_two_forms_and_one_number() {
     assert!(tables.types.wire_text(NameId(9), Audience::Own).is_none());
 }
 
-/// 100,000 endpoints of 1,000 organizations, as the database holds them.
+/// 100,000 endpoints of 1,000 organizations, each with two custom headers, as the database holds them.
 fn filled() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     connection
@@ -208,15 +209,15 @@ fn filled() -> Connection {
         .unwrap();
     connection
         .execute_batch(
-            "INSERT INTO event_type_names VALUES (1, 'project.updated'), (2, 'campaign.updated');
+            r#"INSERT INTO event_type_names VALUES (1, 'project.updated'), (2, 'campaign.updated');
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
              INSERT INTO organizations SELECT i, 'Organization', NULL, 1, 1, 0, 0, NULL, NULL, NULL FROM n;
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
-             INSERT INTO endpoints SELECT i, 1 + i % 1000, 'https://receiver.example/hooks/' || i, '', '[]', 1, 1,
-                zeroblob(95), NULL, NULL, 0, 0, NULL FROM n;
+             INSERT INTO endpoints SELECT i, 1 + i % 1000, 'https://receiver.example/hooks/' || i, '',
+                '["authorization","x-tenant"]', 1, 1, zeroblob(95), NULL, NULL, 0, 0, NULL, randomblob(150) FROM n;
              INSERT INTO subscriptions SELECT id, 1, 0 FROM endpoints;
              INSERT INTO subscriptions SELECT id, 2, 0 FROM endpoints;
-             INSERT INTO subscriptions SELECT id, 1, 1 FROM endpoints;",
+             INSERT INTO subscriptions SELECT id, 1, 1 FROM endpoints;"#,
         )
         .unwrap();
     connection
