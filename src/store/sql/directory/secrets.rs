@@ -48,8 +48,12 @@ pub fn rotate(
     let Some((before, sealed)) = find(step, owner, id) else {
         return Ok(Rotated::NotFound);
     };
-    let pair = open(key, &before, &sealed).map_err(sealing_failed)?;
-    match pair.rotated(rotation.fresh, rotation.overlap, step.now) {
+    let rotated = match open(key, &before, &sealed) {
+        Ok(pair) => pair.rotated(rotation.fresh, rotation.overlap, step.now),
+        // What does not open signs nothing, so a fresh one overlaps with nothing: this is how such an endpoint is mended.
+        Err(_) => Ok(Secrets::first(rotation.fresh)),
+    };
+    match rotated {
         Err(RotateError::OverlapRunning { until }) => Ok(Rotated::OverlapRunning { until }),
         Ok(pair) => store(step, key, (&before, &sealed), &pair).and_then(|record| {
             Act::new("secret.rotate", Some(owner), id.to_string()).record(step, actor)?;
