@@ -21,6 +21,7 @@ pub mod queue;
 pub mod retention;
 pub mod room;
 pub mod seal;
+pub mod second_factor;
 pub mod sql;
 pub mod sqlite;
 pub mod stats;
@@ -34,6 +35,7 @@ pub trait Store:
     + directory::Directory
     + log::Log
     + accounts::Accounts
+    + second_factor::SecondFactors
     + audit::AuditLog
     + erasure::Erasing
     + stats::Stats
@@ -46,6 +48,7 @@ impl<T> Store for T where
         + directory::Directory
         + log::Log
         + accounts::Accounts
+        + second_factor::SecondFactors
         + audit::AuditLog
         + erasure::Erasing
         + stats::Stats

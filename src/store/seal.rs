@@ -1,7 +1,7 @@
 //! Secrets at rest: sealed with a master key that is not in the database.
 //!
 //! XChaCha20-Poly1305 with a random nonce for every sealing. What is sealed is bound to its place (purpose,
-//! organization, endpoint): copied into another row or column it does not open. Layout: one byte of
+//! organization and endpoint, or account): copied into another row or column it does not open. Layout: one byte of
 //! version, 4 bytes that name the master key, 24 bytes of nonce, the ciphertext with its tag.
 //!
 //! A master key may have predecessors: the newest seals, all of them open, until what the older ones sealed is sealed
@@ -15,7 +15,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use tidings_core::id::{EndpointId, OrganizationId};
+use tidings_core::id::{AccountId, EndpointId, OrganizationId};
 use zeroize::{Zeroize as _, Zeroizing};
 
 pub mod file;
@@ -96,6 +96,8 @@ pub enum Place {
     NewestSecret(OrganizationId, EndpointId),
     /// An endpoint's older secret.
     OlderSecret(OrganizationId, EndpointId),
+    /// What an account's one-time codes are made from.
+    SecondFactor(AccountId),
 }
 
 /// Why something was not sealed or opened.
@@ -249,17 +251,18 @@ impl Key {
         XChaCha20Poly1305::new(&(*self.bytes).into())
     }
 
-    /// Purpose, organization, endpoint, key: each of fixed length, so that no two places share their bytes.
+    /// Purpose, organization, endpoint or account, key: each of fixed length, so that no two places share their bytes.
     fn associated(&self, place: Place) -> [u8; 1 + 8 + 8 + KEY_ID_BYTES] {
-        let (purpose, organization, endpoint) = match place {
+        let (purpose, organization, row) = match place {
             Place::Canary => (0, 0, 0),
             Place::NewestSecret(organization, endpoint) => (1, organization.get(), endpoint.raw()),
             Place::OlderSecret(organization, endpoint) => (2, organization.get(), endpoint.raw()),
+            Place::SecondFactor(account) => (3, 0, account.raw()),
         };
         let mut out = [0; 1 + 8 + 8 + KEY_ID_BYTES];
         let parts = std::iter::once(purpose)
             .chain(organization.to_be_bytes())
-            .chain(endpoint.to_be_bytes())
+            .chain(row.to_be_bytes())
             .chain(self.id);
         out.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
         out

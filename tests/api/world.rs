@@ -206,6 +206,7 @@ impl World {
                 tls: is_secure,
                 setup_file: None,
                 engine: None,
+                needs_second_factor: door.needs_second_factor,
             },
             data: None,
         })

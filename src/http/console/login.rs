@@ -9,7 +9,7 @@ use super::page::{self, Page, Section};
 use super::pieces::{Field, fault_summary, token};
 use super::session::{self, SEC_FETCH_SITE};
 use super::visit::Visit;
-use super::{Answer, Outcome, Refusal, UNPROCESSABLE, password};
+use super::{Answer, Outcome, Refusal, UNPROCESSABLE, password, second_factor_login};
 use crate::store::Actor;
 use crate::store::accounts::{NewSession, TokenHash};
 use crate::store::directory::Changed;
@@ -108,7 +108,7 @@ fn network(address: IpAddr) -> Option<IpAddr> {
 }
 
 /// A path of ours to go to after a login; anything else is the start.
-fn next(text: &str) -> &str {
+pub(super) fn next(text: &str) -> &str {
     let inside = text.starts_with("/admin") && !text.contains(['\\', '\r', '\n']);
     if inside { text } else { "/admin" }
 }
@@ -170,19 +170,9 @@ pub(super) async fn post(visit: Visit) -> Outcome {
         .take(ACCOUNT_NAME)
         .collect();
     let given = Zeroizing::new(visit.form.get("password").to_owned());
-    let mut guessed = vec![Guessed::Name(name.to_lowercase())];
-    guessed.extend(network(visit.peer).map(Guessed::Network));
+    let guessed = guessed(&visit, &name);
     let now = visit.now();
-    let wait = visit
-        .console()
-        .with_delays(|delays| delays.wait(&guessed, now));
-    if let Some(wait) = wait {
-        let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
-        let detail = format!("Too many wrong passwords; try again in {seconds} s.");
-        return Err(Problem::new(Code::TooManyLogins, detail)
-            .after(seconds)
-            .into());
-    }
+    check_wait(&visit, &guessed)?;
     let store = &visit.api.store;
     let found = store.account_named(name.clone()).await?;
     let (account, hash) = found.unzip();
@@ -197,13 +187,43 @@ pub(super) async fn post(visit: Visit) -> Outcome {
             .with_status(UNPROCESSABLE)
             .into());
     }
-    visit
-        .console()
-        .with_delays(|delays| delays.succeeded(&guessed));
+    let path = next(visit.form.get("next"));
     match account {
-        Some(account) => open(&visit, account.id, next(visit.form.get("next"))).await,
+        // Failures stay counted until the code is right, too.
+        Some(account) if account.second_factor => {
+            second_factor_login::begin(&visit, account.id, path).await
+        }
+        Some(account) => {
+            visit
+                .console()
+                .with_delays(|delays| delays.succeeded(&guessed));
+            open(&visit, account.id, path).await
+        }
         None => Err(Refusal::Login),
     }
+}
+
+/// Refuses a try that comes before its time. Passwords and codes count together.
+pub(super) fn check_wait(visit: &Visit, guessed: &[Guessed]) -> Result<(), Refusal> {
+    let now = visit.now();
+    let wait = visit
+        .console()
+        .with_delays(|delays| delays.wait(guessed, now));
+    let Some(wait) = wait else {
+        return Ok(());
+    };
+    let seconds = u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX);
+    let detail = format!("Too many wrong passwords or codes; try again in {seconds} s.");
+    Err(Problem::new(Code::TooManyLogins, detail)
+        .after(seconds)
+        .into())
+}
+
+/// What tries to be an account from where this request comes from are counted by.
+pub(super) fn guessed(visit: &Visit, name: &str) -> Vec<Guessed> {
+    let mut guessed = vec![Guessed::Name(name.to_lowercase())];
+    guessed.extend(network(visit.peer).map(Guessed::Network));
+    guessed
 }
 
 /// Opens a session for an account and goes to `path` with it. A session before it ends.
@@ -272,7 +292,7 @@ pub(super) async fn logout(visit: Visit) -> Outcome {
 }
 
 impl super::Console {
-    fn with_delays<T>(&self, look: impl FnOnce(&mut Delays) -> T) -> T {
+    pub(super) fn with_delays<T>(&self, look: impl FnOnce(&mut Delays) -> T) -> T {
         look(&mut self.delays.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -7,7 +7,7 @@ use postgres::{Client, GenericClient, Transaction};
 use std::path::Path;
 
 /// Every format there was: the steps from nothing to now.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("../../../migrations/postgres/0001_first.sql"),
     include_str!("../../../migrations/postgres/0002_stats.sql"),
     include_str!("../../../migrations/postgres/0003_accounts.sql"),
@@ -16,6 +16,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("../../../migrations/postgres/0006_notices.sql"),
     include_str!("../../../migrations/postgres/0007_former_grants.sql"),
     include_str!("../../../migrations/postgres/0008_audit_parts.sql"),
+    include_str!("../../../migrations/postgres/0009_second_factors.sql"),
 ];
 /// The lock that nodes take while they look at the schema or change it: `TDNG` and a number.
 pub(super) const LOCK: i64 = 0x5444_4E47_0001;

@@ -22,7 +22,7 @@ const APPLICATION_ID: i32 = 0x5444_4E47;
 /// Older ones can corrupt a write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Every format there was: the steps from nothing to now.
-pub(in crate::store) const MIGRATIONS: [&str; 9] = [
+pub(in crate::store) const MIGRATIONS: [&str; 10] = [
     include_str!("../../../migrations/sqlite/0001_first.sql"),
     include_str!("../../../migrations/sqlite/0002_unusual.sql"),
     include_str!("../../../migrations/sqlite/0003_stats.sql"),
@@ -32,6 +32,7 @@ pub(in crate::store) const MIGRATIONS: [&str; 9] = [
     include_str!("../../../migrations/sqlite/0007_notices.sql"),
     include_str!("../../../migrations/sqlite/0008_former_grants.sql"),
     include_str!("../../../migrations/sqlite/0009_audit_parts.sql"),
+    include_str!("../../../migrations/sqlite/0010_second_factors.sql"),
 ];
 /// How long another program's write lock is waited for, such as that of the `sqlite3` shell.
 const BUSY: Duration = Duration::from_secs(5);
