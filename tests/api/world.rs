@@ -59,6 +59,7 @@ struct Door {
     limits: ConnectionLimits,
     rates: EventRates,
     notices: NoticeParts,
+    needs_second_factor: bool,
 }
 
 /// What a server answered.
@@ -144,6 +145,16 @@ impl World {
             ..Door::default()
         };
         Self::serving(clock, door, None).await
+    }
+
+    /// A world whose people need second factors.
+    pub async fn requiring_second_factors() -> Self {
+        let noon = Timestamp::parse_rfc3339("2026-03-01T12:00:00Z").unwrap();
+        let door = Door {
+            needs_second_factor: true,
+            ..Door::default()
+        };
+        Self::serving(Clock::manual(noon), door, None).await
     }
 
     /// A world that tells notices to this organization.

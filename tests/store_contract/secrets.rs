@@ -243,7 +243,7 @@ async fn another_master_key_is_refused_at_open() {
 }
 
 /// The key of every world, and one with others before and after it.
-fn keys(bytes: &[u8]) -> MasterKey {
+pub fn keys(bytes: &[u8]) -> MasterKey {
     let hex: Vec<String> = bytes
         .iter()
         .map(|byte| format!("{byte:02x}").repeat(32))

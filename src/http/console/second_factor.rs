@@ -159,13 +159,7 @@ fn draw_codes(visit: &Visit, codes: &[Zeroizing<String>]) -> Page {
             p { a .button .primary href="/admin" { "I have kept them" } }
         }
     };
-    // By now the setting has what it asked for.
-    let body = html! { div .narrow { (body) } };
-    let section = match is_missing(visit) {
-        true => Section::Outside,
-        false => Section::Account,
-    };
-    Page::new("Recovery codes", section, body)
+    page(visit, &body)
 }
 
 /// In groups of four, which apps take as well.

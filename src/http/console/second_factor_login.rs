@@ -28,12 +28,12 @@ pub(super) async fn begin(visit: &Visit, account: AccountId, path: &str) -> Outc
     Ok(Answer::Reply(reply))
 }
 
-/// What a form gives as second factor: the code, or else a recovery code.
+/// What a form gives as second factor: the code, or in its place a recovery code.
 pub(super) fn given(visit: &Visit) -> Given {
     let text = |name| Zeroizing::new(visit.form.trimmed(name).to_owned());
-    match visit.form.trimmed("code") {
-        "" => Given::Recovery(text("recovery")),
-        _ => Given::Code(text("code")),
+    match visit.form.trimmed("recovery") {
+        "" => Given::Code(text("code")),
+        _ => Given::Recovery(text("recovery")),
     }
 }
 
