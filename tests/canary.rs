@@ -16,11 +16,11 @@
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "shared with the other process tests")]
 mod server;
+#[path = "support/totp.rs"]
+mod totp;
 #[path = "support/witness.rs"]
 #[allow(dead_code, reason = "shared with the other process tests")]
 mod witness;
-#[path = "support/totp.rs"]
-mod totp;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -279,7 +279,13 @@ fn second_factor(server: &Loud, canaries: &mut Canaries) {
     let form = format!("form_token={}", between(&page, field, "\""));
     let post = |act: &str, more: String| {
         let path = format!("{path}/{act}");
-        browse(server.address, "POST", &path, cookie, &format!("{form}&{more}"))
+        browse(
+            server.address,
+            "POST",
+            &path,
+            cookie,
+            &format!("{form}&{more}"),
+        )
     };
     let begun = post("begin", format!("current={PASSWORD}"));
     let shown = between(&begun, "<code id=\"secret\">", "<");

@@ -79,10 +79,7 @@ impl TotpSecret {
         let mut accepted = None;
         // All of the window, whichever fits: the time tells nothing.
         for candidate in present - WINDOW..=present + WINDOW {
-            let fits = self
-                .code_of(candidate)
-                .as_bytes()
-                .ct_eq(digits.as_bytes());
+            let fits = self.code_of(candidate).as_bytes().ct_eq(digits.as_bytes());
             if bool::from(fits) && candidate > last {
                 accepted = Some(candidate);
             }
@@ -111,7 +108,9 @@ fn step(now: Timestamp) -> i64 {
 fn base32(bytes: &[u8]) -> String {
     let mut text = String::with_capacity((bytes.len() * 8).div_ceil(5));
     for chunk in bytes.chunks(5) {
-        let word = chunk.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+        let word = chunk
+            .iter()
+            .fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
         let word = word << (8 * (5 - chunk.len()));
         for place in 0..(chunk.len() * 8).div_ceil(5) {
             let index = (word >> (35 - 5 * place)) & 31;
@@ -178,7 +177,13 @@ mod tests {
     fn s10_a_code_is_taken_one_step_early_or_late_and_no_more() {
         let secret = rfc();
         let code = secret.code(at(1_111_111_110));
-        for (seconds, taken) in [(-31, false), (-30, true), (0, true), (59, true), (60, false)] {
+        for (seconds, taken) in [
+            (-31, false),
+            (-30, true),
+            (0, true),
+            (59, true),
+            (60, false),
+        ] {
             let accepted = secret.accepts(&code, at(1_111_111_110 + seconds), 0);
             assert_eq!(accepted.is_some(), taken, "{seconds}");
         }
@@ -198,7 +203,10 @@ mod tests {
         assert_eq!(secret.accepts(&code, now, last), None, "replayed");
         assert_eq!(secret.accepts(&before, now, last), None, "older");
         let next = at(1_111_111_141);
-        assert_eq!(secret.accepts(&secret.code(next), now, last), Some(last + 1));
+        assert_eq!(
+            secret.accepts(&secret.code(next), now, last),
+            Some(last + 1)
+        );
     }
 
     #[test]
@@ -207,7 +215,10 @@ mod tests {
         assert_eq!(*text, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
         assert_eq!(
             *rfc().address("mary o@larkspur.example"),
-            format!("otpauth://totp/Tidings:mary%20o%40larkspur.example?secret={}&issuer=Tidings", *text)
+            format!(
+                "otpauth://totp/Tidings:mary%20o%40larkspur.example?secret={}&issuer=Tidings",
+                *text
+            )
         );
         assert_eq!(format!("{:?}", rfc()), "TotpSecret(…)");
         // RFC 4648, section 10.
@@ -219,10 +230,24 @@ mod tests {
         let code = recovery_code(b"\x00\xff123abcde");
         assert_eq!(code.len(), 19);
         let plain = code.replace('-', "");
-        for typed in [code.to_string(), code.to_lowercase(), format!(" {plain} "), plain.clone()] {
-            assert_eq!(typed_recovery_code(&typed).as_deref(), Some(&plain), "{typed}");
+        for typed in [
+            code.to_string(),
+            code.to_lowercase(),
+            format!(" {plain} "),
+            plain.clone(),
+        ] {
+            assert_eq!(
+                typed_recovery_code(&typed).as_deref(),
+                Some(&plain),
+                "{typed}"
+            );
         }
-        for wrong in ["", "AAAA-BBBB-CCCC", "AAAA-BBBB-CCCC-DDD1", "AAAA-BBBB-CCCC-DDDDD"] {
+        for wrong in [
+            "",
+            "AAAA-BBBB-CCCC",
+            "AAAA-BBBB-CCCC-DDD1",
+            "AAAA-BBBB-CCCC-DDDDD",
+        ] {
             assert_eq!(typed_recovery_code(wrong), None, "{wrong}");
         }
     }

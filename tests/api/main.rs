@@ -40,7 +40,7 @@ mod rates;
 mod second_factor;
 mod slow;
 mod stats;
-mod types_of_events;
 #[path = "../support/totp.rs"]
 mod totp;
+mod types_of_events;
 mod world;

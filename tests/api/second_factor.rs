@@ -36,7 +36,13 @@ fn recovery_codes(page: &str) -> Vec<String> {
 }
 
 async fn enrol(world: &World, login: Login) -> Enrolled {
-    let begun = send(world, &login, &format!("{PATH}/begin"), &format!("current={PASSWORD}")).await;
+    let begun = send(
+        world,
+        &login,
+        &format!("{PATH}/begin"),
+        &format!("current={PASSWORD}"),
+    )
+    .await;
     assert_eq!(begun.status, 200, "{}", begun.text);
     assert!(begun.text.contains("<svg class=\"qr\""), "{}", begun.text);
     let secret = between(&begun.text, "<code id=\"secret\">", "<").to_owned();
@@ -68,7 +74,10 @@ async fn password(world: &World) -> String {
     assert_eq!(there, "/admin/login/code?next=%2Fadmin%2Faccount");
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
     let strict = "; Path=/; HttpOnly; SameSite=Strict; Max-Age=300";
-    assert!(cookie.starts_with("tidings-code=") && cookie.ends_with(strict), "{cookie}");
+    assert!(
+        cookie.starts_with("tidings-code=") && cookie.ends_with(strict),
+        "{cookie}"
+    );
     cookie.split(';').next().unwrap().to_owned()
 }
 
@@ -78,7 +87,12 @@ async fn give(world: &World, half: &str, form: &str) -> Answer {
 }
 
 async fn by_code(world: &World, half: &str, secret: &str) -> Answer {
-    give(world, half, &format!("code={}", code(secret, world.clock.now()))).await
+    give(
+        world,
+        half,
+        &format!("code={}", code(secret, world.clock.now())),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -89,11 +103,17 @@ async fn s10_a_login_needs_password_and_code_and_a_code_works_once() {
     let here = let_in(&world, &post(&world, "/admin/login", &body, &[]).await).await;
     let on = enrol(&world, here).await;
     let works = async |cookie: &str| get(&world, "/admin/account", cookie).await.status == 200;
-    assert!(works(&on.login.cookie).await && !works(&elsewhere.cookie).await, "others end");
+    assert!(
+        works(&on.login.cookie).await && !works(&elsewhere.cookie).await,
+        "others end"
+    );
 
     let half = password(&world).await;
     let as_session = half.replace("tidings-code=", "tidings=");
-    assert!(!works(&half).await && !works(&as_session).await, "half a login is none");
+    assert!(
+        !works(&half).await && !works(&as_session).await,
+        "half a login is none"
+    );
     for wrong in ["code=000000", "code=", "recovery=AAAA-AAAA-AAAA-AAAA", ""] {
         let answer = give(&world, &half, wrong).await;
         assert_eq!(answer.status, 422, "{wrong}: {}", answer.text);
@@ -102,11 +122,18 @@ async fn s10_a_login_needs_password_and_code_and_a_code_works_once() {
     let_in(&world, &entered).await;
     assert_eq!(entered.headers["location"], "/admin/account");
     let again = by_code(&world, &half, &on.secret).await;
-    assert_eq!(again.headers["location"], "/admin/login", "a half login is used up");
+    assert_eq!(
+        again.headers["location"], "/admin/login",
+        "a half login is used up"
+    );
     let replayed = by_code(&world, &password(&world).await, &on.secret).await;
     assert_eq!(replayed.status, 422, "{}", replayed.text);
     pass(&world, 30);
-    let_in(&world, &by_code(&world, &password(&world).await, &on.secret).await).await;
+    let_in(
+        &world,
+        &by_code(&world, &password(&world).await, &on.secret).await,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -118,13 +145,24 @@ async fn s10_a_recovery_code_logs_in_once() {
     let again = give(&world, &password(&world).await, &form).await;
     assert_eq!(again.status, 422, "{}", again.text);
     let page = get(&world, PATH, &on.login.cookie).await;
-    assert!(page.text.contains("Recovery codes left: <strong>9</strong>"), "{}", page.text);
+    assert!(
+        page.text
+            .contains("Recovery codes left: <strong>9</strong>"),
+        "{}",
+        page.text
+    );
 
-    let form = format!("current={PASSWORD}&code={}", code(&on.secret, world.clock.now()));
+    let form = format!(
+        "current={PASSWORD}&code={}",
+        code(&on.secret, world.clock.now())
+    );
     let renewed = send(&world, &on.login, &format!("{PATH}/codes"), &form).await;
     let fresh = recovery_codes(&renewed.text);
     let old = format!("recovery={}", on.recovery[4]);
-    assert_eq!(give(&world, &password(&world).await, &old).await.status, 422);
+    assert_eq!(
+        give(&world, &password(&world).await, &old).await.status,
+        422
+    );
     let new = format!("recovery={}", fresh[4]);
     let_in(&world, &give(&world, &password(&world).await, &new).await).await;
 }
@@ -141,9 +179,17 @@ async fn s10_wrong_codes_are_slowed_down_and_a_right_password_between_them_chang
         let body = format!("name=operator&password={PASSWORD}");
         post(&world, "/admin/login", &body, &[]).await.status
     };
-    assert_eq!(half().await, 429, "the next try waits, with the right password, too");
+    assert_eq!(
+        half().await,
+        429,
+        "the next try waits, with the right password, too"
+    );
     pass(&world, 31);
-    let_in(&world, &by_code(&world, &password(&world).await, &on.secret).await).await;
+    let_in(
+        &world,
+        &by_code(&world, &password(&world).await, &on.secret).await,
+    )
+    .await;
     assert_eq!(half().await, 303, "who got in is not waited for");
 }
 
@@ -190,18 +236,39 @@ async fn s10_an_operators_password_link_takes_the_factor_away_and_says_so() {
     let account = known.unwrap().unwrap().0.id;
     let path = format!("/admin/people/{account}/password");
     let made = send(&world, &on.login, &path, "").await;
-    assert!(made.text.contains("its second factor is switched off"), "{}", made.text);
+    assert!(
+        made.text.contains("its second factor is switched off"),
+        "{}",
+        made.text
+    );
     let token = between(&made.text, "/admin/password/", "<");
     let link = format!("/admin/password/{token}");
     let shown = get(&world, &link, "").await;
-    assert!(shown.text.contains("its second factor is switched off"), "{}", shown.text);
+    assert!(
+        shown.text.contains("its second factor is switched off"),
+        "{}",
+        shown.text
+    );
     let used = post(&world, &link, "password=nine+owls+in+a+lighthouse", &[]).await;
     let_in(&world, &used).await;
-    let audit = world.send("GET", "/v1/audit?act=second_factor.", "").await.json();
-    let acts: Vec<&str> = audit["data"].as_array().unwrap().iter()
+    let audit = world
+        .send("GET", "/v1/audit?act=second_factor.", "")
+        .await
+        .json();
+    let acts: Vec<&str> = audit["data"]
+        .as_array()
+        .unwrap()
+        .iter()
         .map(|entry| entry["act"].as_str().unwrap())
         .collect();
-    assert_eq!(acts, ["second_factor.off", "second_factor.on", "second_factor.begin"]);
+    assert_eq!(
+        acts,
+        [
+            "second_factor.off",
+            "second_factor.on",
+            "second_factor.begin"
+        ]
+    );
     assert_eq!(audit["data"][0]["after"]["by"], "link");
 }
 
@@ -211,17 +278,34 @@ async fn s10_where_it_is_required_nothing_else_can_be_done_before() {
     let entered = login_without_page(&world).await;
     let token_page = get(&world, PATH, &entered).await;
     let token = between(&token_page.text, "name=\"form_token\" value=\"", "\"").to_owned();
-    let login = Login { cookie: entered, token };
-    for path in ["/admin", "/admin/account", "/admin/organizations", "/admin/people", "/admin/keys", "/admin/engine", "/docs"] {
+    let login = Login {
+        cookie: entered,
+        token,
+    };
+    for path in [
+        "/admin",
+        "/admin/account",
+        "/admin/organizations",
+        "/admin/people",
+        "/admin/keys",
+        "/admin/engine",
+        "/docs",
+    ] {
         let answer = get(&world, path, &login.cookie).await;
         assert_eq!(answer.status, 303, "{path}");
         assert_eq!(answer.headers["location"], PATH, "{path}");
     }
     let new = send(&world, &login, "/admin/organizations/new", "id=7&name=x").await;
     assert_eq!(new.headers["location"], PATH);
-    assert_eq!(world.send("GET", "/v1/organizations/7", "").await.status, 404);
+    assert_eq!(
+        world.send("GET", "/v1/organizations/7", "").await.status,
+        404
+    );
     let on = enrol(&world, login).await;
-    assert_eq!(get(&world, "/admin/account", &on.login.cookie).await.status, 200);
+    assert_eq!(
+        get(&world, "/admin/account", &on.login.cookie).await.status,
+        200
+    );
 }
 
 /// Logs in where the account's page is out of reach.

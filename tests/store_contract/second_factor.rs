@@ -46,19 +46,28 @@ async fn s10_a_second_factor_is_on_after_its_first_code_and_ends_all_other_sessi
         opened.await.unwrap();
     }
     let now = world.clock.now();
-    let keep = store.session(hash(9), now).await.unwrap().map(|found| found.id);
+    let keep = store
+        .session(hash(9), now)
+        .await
+        .unwrap()
+        .map(|found| found.id);
     let begun = store.begin_second_factor(mary.id, secret(1), Actor::server());
     assert!(matches!(begun.await, Ok(Changed::Done(()))));
     assert_eq!(store.second_factor(mary.id).await.unwrap(), None);
     let confirm = async |code: String| {
         let code = Zeroizing::new(code);
-        let confirmed = store.confirm_second_factor(mary.id, code, Vec::new(), keep, Actor::server());
+        let confirmed =
+            store.confirm_second_factor(mary.id, code, Vec::new(), keep, Actor::server());
         confirmed.await.unwrap()
     };
     assert_eq!(confirm(secret(2).code(now)).await, Checked::Wrong);
     world.pass(Duration::from_secs(901));
     let late = secret(1).code(world.clock.now());
-    assert_eq!(confirm(late).await, Checked::Nothing, "it waits for a quarter of an hour");
+    assert_eq!(
+        confirm(late).await,
+        Checked::Nothing,
+        "it waits for a quarter of an hour"
+    );
     on(&world, &mary, 1).await;
     let again = store.begin_second_factor(mary.id, secret(3), Actor::server());
     assert!(matches!(again.await, Ok(Changed::NotFound)), "one is on");
@@ -81,8 +90,15 @@ async fn s10_a_code_and_a_recovery_code_are_accepted_once_and_half_a_login_is_no
         done.await.unwrap()
     };
     assert_eq!(finish(10, by_code(&world, 2)).await, Checked::Wrong);
-    assert_eq!(finish(11, by_code(&world, 1)).await, Checked::Right(mary.id));
-    assert_eq!(finish(12, by_code(&world, 1)).await, Checked::Wrong, "replayed");
+    assert_eq!(
+        finish(11, by_code(&world, 1)).await,
+        Checked::Right(mary.id)
+    );
+    assert_eq!(
+        finish(12, by_code(&world, 1)).await,
+        Checked::Wrong,
+        "replayed"
+    );
     let spare = || Given::Recovery(recovery(1));
     assert_eq!(finish(13, spare()).await, Checked::Right(mary.id));
     assert_eq!(finish(14, spare()).await, Checked::Wrong, "used up");
@@ -111,9 +127,16 @@ async fn s10_a_password_set_by_a_link_and_the_end_of_an_account_take_everything_
     assert!(!again.second_factor);
     let offs = "SELECT count(*) FROM audit WHERE act = 'second_factor.off'";
     assert_eq!(world.count(offs), 1, "on the record");
-    store.remove_account(john.id, Actor::server()).await.unwrap();
+    store
+        .remove_account(john.id, Actor::server())
+        .await
+        .unwrap();
     for table in ["second_factors", "recovery_codes", "half_logins"] {
-        assert_eq!(world.count(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
+        assert_eq!(
+            world.count(&format!("SELECT count(*) FROM {table}")),
+            0,
+            "{table}"
+        );
     }
 }
 
@@ -130,7 +153,10 @@ async fn s6_second_factors_are_sealed_bound_to_their_account_and_sealed_anew() {
     assert!(matches!(refused, Err(StoreError::WrongMasterKey { .. })));
     store.take_master_key(keys(&[9, 7])).await.unwrap();
     let refused = store.take_master_key(keys(&[9])).await;
-    assert!(matches!(refused, Err(StoreError::WrongMasterKey { .. })), "still needed");
+    assert!(
+        matches!(refused, Err(StoreError::WrongMasterKey { .. })),
+        "still needed"
+    );
     assert_eq!(store.seal_anew().await, Ok(2));
     assert_eq!(store.seal_anew().await, Ok(0));
     store.take_master_key(keys(&[9])).await.unwrap();
@@ -147,5 +173,8 @@ async fn s6_second_factors_are_sealed_bound_to_their_account_and_sealed_anew() {
         john.id.raw()
     ));
     let moved = spend(&john, 1).await;
-    assert!(matches!(moved, Err(StoreError::Internal { .. })), "{moved:?}");
+    assert!(
+        matches!(moved, Err(StoreError::Internal { .. })),
+        "{moved:?}"
+    );
 }

@@ -54,7 +54,10 @@ pub(super) fn fields(faults: &Faults) -> Markup {
 /// That what was given is not right, at the field it was given in.
 pub(super) fn wrong(given: &Given) -> Faults {
     match given {
-        Given::Code(_) => Faults::one("code", "This code does not fit, or was used. Wait for the next one."),
+        Given::Code(_) => Faults::one(
+            "code",
+            "This code does not fit, or was used. Wait for the next one.",
+        ),
         Given::Recovery(_) => Faults::one("recovery", "This is no recovery code that is left."),
     }
 }

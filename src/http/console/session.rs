@@ -96,8 +96,12 @@ pub fn half(visit: &Visit) -> Option<TokenHash> {
 pub fn give_half(visit: &Visit, token: &str) -> String {
     let seconds = HALF_LOGIN.as_secs();
     match is_secure(visit) {
-        true => format!("{SECURE_HALF}={token}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}"),
-        false => format!("{PLAIN_HALF}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}"),
+        true => format!(
+            "{SECURE_HALF}={token}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}"
+        ),
+        false => {
+            format!("{PLAIN_HALF}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}")
+        }
     }
 }
 

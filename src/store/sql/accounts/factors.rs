@@ -176,7 +176,10 @@ fn check(
         return Ok(Checked::Nothing);
     };
     let used = match given {
-        Given::Code(code) => match stored.open(key, id)?.accepts(code, step.now, stored.last_step) {
+        Given::Code(code) => match stored
+            .open(key, id)?
+            .accepts(code, step.now, stored.last_step)
+        {
             None => 0,
             Some(last) => step.sql().execute(
                 "UPDATE second_factors SET last_step = ?2 WHERE account_id = ?1",
