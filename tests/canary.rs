@@ -13,11 +13,11 @@
     reason = "tests of real processes, in real time"
 )]
 
+#[path = "canary/second_factor.rs"]
+mod second_factor;
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "shared with the other process tests")]
 mod server;
-#[path = "support/totp.rs"]
-mod totp;
 #[path = "support/witness.rs"]
 #[allow(dead_code, reason = "shared with the other process tests")]
 mod witness;
@@ -33,7 +33,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use tidings::config::{Form, SETTINGS};
-use tidings_core::time::Timestamp;
 use witness::Witness;
 
 const ENDPOINTS: usize = 1_000;
@@ -259,51 +258,6 @@ fn endpoints(api: &mut Api, canaries: &mut Canaries, witness: &Witness) -> Strin
     last
 }
 
-/// The secret of a second factor, and its recovery codes.
-fn second_factor(server: &Loud, canaries: &mut Canaries) {
-    let made = tidings()
-        .arg("setup-link")
-        .arg("--data")
-        .arg(&server.data)
-        .output()
-        .unwrap();
-    let link = String::from_utf8(made.stdout).unwrap();
-    let token = link.trim().rsplit('/').next().unwrap();
-    let form = format!("name=operator&password={PASSWORD}");
-    let setup = format!("/admin/setup/{token}");
-    let entered = browse(server.address, "POST", &setup, "", &form);
-    let cookie = between(&entered, "set-cookie: ", ";");
-    let path = "/admin/account/second-factor";
-    let page = browse(server.address, "GET", path, cookie, "");
-    let field = "name=\"form_token\" value=\"";
-    let form = format!("form_token={}", between(&page, field, "\""));
-    let post = |act: &str, more: String| {
-        let path = format!("{path}/{act}");
-        browse(
-            server.address,
-            "POST",
-            &path,
-            cookie,
-            &format!("{form}&{more}"),
-        )
-    };
-    let begun = post("begin", format!("current={PASSWORD}"));
-    let shown = between(&begun, "<code id=\"secret\">", "<");
-    canaries.put("second factor, as text", &shown.replace(' ', ""));
-    let bytes = totp::bytes(shown).to_vec();
-    canaries.0.push((String::from("second factor"), bytes));
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = Timestamp::from_millis(now.unwrap().as_millis() as i64);
-    let on = post("confirm", format!("code={}", totp::code(shown, now)));
-    let codes: Vec<&str> = on.split("<li><code>").skip(1).collect();
-    assert_eq!(codes.len(), 10, "{on}");
-    for code in codes {
-        let code = code.split('<').next().unwrap();
-        canaries.put("recovery code, as shown", code);
-        canaries.put("recovery code", &code.replace('-', ""));
-    }
-}
-
 /// Keys, a password, sessions and links; answers a viewer's key and cookie.
 fn people(server: &Loud, api: &mut Api, canaries: &mut Canaries) -> (String, String) {
     let mut viewer = String::new();
@@ -338,7 +292,7 @@ fn people(server: &Loud, api: &mut Api, canaries: &mut Canaries) -> (String, Str
     let form = format!("name=nobody&password={PASSWORD}");
     browse(server.address, "POST", "/admin/login", "", &form);
     canaries.put("password", PASSWORD);
-    second_factor(server, canaries);
+    second_factor::switch_on(server, canaries);
     (viewer, cookie)
 }
 

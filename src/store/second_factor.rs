@@ -57,6 +57,14 @@ pub struct SecondFactor {
     pub recovery_codes: u32,
 }
 
+/// What switches a second factor on.
+pub struct FirstCode {
+    /// The code that the app shows.
+    pub code: Zeroizing<String>,
+    /// What recovery codes are known by from then on.
+    pub recovery: Vec<RecoveryHash>,
+}
+
 /// What came of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checked<T> {
@@ -91,8 +99,7 @@ pub trait SecondFactors: Send + Sync {
     async fn confirm_second_factor(
         &self,
         id: AccountId,
-        code: Zeroizing<String>,
-        recovery: Vec<RecoveryHash>,
+        first: FirstCode,
         keep: Option<SessionId>,
         actor: Actor,
     ) -> Result<Checked<()>, StoreError>;

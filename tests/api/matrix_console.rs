@@ -14,7 +14,7 @@ use tidings::store::accounts::{
     Role, token_of,
 };
 use tidings::store::directory::Changed;
-use tidings::store::second_factor::{Checked, SecondFactors as _};
+use tidings::store::second_factor::{Checked, FirstCode, SecondFactors as _};
 use tidings_core::totp::TotpSecret;
 
 const TABLE: &str = include_str!("../../src/http/console/route.rs");
@@ -122,10 +122,13 @@ async fn half(world: &World, invited: Invited) -> Session {
         .store
         .begin_second_factor(id, secret.clone(), Actor::server());
     assert!(matches!(begun.await, Ok(Changed::Done(()))));
-    let code = secret.code(world.clock.now()).into();
+    let first = FirstCode {
+        code: secret.code(world.clock.now()).into(),
+        recovery: Vec::new(),
+    };
     let on = world
         .store
-        .confirm_second_factor(id, code, Vec::new(), None, Actor::server());
+        .confirm_second_factor(id, first, None, Actor::server());
     assert_eq!(on.await, Ok(Checked::Right(())));
     let (token, hash) = token_of(&tidings::clock::random_bytes::<32>().unwrap());
     world.store.open_half_login(id, hash).await.unwrap();

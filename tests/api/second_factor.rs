@@ -3,6 +3,8 @@
 use crate::console::{Login, PASSWORD, get, let_in, login, post};
 use crate::totp::code;
 use crate::world::{Answer, World};
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 use tidings::store::Actor;
 use tidings::store::accounts::{Accounts as _, NewLink, Purpose, token_hash};
@@ -191,6 +193,52 @@ async fn s10_wrong_codes_are_slowed_down_and_a_right_password_between_them_chang
     )
     .await;
     assert_eq!(half().await, 303, "who got in is not waited for");
+}
+
+/// Awaits all of them at once.
+async fn together(tries: impl Iterator<Item = impl Future<Output = Answer>>) -> Vec<Answer> {
+    let mut tries: Vec<_> = tries.map(|one| (Box::pin(one), None)).collect();
+    poll_fn(|context| {
+        for (one, answer) in tries.iter_mut().filter(|(_, answer)| answer.is_none()) {
+            if let Poll::Ready(done) = one.as_mut().poll(context) {
+                *answer = Some(done);
+            }
+        }
+        match tries.iter().all(|(_, answer)| answer.is_some()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    tries.into_iter().filter_map(|(_, answer)| answer).collect()
+}
+
+/// How many were told to wait; all others were wrong.
+fn waiting(answers: Vec<Answer>) -> usize {
+    let (waits, wrong): (Vec<_>, Vec<_>) = answers.into_iter().partition(|one| one.status == 429);
+    for answer in &wrong {
+        assert_eq!(answer.status, 422, "{}", answer.text);
+    }
+    waits.len()
+}
+
+#[tokio::test]
+async fn s10_codes_and_passwords_sent_at_once_are_not_all_looked_at() {
+    let world = World::with_organizations().await;
+    let on = enrol(&world, login(&world).await).await;
+    let half = password(&world).await;
+    let tries = (0..40).map(|_| give(&world, &half, "code=000000"));
+    let refused = waiting(together(tries).await);
+    assert_eq!(refused, 35, "five are looked at");
+    pass(&world, 31);
+    let_in(&world, &by_code(&world, &half, &on.secret).await).await;
+    let form = "current=wrong&password=nine+owls+in+a+lighthouse";
+    let tries = (0..12).map(|_| send(&world, &on.login, "/admin/account/password", form));
+    let refused = waiting(together(tries).await);
+    assert_eq!(
+        refused, 7,
+        "who has the session does not guess the password either"
+    );
 }
 
 #[tokio::test]

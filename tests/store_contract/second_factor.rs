@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidings::store::accounts::{Account, Accounts as _, Purpose};
 use tidings::store::directory::Changed;
 use tidings::store::queue::{Queue as _, Upkeep};
-use tidings::store::second_factor::{Checked, Given, SecondFactors as _, recovery_hash};
+use tidings::store::second_factor::{Checked, FirstCode, Given, SecondFactors as _, recovery_hash};
 use tidings::store::{Actor, StoreError};
 use tidings_core::totp::{TotpSecret, recovery_code};
 use zeroize::Zeroizing;
@@ -29,9 +29,11 @@ async fn on(world: &World, account: &Account, byte: u8) {
     let store = &world.store;
     let begun = store.begin_second_factor(account.id, secret(byte), Actor::server());
     assert!(matches!(begun.await, Ok(Changed::Done(()))));
-    let hashes = vec![recovery_hash(account.id, &recovery(byte)).unwrap()];
-    let code = Zeroizing::new(secret(byte).code(world.clock.now()));
-    let confirmed = store.confirm_second_factor(account.id, code, hashes, None, Actor::server());
+    let first = FirstCode {
+        code: Zeroizing::new(secret(byte).code(world.clock.now())),
+        recovery: vec![recovery_hash(account.id, &recovery(byte)).unwrap()],
+    };
+    let confirmed = store.confirm_second_factor(account.id, first, None, Actor::server());
     assert_eq!(confirmed.await.unwrap(), Checked::Right(()));
     world.pass(Duration::from_secs(30));
 }
@@ -55,9 +57,11 @@ async fn s10_a_second_factor_is_on_after_its_first_code_and_ends_all_other_sessi
     assert!(matches!(begun.await, Ok(Changed::Done(()))));
     assert_eq!(store.second_factor(mary.id).await.unwrap(), None);
     let confirm = async |code: String| {
-        let code = Zeroizing::new(code);
-        let confirmed =
-            store.confirm_second_factor(mary.id, code, Vec::new(), keep, Actor::server());
+        let first = FirstCode {
+            code: Zeroizing::new(code),
+            recovery: Vec::new(),
+        };
+        let confirmed = store.confirm_second_factor(mary.id, first, keep, Actor::server());
         confirmed.await.unwrap()
     };
     assert_eq!(confirm(secret(2).code(now)).await, Checked::Wrong);
@@ -111,6 +115,34 @@ async fn s10_a_code_and_a_recovery_code_are_accepted_once_and_half_a_login_is_no
     assert!(store.half_login(hash(12), now).await.unwrap().is_none());
     while store.upkeep(now).await.unwrap() == Upkeep::More {}
     assert_eq!(world.count("SELECT count(*) FROM half_logins"), 0);
+}
+
+#[tokio::test]
+async fn s10_a_used_code_stays_used_after_a_restart_and_one_sent_twice_at_once_is_accepted_once() {
+    let world = World::new();
+    let mary = made(&world, 1, Purpose::Setup, "mary").await;
+    on(&world, &mary, 1).await;
+    for half in [10, 11, 12] {
+        let opened = world.store.open_half_login(mary.id, hash(half));
+        opened.await.unwrap();
+    }
+    let (code, store) = (by_code(&world, 1), &world.store);
+    let (one, other) = tokio::join!(
+        store.finish_login(hash(10), code.clone(), session(110), Actor::server()),
+        store.finish_login(hash(11), code.clone(), session(111), Actor::server()),
+    );
+    let done = [one.unwrap(), other.unwrap()];
+    assert!(
+        done.contains(&Checked::Right(mary.id)) && done.contains(&Checked::Wrong),
+        "{done:?}"
+    );
+    let world = world.reopen();
+    let store = &world.store;
+    let again = store.finish_login(hash(12), code, session(112), Actor::server());
+    assert_eq!(again.await.unwrap(), Checked::Wrong, "replayed");
+    world.pass(Duration::from_secs(30));
+    let next = store.finish_login(hash(12), by_code(&world, 1), session(112), Actor::server());
+    assert_eq!(next.await.unwrap(), Checked::Right(mary.id));
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ mod signature;
 mod signature_check;
 mod snippets;
 mod test_send;
+mod tries;
 mod visit;
 
 pub use engine::{EngineLoad, EngineView};
@@ -64,7 +65,6 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use hyper::body::Body;
 use live::Following;
-use login::Delays;
 use page::Page;
 use serde_json::json;
 use std::net::IpAddr;
@@ -72,6 +72,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
+use tries::Delays;
 use visit::Visit;
 
 /// Bytes of a form: a signature check carries a whole body.

@@ -8,16 +8,16 @@
 use super::super::problem::Problem;
 use super::account::own;
 use super::form::Faults;
-use super::login::{check_wait, guessed};
 use super::page::{Page, Section};
 use super::pieces::{Field, copyable, fault_summary, moment, token};
 use super::second_factor_login::{fields, given, wrong};
+use super::tries::Try;
 use super::visit::Visit;
 use super::{Answer, Outcome, Refusal, UNPROCESSABLE, password};
 use crate::clock::random_bytes;
 use crate::store::accounts::{Account, Holder};
 use crate::store::directory::Changed;
-use crate::store::second_factor::{Checked, RecoveryHash, SecondFactor, recovery_hash};
+use crate::store::second_factor::{Checked, FirstCode, RecoveryHash, SecondFactor, recovery_hash};
 use maud::{Markup, html};
 use qrcodegen::{QrCode, QrCodeEcc};
 use std::fmt::Write as _;
@@ -207,24 +207,19 @@ fn new_codes(account: AccountId) -> Result<(Vec<Zeroizing<String>>, Vec<Recovery
     Ok((codes, hashes))
 }
 
-/// That the password was given again; wrong ones count like those at a login.
-async fn check_password(visit: &Visit, account: &Account) -> Result<Option<Faults>, Refusal> {
-    check_wait(visit, &guessed(visit, &account.name))?;
-    let store = &visit.api.store;
-    let known = store.account_named(account.name.clone()).await?;
+/// That the password was given again, and the try that goes on with a code; wrong ones count like those at a login.
+async fn check_password<'v>(
+    visit: &'v Visit,
+    account: &Account,
+) -> Result<Result<Try<'v>, Faults>, Refusal> {
+    let tried = Try::begin(visit, &account.name)?;
+    let known = visit.api.store.account_named(account.name.clone()).await?;
     let current = Zeroizing::new(visit.form.get("current").to_owned());
     if password::is_right(visit, &current, known.map(|(_, hash)| hash)).await? {
-        return Ok(None);
+        return Ok(Ok(tried));
     }
-    count_wrong(visit, account);
-    Ok(Some(Faults::one("current", "This is not your password.")))
-}
-
-fn count_wrong(visit: &Visit, account: &Account) {
-    let (guessed, now) = (guessed(visit, &account.name), visit.now());
-    visit
-        .console()
-        .with_delays(|delays| delays.failed(&guessed, now));
+    tried.wrong();
+    Ok(Err(Faults::one("current", "This is not your password.")))
 }
 
 /// `GET /admin/account/second-factor`.
@@ -244,8 +239,9 @@ pub(super) async fn begin(visit: Visit) -> Outcome {
     if account.second_factor {
         return Ok(Answer::see(PATH));
     }
-    if let Some(faults) = check_password(&visit, &account).await? {
-        return refused(&visit, &draw_off(&visit, &account, &faults));
+    match check_password(&visit, &account).await? {
+        Ok(tried) => tried.right(),
+        Err(faults) => return refused(&visit, &draw_off(&visit, &account, &faults)),
     }
     let random = random_bytes().map_err(|error| Problem::internal(&error))?;
     let secret = TotpSecret::from_bytes(random);
@@ -263,19 +259,26 @@ pub(super) async fn begin(visit: Visit) -> Outcome {
 /// `POST /admin/account/second-factor/confirm`.
 pub(super) async fn confirm(visit: Visit) -> Outcome {
     let account = own(&visit)?;
-    check_wait(&visit, &guessed(&visit, &account.name))?;
+    let tried = Try::begin(&visit, &account.name)?;
     let store = &visit.api.store;
     let Some(secret) = store.pending_second_factor(account.id, visit.now()).await? else {
+        tried.right();
         return Ok(Answer::see(PATH));
     };
-    let code = Zeroizing::new(visit.form.trimmed("code").to_owned());
-    let (codes, hashes) = new_codes(account.id)?;
+    let (codes, recovery) = new_codes(account.id)?;
+    let first = FirstCode {
+        code: Zeroizing::new(visit.form.trimmed("code").to_owned()),
+        recovery,
+    };
     let keep = Some(visit.login()?.session.id);
-    let confirmed = store.confirm_second_factor(account.id, code, hashes, keep, visit.actor());
+    let confirmed = store.confirm_second_factor(account.id, first, keep, visit.actor());
     match confirmed.await? {
-        Checked::Right(()) => Ok(draw_codes(&visit, &codes).into()),
+        Checked::Right(()) => {
+            tried.right();
+            Ok(draw_codes(&visit, &codes).into())
+        }
         Checked::Wrong => {
-            count_wrong(&visit, &account);
+            tried.wrong();
             let words = "This code does not fit. Is the clock of the phone right?";
             let faults = Faults::one("code", words);
             refused(&visit, &draw_pending(&visit, &account, &secret, &faults))
@@ -295,17 +298,21 @@ async fn refused_on(visit: &Visit, account: &Account, faults: &Faults) -> Outcom
 /// `POST /admin/account/second-factor/codes`.
 pub(super) async fn codes(visit: Visit) -> Outcome {
     let account = own(&visit)?;
-    if let Some(faults) = check_password(&visit, &account).await? {
-        return refused_on(&visit, &account, &faults).await;
-    }
+    let tried = match check_password(&visit, &account).await? {
+        Ok(tried) => tried,
+        Err(faults) => return refused_on(&visit, &account, &faults).await,
+    };
     let given = given(&visit);
     let (codes, hashes) = new_codes(account.id)?;
     let store = &visit.api.store;
     let renewed = store.renew_recovery_codes(account.id, given.clone(), hashes, visit.actor());
     match renewed.await? {
-        Checked::Right(()) => Ok(draw_codes(&visit, &codes).into()),
+        Checked::Right(()) => {
+            tried.right();
+            Ok(draw_codes(&visit, &codes).into())
+        }
         Checked::Wrong => {
-            count_wrong(&visit, &account);
+            tried.wrong();
             refused_on(&visit, &account, &wrong(&given)).await
         }
         Checked::Nothing => Ok(Answer::see(PATH)),
@@ -315,17 +322,21 @@ pub(super) async fn codes(visit: Visit) -> Outcome {
 /// `POST /admin/account/second-factor/off`.
 pub(super) async fn off(visit: Visit) -> Outcome {
     let account = own(&visit)?;
-    if let Some(faults) = check_password(&visit, &account).await? {
-        return refused_on(&visit, &account, &faults).await;
-    }
+    let tried = match check_password(&visit, &account).await? {
+        Ok(tried) => tried,
+        Err(faults) => return refused_on(&visit, &account, &faults).await,
+    };
     let given = given(&visit);
     let keep = Some(visit.login()?.session.id);
     let store = &visit.api.store;
     let ended = store.end_second_factor(account.id, given.clone(), keep, visit.actor());
     match ended.await? {
-        Checked::Right(()) => Ok(Answer::see("/admin/account?done=factor_off")),
+        Checked::Right(()) => {
+            tried.right();
+            Ok(Answer::see("/admin/account?done=factor_off"))
+        }
         Checked::Wrong => {
-            count_wrong(&visit, &account);
+            tried.wrong();
             refused_on(&visit, &account, &wrong(&given)).await
         }
         Checked::Nothing => Ok(Answer::see(PATH)),

@@ -5,9 +5,10 @@
 //! and is not told whether an account has a second factor.
 
 use super::form::Faults;
-use super::login::{self, check_wait, guessed, next};
+use super::login::{self, next};
 use super::page::{self, Page, Section};
 use super::pieces::{Field, fault_summary, token};
+use super::tries::Try;
 use super::visit::Visit;
 use super::{Answer, Outcome, Refusal, UNPROCESSABLE, session};
 use crate::store::accounts::TokenHash;
@@ -109,21 +110,17 @@ pub(super) async fn post(visit: Visit) -> Outcome {
         Err(Refusal::Login) => return Ok(Answer::see("/admin/login")),
         waiting => waiting?,
     };
-    let guessed = guessed(&visit, &name);
-    check_wait(&visit, &guessed)?;
+    let tried = Try::begin(&visit, &name)?;
     let (text, hash) = session::new_token()?;
     let new = login::new_session(&visit, hash);
     let given = given(&visit);
     let store = &visit.api.store;
-    let now = visit.now();
     match store
         .finish_login(half, given.clone(), new, visit.actor())
         .await?
     {
         Checked::Right(_) => {
-            visit
-                .console()
-                .with_delays(|delays| delays.succeeded(&guessed));
+            tried.entered();
             login::end_current(&visit).await?;
             let mut entered = page::see(next(visit.form.get("next")));
             page::add_cookie(&mut entered, &session::give(&visit, &text));
@@ -133,9 +130,7 @@ pub(super) async fn post(visit: Visit) -> Outcome {
             Ok(Answer::Reply(entered))
         }
         Checked::Wrong => {
-            visit
-                .console()
-                .with_delays(|delays| delays.failed(&guessed, now));
+            tried.wrong();
             let page = draw(&visit, &wrong(&given)).with_status(UNPROCESSABLE);
             Ok(page.into())
         }

@@ -9,7 +9,7 @@ use crate::store::accounts::{Account, NewSession, TokenHash};
 use crate::store::directory::Changed;
 use crate::store::seal::{MasterKey, Place, SealError};
 use crate::store::second_factor::{
-    Checked, Given, RecoveryHash, SecondFactor, SecondFactors, recovery_hash,
+    Checked, FirstCode, Given, RecoveryHash, SecondFactor, SecondFactors, recovery_hash,
 };
 use crate::store::{Actor, StoreError};
 use async_trait::async_trait;
@@ -18,7 +18,6 @@ use tidings_core::id::{AccountId, SessionId};
 use tidings_core::limits::{HALF_LOGIN, SECOND_FACTOR_PENDING};
 use tidings_core::time::Timestamp;
 use tidings_core::totp::TotpSecret;
-use zeroize::Zeroizing;
 
 const STORED: &str =
     "SELECT secret, begun_at, on_since, last_step FROM second_factors WHERE account_id = ?1";
@@ -131,21 +130,20 @@ fn confirm(
     step: &mut Step<'_>,
     key: &MasterKey,
     id: AccountId,
-    code: &str,
-    recovery: &[RecoveryHash],
+    first: &FirstCode,
 ) -> Result<Checked<()>, StoreError> {
     let Some(stored) = find(step.sql(), id)?.filter(|stored| stored.is_pending(step.now)) else {
         return Ok(Checked::Nothing);
     };
     let secret = stored.open(key, id)?;
-    let Some(last) = secret.accepts(code, step.now, stored.last_step) else {
+    let Some(last) = secret.accepts(&first.code, step.now, stored.last_step) else {
         return Ok(Checked::Wrong);
     };
     step.sql().execute(
         "UPDATE second_factors SET on_since = ?2, last_step = ?3 WHERE account_id = ?1",
         values![id.raw(), step.now.as_micros(), last],
     )?;
-    put_codes(step, id, recovery)?;
+    put_codes(step, id, &first.recovery)?;
     Ok(Checked::Right(()))
 }
 
@@ -317,14 +315,13 @@ impl SecondFactors for SqlStore {
     async fn confirm_second_factor(
         &self,
         id: AccountId,
-        code: Zeroizing<String>,
-        recovery: Vec<RecoveryHash>,
+        first: FirstCode,
         keep: Option<SessionId>,
         actor: Actor,
     ) -> Result<Checked<()>, StoreError> {
         let key = self.master_key();
         self.change(move |step| {
-            let checked = confirm(step, &key, id, &code, &recovery)?;
+            let checked = confirm(step, &key, id, &first)?;
             if checked == Checked::Right(()) {
                 sessions::end_others(step, id, keep)?;
                 Act::new("second_factor.on", None, id.to_string()).record(step, &actor)?;
