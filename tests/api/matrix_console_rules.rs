@@ -336,13 +336,13 @@ pub const RULES: &[Rule] = &[
         "POST /admin/account/second-factor/codes",
         Who::Account,
         "current=wrong",
-        422,
+        303,
     ),
     stays(
         "POST /admin/account/second-factor/off",
         Who::Account,
         "current=wrong",
-        422,
+        303,
     ),
     form(
         "POST /admin/account/sessions/{ses}/end",

@@ -62,7 +62,10 @@ fn s10_a_second_factor_from_switching_on_to_a_recovery_code() {
     first.open(&world.url("/admin/account"));
     first.wait_for("Recovery codes left: 10");
     picture(&first, "second-factor-account");
-    assert_eq!(first.complaints(), Vec::<String>::new());
+    let complaints = first.complaints().into_iter();
+    // The wrong code's answer is one for the browser, too.
+    let complaints: Vec<String> = complaints.filter(|line| !line.contains("422")).collect();
+    assert_eq!(complaints, Vec::<String>::new());
 
     let phone = log_in(&world, Looks::PHONE);
     picture(&phone, "second-factor-login");
