@@ -13,6 +13,8 @@
     reason = "tests of real processes, in real time"
 )]
 
+#[path = "canary/second_factor.rs"]
+mod second_factor;
 #[path = "support/server.rs"]
 #[allow(dead_code, reason = "shared with the other process tests")]
 mod server;
@@ -30,7 +32,7 @@ use server::{Connection, operator_key, tidings};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use tidings::config::{Form, SETTINGS};
@@ -47,6 +49,7 @@ const URL_TOKEN: &str = "hidden-url-token-canary";
 struct Loud {
     child: Child,
     address: SocketAddr,
+    data: PathBuf,
 }
 
 impl Drop for Loud {
@@ -61,6 +64,7 @@ impl Loud {
         let mut server = Self {
             child: Self::spawn(data, log, key),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data: data.to_owned(),
         };
         let begun = Instant::now();
         loop {
@@ -298,6 +302,7 @@ fn people(server: &Loud, api: &mut Api, canaries: &mut Canaries) -> (String, Str
     let form = format!("name=nobody&password={PASSWORD}");
     browse(server.address, "POST", "/admin/login", "", &form);
     canaries.put("password", PASSWORD);
+    second_factor::switch_on(server, canaries);
     (viewer, cookie)
 }
 

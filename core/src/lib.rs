@@ -25,4 +25,5 @@ pub mod secret;
 pub mod signature;
 pub mod stats;
 pub mod time;
+pub mod totp;
 pub mod trouble;

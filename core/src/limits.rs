@@ -99,5 +99,11 @@ pub const PASSWORD_LINK: Duration = Duration::from_secs(86_400);
 pub const PORTAL_LINK_DEFAULT: u64 = 300;
 /// The longest time a portal link may be used, in seconds.
 pub const PORTAL_LINK_MAX: u64 = 3_600;
+/// How long a login may wait for its second factor's code.
+pub const HALF_LOGIN: Duration = Duration::from_secs(5 * 60);
+/// How long a second factor may wait for the first code that switches it on.
+pub const SECOND_FACTOR_PENDING: Duration = Duration::from_secs(15 * 60);
+/// Recovery codes of an account.
+pub const RECOVERY_CODES: usize = 10;
 /// Organizations one account may belong to.
 pub const GRANTS_PER_ACCOUNT: usize = 200;

@@ -119,6 +119,7 @@ fn console(settings: &Settings, engine: &Engine, runtime: &Beside) -> ConsolePar
             gauge: engine.gauge(),
             slots: settings.attempts,
         })),
+        needs_second_factor: settings.needs_second_factor,
     }
 }
 

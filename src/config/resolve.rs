@@ -17,6 +17,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// How people reach the console from outside: scheme and host, without a slash at the end.
     pub public_url: Option<String>,
+    /// Whether nobody with an account of the console does anything without a second factor.
+    pub needs_second_factor: bool,
     /// Certificate and key, to serve HTTPS.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -159,6 +161,7 @@ impl Settings {
         Ok(Self {
             listen: values.parsed("listen")?,
             public_url: public_url(&values)?,
+            needs_second_factor: needs_second_factor(&values)?,
             tls: tls(&values)?,
             trusted_proxies: values.list("trusted_proxies")?,
             data: values
@@ -212,6 +215,15 @@ impl Settings {
             }
         }
         out
+    }
+}
+
+fn needs_second_factor(values: &Values<'_>) -> Result<bool, ConfigError> {
+    let name = "console.second_factor";
+    match values.text(name).as_str() {
+        "optional" => Ok(false),
+        "required" => Ok(true),
+        _ => Err(values.invalid(name, "neither optional nor required")),
     }
 }
 

@@ -40,6 +40,14 @@ settings![
         "How people reach the console from outside, for links; https also for strict transport security"
     ),
     (
+        "console.second_factor",
+        "TIDINGS_CONSOLE_SECOND_FACTOR",
+        Single,
+        "optional",
+        "optional or required",
+        "Whether people with an account of the console must have a second factor (one-time codes of an authenticator app)"
+    ),
+    (
         "tls.cert",
         "TIDINGS_TLS_CERT",
         Single,
@@ -173,7 +181,7 @@ settings![
         Secret,
         "",
         "32 bytes as 64 hex digits or base64",
-        "Key that seals signing secrets at rest"
+        "Key that seals signing secrets and second factors at rest"
     ),
     (
         "master_key_file",

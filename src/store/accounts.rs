@@ -87,6 +87,8 @@ pub struct Account {
     pub name: String,
     /// What it may do.
     pub standing: Standing,
+    /// Whether its logins need a second factor.
+    pub second_factor: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last logged in.
@@ -337,7 +339,7 @@ pub trait Accounts: Send + Sync {
         actor: Actor,
     ) -> Result<Changed<()>, StoreError>;
     /// Uses a link that makes or changes an account. A setup link takes over the account of that name; its sessions and
-    /// those of an account whose password changes end.
+    /// those of an account whose password changes end, and its second factor is switched off, with an entry of its own.
     async fn accept_link(
         &self,
         hash: TokenHash,

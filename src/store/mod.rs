@@ -22,6 +22,7 @@ pub mod queue;
 pub mod retention;
 pub mod room;
 pub mod seal;
+pub mod second_factor;
 pub mod sql;
 pub mod sqlite;
 pub mod stats;
@@ -35,6 +36,7 @@ pub trait Store:
     + directory::Directory
     + log::Log
     + accounts::Accounts
+    + second_factor::SecondFactors
     + audit::AuditLog
     + erasure::Erasing
     + stats::Stats
@@ -47,6 +49,7 @@ impl<T> Store for T where
         + directory::Directory
         + log::Log
         + accounts::Accounts
+        + second_factor::SecondFactors
         + audit::AuditLog
         + erasure::Erasing
         + stats::Stats

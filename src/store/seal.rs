@@ -1,8 +1,8 @@
 //! Secrets at rest: sealed with a master key that is not in the database.
 //!
-//! XChaCha20-Poly1305 with a random nonce for every sealing. What is sealed is bound to its place (purpose,
-//! organization, endpoint, and of custom headers the endpoint's version): copied into another row or column it does not open. Layout: one byte of
-//! version, 4 bytes that name the master key, 24 bytes of nonce, the ciphertext with its tag.
+//! XChaCha20-Poly1305 with a random nonce for every sealing. What is sealed is bound to its place (purpose, organization and
+//! endpoint, or account; of custom headers the endpoint's version, too): copied into another row or column it does not open.
+//! Layout: one byte of version, 4 bytes that name the master key, 24 bytes of nonce, the ciphertext with its tag.
 //!
 //! A master key may have predecessors: the newest seals, all of them open, until what the older ones sealed is sealed
 //! anew. Deliberately absent: keys held by an outside service.
@@ -15,7 +15,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use tidings_core::id::{EndpointId, OrganizationId};
+use tidings_core::id::{AccountId, EndpointId, OrganizationId};
 use zeroize::{Zeroize as _, Zeroizing};
 
 pub mod file;
@@ -98,6 +98,8 @@ pub enum Place {
     OlderSecret(OrganizationId, EndpointId),
     /// The custom headers of an endpoint in this version: older ones put back do not open.
     Headers(OrganizationId, EndpointId, u32),
+    /// What an account's one-time codes are made from.
+    SecondFactor(AccountId),
 }
 
 /// Why something was not sealed or opened.
@@ -251,10 +253,10 @@ impl Key {
         XChaCha20Poly1305::new(&(*self.bytes).into())
     }
 
-    /// Purpose, organization, endpoint, key, and of headers the version: each of fixed length, and the purpose says which
+    /// Purpose, organization, endpoint or account, key, and of headers the version: each of fixed length, and the purpose says which
     /// there are, so that no two places share their bytes.
     fn associated(&self, place: Place) -> Vec<u8> {
-        let (purpose, organization, endpoint, version) = match place {
+        let (purpose, organization, row, version) = match place {
             Place::Canary => (0_u8, 0, 0, None),
             Place::NewestSecret(organization, endpoint) => {
                 (1, organization.get(), endpoint.raw(), None)
@@ -265,11 +267,12 @@ impl Key {
             Place::Headers(organization, endpoint, version) => {
                 (3, organization.get(), endpoint.raw(), Some(version))
             }
+            Place::SecondFactor(account) => (4, 0, account.raw(), None),
         };
         let mut out = Vec::with_capacity(1 + 8 + 8 + KEY_ID_BYTES + 4);
         out.push(purpose);
         out.extend(organization.to_be_bytes());
-        out.extend(endpoint.to_be_bytes());
+        out.extend(row.to_be_bytes());
         out.extend(self.id);
         out.extend(version.into_iter().flat_map(u32::to_be_bytes));
         out

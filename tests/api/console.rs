@@ -5,7 +5,7 @@ use std::time::Duration;
 use tidings::store::Actor;
 use tidings::store::accounts::{Accounts as _, NewLink, Purpose};
 
-const PASSWORD: &str = "seven+geese+over+the+harbour";
+pub const PASSWORD: &str = "seven+geese+over+the+harbour";
 
 /// A login: its cookie, and the token that its forms carry.
 pub struct Login {
@@ -51,7 +51,7 @@ pub async fn login(world: &World) -> Login {
 }
 
 /// The login that an answer opened.
-async fn let_in(world: &World, entered: &Answer) -> Login {
+pub async fn let_in(world: &World, entered: &Answer) -> Login {
     assert_eq!(entered.status, 303, "{}", entered.text);
     let cookie = entered.headers["set-cookie"].to_str().unwrap();
     let cookie = cookie.split(';').next().unwrap().to_owned();

@@ -37,7 +37,10 @@ mod matrix_scene;
 mod notices;
 mod organizations;
 mod rates;
+mod second_factor;
 mod slow;
 mod stats;
+#[path = "../support/totp.rs"]
+mod totp;
 mod types_of_events;
 mod world;

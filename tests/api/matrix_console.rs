@@ -14,6 +14,8 @@ use tidings::store::accounts::{
     Role, token_of,
 };
 use tidings::store::directory::Changed;
+use tidings::store::second_factor::{Checked, FirstCode, SecondFactors as _};
+use tidings_core::totp::TotpSecret;
 
 const TABLE: &str = include_str!("../../src/http/console/route.rs");
 
@@ -112,6 +114,31 @@ async fn session(world: &World, account: &Account) -> Session {
     with_token(world, &token, other).await
 }
 
+/// Somebody with a second factor who gave the password, and takes that for a session.
+async fn half(world: &World, invited: Invited) -> Session {
+    let id = account(world, invited).await.id;
+    let secret = TotpSecret::from_bytes([7; 20]);
+    let begun = world
+        .store
+        .begin_second_factor(id, secret.clone(), Actor::server());
+    assert!(matches!(begun.await, Ok(Changed::Done(()))));
+    let first = FirstCode {
+        code: secret.code(world.clock.now()).into(),
+        recovery: Vec::new(),
+    };
+    let on = world
+        .store
+        .confirm_second_factor(id, first, None, Actor::server());
+    assert_eq!(on.await, Ok(Checked::Right(())));
+    let (token, hash) = token_of(&tidings::clock::random_bytes::<32>().unwrap());
+    world.store.open_half_login(id, hash).await.unwrap();
+    Session {
+        cookie: format!("tidings-code={0}; tidings={0}", *token),
+        token: String::new(),
+        other: String::new(),
+    }
+}
+
 /// An organization with its people.
 struct Side {
     things: Things,
@@ -158,6 +185,7 @@ struct Scene {
     own: Side,
     foreign: Side,
     operator: Session,
+    half: Session,
     tokens: BTreeMap<&'static str, String>,
 }
 
@@ -188,6 +216,7 @@ impl Scene {
             own,
             foreign,
             operator: session(world, &account(world, Invited::Operator).await).await,
+            half: half(world, Invited::Member(grant)).await,
             tokens,
         }
     }
@@ -195,6 +224,7 @@ impl Scene {
     fn session(&self, visitor: Visitor) -> Option<&Session> {
         match visitor {
             Visitor::Nobody => None,
+            Visitor::Half => Some(&self.half),
             Visitor::Viewer => Some(&self.own.viewer),
             Visitor::Administrator => Some(&self.own.administrator),
             Visitor::Portal => Some(&self.own.portal),
@@ -342,7 +372,7 @@ impl Walk {
             Sent::WithAnothersToken,
             Sent::FromElsewhere,
         ];
-        let logged_in = visitor != Visitor::Nobody;
+        let logged_in = !matches!(visitor, Visitor::Nobody | Visitor::Half);
         for sent in all
             .into_iter()
             .filter(|sent| logged_in || *sent == Sent::FromElsewhere)
@@ -371,6 +401,10 @@ impl Walk {
             };
             assert_eq!(answer.status, status, "{shown}: {}", main(&answer.text));
             leaks::check(&answer.text, "");
+            if wanted == Wanted::Password {
+                assert_eq!(answer.headers["location"], "/admin/login", "{shown}");
+                return None;
+            }
             if wanted == Wanted::Login {
                 let there = answer.headers["location"].to_str().unwrap();
                 assert!(there.starts_with("/admin/login?next="), "{shown}: {there}");

@@ -6,6 +6,8 @@ use super::matrix_rules::Pick;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visitor {
     Nobody,
+    /// Gave a right password, and no code yet.
+    Half,
     Viewer,
     Administrator,
     /// Came by a portal link, as an administrator.
@@ -16,8 +18,9 @@ pub enum Visitor {
 }
 
 impl Visitor {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Nobody,
+        Self::Half,
         Self::Viewer,
         Self::Administrator,
         Self::Portal,
@@ -29,7 +32,7 @@ impl Visitor {
     /// Whose people it belongs to; operators to all of them.
     pub const fn of(self) -> Option<Pick> {
         match self {
-            Self::Nobody | Self::Operator => None,
+            Self::Nobody | Self::Half | Self::Operator => None,
             Self::Viewer | Self::Administrator | Self::Portal => Some(Pick::Own),
             Self::ForeignViewer | Self::ForeignAdministrator => Some(Pick::Foreign),
         }
@@ -41,6 +44,8 @@ impl Visitor {
 pub enum Who {
     /// Everybody; what is there is told from what is not.
     Open,
+    /// Who gave a right password; others are led to where it is given.
+    Half,
     /// Whoever is logged in.
     Login,
     /// Whoever has an account; to others there is nothing.
@@ -74,6 +79,8 @@ pub enum Wanted {
     Done(u16),
     /// Go and log in.
     Login,
+    /// Go and give the password.
+    Password,
     Refused(u16),
 }
 
@@ -127,6 +134,9 @@ pub const RULES: &[Rule] = &[
         "name={nothing}&password=wrong",
         422,
     ),
+    page("GET /admin/login/code", Who::Half),
+    // A wrong code is on the audit log.
+    form("POST /admin/login/code", Who::Half, "code=000000", 422),
     form("POST /admin/logout", Who::Open, "", 200),
     page("GET /admin/setup/{setup}", Who::Open),
     stays("POST /admin/setup/{setup}", Who::Open, PASSWORD, 422),
@@ -309,6 +319,31 @@ pub const RULES: &[Rule] = &[
         "current=wrong",
         422,
     ),
+    page("GET /admin/account/second-factor", Who::Account),
+    stays(
+        "POST /admin/account/second-factor/begin",
+        Who::Account,
+        "current=wrong",
+        422,
+    ),
+    stays(
+        "POST /admin/account/second-factor/confirm",
+        Who::Account,
+        "code=000000",
+        303,
+    ),
+    stays(
+        "POST /admin/account/second-factor/codes",
+        Who::Account,
+        "current=wrong",
+        303,
+    ),
+    stays(
+        "POST /admin/account/second-factor/off",
+        Who::Account,
+        "current=wrong",
+        303,
+    ),
     form(
         "POST /admin/account/sessions/{ses}/end",
         Who::Account,
@@ -358,7 +393,9 @@ impl Rule {
         let looks = matches!(visitor, Visitor::Viewer | Visitor::ForeignViewer);
         match (self.who, visitor) {
             (Who::Open, _) => return there(),
-            (_, Visitor::Nobody) => return Wanted::Login,
+            (Who::Half, Visitor::Half) => return done,
+            (Who::Half, _) => return Wanted::Password,
+            (_, Visitor::Nobody | Visitor::Half) => return Wanted::Login,
             (Who::Login, _) => return there(),
             (Who::Operator, _) if !operator => return never,
             (Who::Operator, _) => return there(),

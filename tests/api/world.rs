@@ -59,6 +59,7 @@ struct Door {
     limits: ConnectionLimits,
     rates: EventRates,
     notices: NoticeParts,
+    needs_second_factor: bool,
 }
 
 /// What a server answered.
@@ -146,6 +147,16 @@ impl World {
         Self::serving(clock, door, None).await
     }
 
+    /// A world whose people need second factors.
+    pub async fn requiring_second_factors() -> Self {
+        let noon = Timestamp::parse_rfc3339("2026-03-01T12:00:00Z").unwrap();
+        let door = Door {
+            needs_second_factor: true,
+            ..Door::default()
+        };
+        Self::serving(Clock::manual(noon), door, None).await
+    }
+
     /// A world that tells notices to this organization.
     pub async fn telling(organization: i64) -> Self {
         let noon = Timestamp::parse_rfc3339("2026-03-01T12:00:00Z").unwrap();
@@ -206,6 +217,7 @@ impl World {
                 tls: is_secure,
                 setup_file: None,
                 engine: None,
+                needs_second_factor: door.needs_second_factor,
             },
             data: None,
         })

@@ -26,4 +26,8 @@ mod access;
 mod administrator;
 mod hostile;
 mod pages;
+mod second_factor;
+#[path = "../support/totp.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod totp;
 mod world;

@@ -27,7 +27,20 @@ impl World {
         Self::answering(|_| Reply::status(204))
     }
 
+    /// One whose people need second factors.
+    pub fn required_second_factor() -> Self {
+        let required = [("TIDINGS_CONSOLE_SECOND_FACTOR", "required")];
+        Self::started(|_| Reply::status(204), &required)
+    }
+
     pub fn answering(script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::started(script, &[])
+    }
+
+    fn started(
+        script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -35,7 +48,7 @@ impl World {
             .unwrap();
         let receiver = runtime.block_on(Receiver::start(script));
         let data = tempfile::tempdir().unwrap();
-        let server = Server::start(data.path(), &operator_key());
+        let server = Server::start_with(data.path(), &operator_key(), environment);
         Self {
             server,
             receiver,

@@ -26,7 +26,7 @@ fn invitation(id: i64, role: Role) -> Purpose {
     Purpose::Invitation(Invited::Member(grant(id, role)))
 }
 
-fn hash(token: u32) -> TokenHash {
+pub fn hash(token: u32) -> TokenHash {
     let mut hash = [0; 32];
     hash[..4].copy_from_slice(&token.to_le_bytes());
     hash
@@ -56,7 +56,7 @@ async fn accept(world: &World, token: u32, by: Acceptance) -> Redeemed {
         .unwrap()
 }
 
-async fn made(world: &World, token: u32, purpose: Purpose, name: &str) -> Account {
+pub async fn made(world: &World, token: u32, purpose: Purpose, name: &str) -> Account {
     link(world, token, purpose).await;
     match accept(world, token, person(name)).await {
         Redeemed::Done(account) => account,
@@ -64,7 +64,7 @@ async fn made(world: &World, token: u32, purpose: Purpose, name: &str) -> Accoun
     }
 }
 
-fn session(token: u32) -> NewSession {
+pub fn session(token: u32) -> NewSession {
     NewSession {
         hash: hash(token),
         address: Some("192.0.2.7".parse().unwrap()),

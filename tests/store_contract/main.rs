@@ -34,6 +34,7 @@ mod own_retention;
 mod plateau;
 mod replay;
 mod retention;
+mod second_factor;
 mod secrets;
 mod settle;
 mod stats;

@@ -37,7 +37,7 @@ fn elsewhere<T: Send>(work: impl FnOnce(&mut Client) -> T + Send, url: &str) -> 
 
 impl Place {
     /// The newest format, and from which on there are statistics, accounts, chains of the audit log, and sealed headers.
-    pub const FORMATS: usize = 9;
+    pub const FORMATS: usize = 10;
     pub const STATS: usize = 2;
     pub const ACCOUNTS: usize = 3;
     pub const AUDIT: usize = 4;

@@ -54,6 +54,8 @@ mod own_retention;
 mod replay;
 #[path = "../store_contract/retention.rs"]
 mod retention;
+#[path = "../store_contract/second_factor.rs"]
+mod second_factor;
 #[path = "../store_contract/secrets.rs"]
 mod secrets;
 #[path = "../store_contract/settle.rs"]

@@ -1,10 +1,11 @@
-//! One's own account: password and sessions.
+//! One's own account: password, second factor and sessions.
 
 use super::form::Faults;
 use super::page::{Page, Section};
 use super::pieces::{Field, action, fault_summary, moment, token};
+use super::tries::Try;
 use super::visit::Visit;
-use super::{Answer, Outcome, Refusal, UNPROCESSABLE, missing, password};
+use super::{Answer, Outcome, Refusal, UNPROCESSABLE, missing, password, second_factor};
 use crate::store::accounts::{Account, Holder, Session};
 use crate::store::directory::Changed;
 use maud::{Markup, html};
@@ -12,7 +13,7 @@ use tidings_core::id::SessionId;
 use zeroize::Zeroizing;
 
 /// The account that is logged in; whoever came by a portal link has none.
-fn own(visit: &Visit) -> Result<Account, Refusal> {
+pub(super) fn own(visit: &Visit) -> Result<Account, Refusal> {
     match &visit.login()?.session.holder {
         Holder::Account(account) => Ok(account.clone()),
         Holder::Portal { .. } => Err(missing("account", "")),
@@ -29,6 +30,7 @@ async fn draw(visit: &Visit, account: &Account, faults: &Faults) -> Result<Page,
     let store = &visit.api.store;
     let sessions = store.sessions(account.id, visit.now()).await?;
     let current = visit.login()?.session.id;
+    let factor = second_factor::summary(visit, account).await?;
     let body = html! {
         h1 { (account.name) }
         section .panel {
@@ -43,6 +45,7 @@ async fn draw(visit: &Visit, account: &Account, faults: &Faults) -> Result<Page,
                 button .primary type="submit" { "Change" }
             }
         }
+        (factor)
         h2 { "Sessions" }
         table .list .cards {
             thead { tr { th scope="col" { "Browser" } th scope="col" { "From" } th scope="col" { "Opened" } th scope="col" { "Last used" } th scope="col" { span .hidden { "End" } } } }
@@ -74,9 +77,12 @@ pub(super) async fn password(visit: Visit) -> Outcome {
     let current = Zeroizing::new(visit.form.get("current").to_owned());
     let fresh = Zeroizing::new(visit.form.get("password").to_owned());
     let known = store.account_named(account.name.clone()).await?;
+    let tried = Try::begin(&visit, &account.name)?;
     let fault = if !password::is_right(&visit, &current, known.map(|(_, hash)| hash)).await? {
+        tried.wrong();
         Some(Faults::one("current", "This is not the current password."))
     } else {
+        tried.right();
         password::refuse(&fresh, &account.name).map(|why| Faults::one("password", why))
     };
     if let Some(fault) = fault {

@@ -69,7 +69,7 @@ fn heading(visit: &Visit, purpose: &Purpose) -> (&'static str, Markup) {
     match purpose {
         Purpose::Setup => (
             "Set up Tidings",
-            html! { p { "Make the account of an operator: who minds all organizations and this server." } },
+            html! { p { "Make the account of an operator: who minds all organizations and this server. An account of the name you type is taken over: its sessions end, and its second factor is switched off." } },
         ),
         Purpose::Invitation(Invited::Operator) => (
             "You are invited",
@@ -81,7 +81,7 @@ fn heading(visit: &Visit, purpose: &Purpose) -> (&'static str, Markup) {
         ),
         Purpose::Password(_) => (
             "Choose a new password",
-            html! { p { "All sessions of your account end." } },
+            html! { p { "All sessions of your account end, and its second factor is switched off: switch it on again after you are in." } },
         ),
         Purpose::Portal { .. } => ("Webhooks", html! {}),
     }

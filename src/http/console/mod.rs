@@ -38,12 +38,15 @@ mod replay;
 mod respelled;
 mod route;
 mod schemas;
+mod second_factor;
+mod second_factor_login;
 mod secret;
 mod session;
 mod signature;
 mod signature_check;
 mod snippets;
 mod test_send;
+mod tries;
 mod visit;
 
 pub use engine::{EngineLoad, EngineView};
@@ -62,7 +65,6 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use hyper::body::Body;
 use live::Following;
-use login::Delays;
 use page::Page;
 use serde_json::json;
 use std::net::IpAddr;
@@ -70,6 +72,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
+use tries::Delays;
 use visit::Visit;
 
 /// Bytes of a form: a signature check carries a whole body.
@@ -96,6 +99,8 @@ pub struct ConsoleParts {
     pub setup_file: Option<PathBuf>,
     /// How the engine is.
     pub engine: Option<Arc<dyn EngineView>>,
+    /// Whether nobody with an account does anything without a second factor.
+    pub needs_second_factor: bool,
 }
 
 /// What the console's handlers share.
@@ -105,6 +110,7 @@ pub(super) struct Console {
     tls: bool,
     pub setup_file: Option<PathBuf>,
     pub engine: Option<Arc<dyn EngineView>>,
+    pub needs_second_factor: bool,
     hashing: Semaphore,
     logins: Semaphore,
     live: Arc<Semaphore>,
@@ -121,6 +127,7 @@ impl Console {
             tls: parts.tls,
             setup_file: parts.setup_file,
             engine: parts.engine,
+            needs_second_factor: parts.needs_second_factor,
             hashing: Semaphore::new(HASHED_AT_ONCE),
             logins: Semaphore::new(LOGINS_WAITING),
             live: Arc::new(Semaphore::new(LIVE_PAGES)),
@@ -162,6 +169,8 @@ pub(super) enum Refusal {
     Problem(Problem),
     /// Nobody is logged in.
     Login,
+    /// The account must have a second factor first.
+    SecondFactor,
 }
 
 impl<E> From<E> for Refusal
@@ -252,6 +261,7 @@ where
         Ok(Answer::See(path)) => page::see(&path),
         Ok(Answer::Reply(reply)) => reply,
         Err(Refusal::Login) => login::needed(&visit),
+        Err(Refusal::SecondFactor) => page::see(second_factor::PATH),
         Err(Refusal::Problem(problem)) => page::problem(&problem, &visit),
     };
     page::guarded(reply, &visit)
@@ -267,7 +277,7 @@ async fn note_refused(visit: &Visit, outcome: &Outcome) {
         Ok(Answer::Page(page)) if page.status.is_client_error() => {
             Some(json!({ "status": page.status.as_u16() }))
         }
-        Err(Refusal::Login) | Ok(_) => None,
+        Err(Refusal::Login | Refusal::SecondFactor) | Ok(_) => None,
     };
     if let Some(why) = why.filter(|_| refusals::is_change(&visit.head)) {
         let api = &visit.api;
@@ -302,6 +312,7 @@ where
     let (route, params) = route::find(&visit.head.method, visit.head.uri.path())?;
     visit.params = params;
     visit.route = route.path;
+    second_factor::check_missing(visit)?;
     if visit.head.method == Method::POST {
         session::check_origin(visit)?;
         form::check_content(&visit.head.headers)?;

@@ -18,6 +18,7 @@ use tidings_core::limits::{INVITATION, PASSWORD_LINK};
 
 /// Makes a link and the page that shows it, once.
 async fn make_link(visit: &Visit, title: &str, purpose: Purpose) -> Result<Page, Refusal> {
+    let resets = matches!(purpose, Purpose::Password(_));
     let (path, kept) = match purpose {
         Purpose::Password(_) => ("password", PASSWORD_LINK),
         _ => ("invitation", INVITATION),
@@ -35,6 +36,7 @@ async fn make_link(visit: &Visit, title: &str, purpose: Purpose) -> Result<Page,
         h1 { (title) }
         section .panel .good {
             p { "Send this link. It works once, until " (moment(link.expires_at)) ", and is shown this once." }
+            @if resets { p { "Whoever uses it chooses a new password. All sessions of the account end, and " strong { "its second factor is switched off" } ": be sure whom you send it to." } }
             (copyable("link", &url))
         }
     };
@@ -250,7 +252,10 @@ pub(super) async fn all(visit: Visit) -> Outcome {
             tbody {
                 @for account in &accounts {
                     tr {
-                        td data-label="Name" { strong { (account.name) } }
+                        td data-label="Name" {
+                            strong { (account.name) }
+                            @if account.second_factor { " " span .badge .good { "second factor" } }
+                        }
                         td data-label="Roles" { (roles(&visit, account)) }
                         td data-label="Last login" { @if let Some(at) = account.login_at { (moment(at)) } @else { "never" } }
                         td .acts {

@@ -106,6 +106,7 @@ pub(super) fn notice(name: &str) -> Markup {
         "password" => "Password changed. All other sessions ended.",
         "session" => "The session ended.",
         "revoked" => "Revoked.",
+        "factor_off" => "The second factor is off. All other sessions ended.",
         "joined" => "You have a new role.",
         _ => return html! {},
     };
@@ -128,6 +129,10 @@ pub(super) struct Field<'a> {
     pub hint: &'a str,
     pub required: bool,
     pub autocomplete: &'a str,
+    /// Whether another field may be filled in its place, so that neither is required nor optional.
+    pub either: bool,
+    /// The keyboard a phone shows.
+    pub keys: Option<&'a str>,
 }
 
 impl<'a> Field<'a> {
@@ -140,6 +145,8 @@ impl<'a> Field<'a> {
             hint: "",
             required: false,
             autocomplete: "off",
+            either: false,
+            keys: None,
         }
     }
 
@@ -163,6 +170,18 @@ impl<'a> Field<'a> {
         self
     }
 
+    /// Either this one or another.
+    pub const fn either(mut self) -> Self {
+        self.either = true;
+        self
+    }
+
+    /// Digits only, on a phone's keyboard.
+    pub const fn digits(mut self) -> Self {
+        self.keys = Some("numeric");
+        self
+    }
+
     pub fn draw(self, faults: &Faults) -> Markup {
         let fault = faults.field(self.name);
         let hint = (!self.hint.is_empty()).then(|| format!("{}-hint", self.name));
@@ -171,9 +190,9 @@ impl<'a> Field<'a> {
         let described = (!described.is_empty()).then(|| described.join(" "));
         html! {
             div .field {
-                label for=(self.name) { (self.label) @if !self.required && self.kind != "password" { span .quiet { " optional" } } }
+                label for=(self.name) { (self.label) @if !self.required && !self.either && self.kind != "password" { span .quiet { " optional" } } }
                 input id=(self.name) name=(self.name) type=(self.kind) value=(self.value) required[self.required]
-                    autocomplete=(self.autocomplete) aria-describedby=[described]
+                    autocomplete=(self.autocomplete) inputmode=[self.keys] aria-describedby=[described]
                     aria-invalid=[fault.is_some().then_some("true")];
                 @if !self.hint.is_empty() { p .hint id={ (self.name) "-hint" } { (self.hint) } }
                 @if let Some(fault) = fault { p .fault id={ (self.name) "-fault" } { (fault) } }

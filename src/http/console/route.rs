@@ -6,7 +6,7 @@ use super::visit::Visit;
 use super::{
     Outcome, account, assets, audit, catalogue, configuration, deliveries, delivery, docs,
     endpoint, endpoint_form, engine, enter, home, keys, login, organizations, overview, people,
-    portal, replay, secret, signature, snippets, test_send,
+    portal, replay, second_factor, second_factor_login, secret, signature, snippets, test_send,
 };
 use http::Method;
 use std::future::Future;
@@ -41,6 +41,8 @@ routes! {
     GET "/admin/assets/{file}" assets::get;
     GET "/admin/login" login::get;
     POST "/admin/login" login::post;
+    GET "/admin/login/code" second_factor_login::get;
+    POST "/admin/login/code" second_factor_login::post;
     POST "/admin/logout" login::logout;
     GET "/admin/setup/{token}" enter::get;
     POST "/admin/setup/{token}" enter::post;
@@ -100,6 +102,11 @@ routes! {
     GET "/admin/audit" audit::get;
     GET "/admin/account" account::get;
     POST "/admin/account/password" account::password;
+    GET "/admin/account/second-factor" second_factor::get;
+    POST "/admin/account/second-factor/begin" second_factor::begin;
+    POST "/admin/account/second-factor/confirm" second_factor::confirm;
+    POST "/admin/account/second-factor/codes" second_factor::codes;
+    POST "/admin/account/second-factor/off" second_factor::off;
     POST "/admin/account/sessions/{ses}/end" account::end_session;
 }
 

@@ -18,6 +18,7 @@ use http::header::{COOKIE, HOST, ORIGIN};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::time::Duration;
+use tidings_core::limits::HALF_LOGIN;
 use tidings_core::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -59,25 +60,56 @@ pub fn new_token() -> Result<(Zeroizing<String>, TokenHash), Problem> {
     Ok(token_of(&Zeroizing::new(random)))
 }
 
+/// The cookie of a login that waits for its code, over TLS and on a plain network. Another name than a session's: nothing
+/// that looks for a session finds it.
+const SECURE_HALF: &str = "__Host-tidings-code";
+const PLAIN_HALF: &str = "tidings-code";
+
 fn form_token(token: &str) -> String {
     let derived = blake3::derive_key(FORM_CONTEXT, token.as_bytes());
     URL_SAFE_NO_PAD.encode(derived)
 }
 
-/// The session's token in the request's cookies.
-fn cookie(visit: &Visit) -> Option<&str> {
+/// The token in the request's cookies, by the cookie's name over TLS or else its plain one.
+fn cookie<'v>(visit: &'v Visit, secure: &str, plain_name: &str) -> Option<&'v str> {
     let mut plain = None;
     for line in visit.headers().get_all(COOKIE) {
         for pair in line.to_str().unwrap_or_default().split(';') {
             match pair.trim().split_once('=') {
-                Some((SECURE_COOKIE, value)) => return Some(value),
-                Some((PLAIN_COOKIE, value)) => plain = Some(value),
+                Some((name, value)) if name == secure => {
+                    return Some(value).filter(|token| token.len() == TOKEN_CHARS);
+                }
+                Some((name, value)) if name == plain_name => plain = Some(value),
                 _ => {}
             }
         }
     }
-    plain
+    plain.filter(|token| token.len() == TOKEN_CHARS)
 }
+
+/// What the store knows the request's login that waits for its code by.
+pub fn half(visit: &Visit) -> Option<TokenHash> {
+    cookie(visit, SECURE_HALF, PLAIN_HALF).map(token_hash)
+}
+
+/// The `Set-Cookie` that ties a login that waits for its code to a browser.
+pub fn give_half(visit: &Visit, token: &str) -> String {
+    let seconds = HALF_LOGIN.as_secs();
+    match is_secure(visit) {
+        true => format!(
+            "{SECURE_HALF}={token}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}"
+        ),
+        false => {
+            format!("{PLAIN_HALF}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}")
+        }
+    }
+}
+
+/// The `Set-Cookie` lines that take it away.
+pub const TAKE_HALF: [&str; 2] = [
+    "__Host-tidings-code=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0",
+    "tidings-code=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0",
+];
 
 /// The session of a request, if it has one that goes on; that somebody uses it is noted.
 pub async fn find(visit: &Visit) -> Result<Option<Login>, Refusal> {
@@ -93,7 +125,7 @@ pub async fn find(visit: &Visit) -> Result<Option<Login>, Refusal> {
 
 /// The same without a note: a page that follows what happens is nobody's work.
 pub async fn look(visit: &Visit) -> Result<Option<Login>, Refusal> {
-    let Some(token) = cookie(visit).filter(|token| token.len() == TOKEN_CHARS) else {
+    let Some(token) = cookie(visit, SECURE_COOKIE, PLAIN_COOKIE) else {
         return Ok(None);
     };
     let session = visit

@@ -2,10 +2,12 @@
 //! what one node changes, all nodes see with the next request. Changes take the directory's turn, so that two nodes can
 //! neither use one link twice nor remove the last two operators at once.
 
+mod factors;
 mod links;
 mod people;
 mod sessions;
 
+pub(super) use factors::{Sealed, all_sealed, seal_anew};
 pub(super) use links::forget_organization;
 pub(super) use people::delete;
 pub(super) use sessions::forget;

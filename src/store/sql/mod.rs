@@ -117,6 +117,7 @@ struct Opened {
     expanding: Arc<AtomicBool>,
     withheld: Arc<erase::Withheld>,
     tally: stats::Tally,
+    factors: Vec<accounts::Sealed>,
 }
 
 impl SqlStore {
@@ -168,7 +169,7 @@ impl SqlStore {
             retention: OnceLock::new(),
             kept: OnceLock::new(),
         });
-        store.opens_everything(&store.master_key())?;
+        store.opens_everything(&store.master_key(), &opened.factors)?;
         Ok(store)
     }
 
@@ -339,10 +340,13 @@ impl Thread {
 
     /// Reads what is kept in memory; `None` when that failed and was told.
     fn start(self, database: &dyn Database) -> Option<Writer> {
-        match load(database, &self.clock) {
-            Ok((tables, memory, ids, random)) => {
+        let factors = accounts::all_sealed(database.sql());
+        let loaded = factors.and_then(|factors| Ok((factors, load(database, &self.clock)?)));
+        match loaded {
+            Ok((factors, (tables, memory, ids, random))) => {
                 let tables = Arc::new(Shared::new(tables));
                 let opened = Opened {
+                    factors,
                     tables: Arc::clone(&tables),
                     expanding: Arc::clone(&memory.expanding),
                     withheld: Arc::clone(&memory.withheld),

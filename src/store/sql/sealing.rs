@@ -1,10 +1,11 @@
 //! A new master key for data that others have sealed, while everything goes on.
 //!
-//! The new key seals from the moment it is taken; what its predecessors sealed is sealed anew, one endpoint in a commit.
+//! The new key seals from the moment it is taken; what its predecessors sealed is sealed anew, one endpoint or account in a commit.
 //! Invariants: at every moment, and after a crash at any, each secret and header opens with a key that is known; a key without which
 //! something would not open is not taken. With several nodes only one whose newest key the data names seals anew.
 
 use super::SqlStore;
+use super::accounts::{self, Sealed};
 use super::audit::Act;
 use super::database::values;
 use super::directory::secrets;
@@ -27,7 +28,8 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError::WrongMasterKey`]: something would not open any more; nothing changed.
     pub async fn take_master_key(&self, key: MasterKey) -> Result<(), StoreError> {
-        self.opens_everything(&key)?;
+        let factors = self.read(accounts::all_sealed).await?;
+        self.opens_everything(&key, &factors)?;
         let key = Arc::new(key);
         self.name(Arc::clone(&key)).await?;
         *self.key.write().unwrap_or_else(PoisonError::into_inner) = key;
@@ -57,7 +59,7 @@ impl SqlStore {
         .await
     }
 
-    /// Seals anew what older master keys sealed; answers of how many endpoints. One that does not open is said in the
+    /// Seals anew what older master keys sealed; answers of how many endpoints and accounts. One that does not open is said in the
     /// log and stays as it is.
     ///
     /// # Errors
@@ -79,27 +81,56 @@ impl SqlStore {
                 Err(error) => return Err(error),
             }
         }
-        if endpoints > 0 {
+        let accounts = self.seal_factors_anew(&key).await?;
+        if endpoints + accounts > 0 {
             let id = key.id();
+            let done = json!({ "endpoints": endpoints, "accounts": accounts });
             self.change(move |step| {
                 Act::new("master_key.seal_anew", None, id)
-                    .turning(None, Some(json!({ "endpoints": endpoints })))
+                    .turning(None, Some(done))
                     .record(step, &Actor::server())
             })
             .await?;
         }
-        Ok(endpoints)
+        Ok(endpoints + accounts)
+    }
+
+    async fn seal_factors_anew(&self, key: &Arc<MasterKey>) -> Result<usize, StoreError> {
+        let mut done = 0;
+        let all = self.read(accounts::all_sealed).await?;
+        let older = all
+            .into_iter()
+            .filter(|sealed| !key.is_newest_of(&sealed.secret));
+        for Sealed { account, .. } in older {
+            let key = Arc::clone(key);
+            let sealed = self.change(move |step| match is_ours(step, &key)? {
+                true => accounts::seal_anew(step, &key, account).map(|()| true),
+                false => Ok(false),
+            });
+            match sealed.await {
+                Ok(true) => done += 1,
+                Ok(false) => break,
+                Err(error @ StoreError::Internal { .. }) => {
+                    tracing::error!(%account, %error, "a second factor cannot be sealed anew");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
     }
 
     /// That this key, with those before it, opens everything there is.
     ///
     /// # Errors
     /// [`StoreError::WrongMasterKey`].
-    pub(super) fn opens_everything(&self, key: &MasterKey) -> Result<(), StoreError> {
-        match self
-            .sealed_otherwise(|sealed| !key.knows(sealed))
-            .is_empty()
-        {
+    pub(super) fn opens_everything(
+        &self,
+        key: &MasterKey,
+        factors: &[Sealed],
+    ) -> Result<(), StoreError> {
+        let endpoints = self.sealed_otherwise(|sealed| !key.knows(sealed));
+        let knows_factors = factors.iter().all(|sealed| key.knows(&sealed.secret));
+        match endpoints.is_empty() && knows_factors {
             true => Ok(()),
             false => Err(StoreError::WrongMasterKey {
                 path: self.file.clone(),
@@ -127,9 +158,14 @@ fn canary(step: &Step<'_>) -> Result<Option<Vec<u8>>, StoreError> {
         .one(read, values![], |row| Ok(row.bytes(0)?.to_vec()))
 }
 
+/// Whether the data names this key as its newest.
+fn is_ours(step: &Step<'_>, key: &MasterKey) -> Result<bool, StoreError> {
+    Ok(canary(step)?.is_some_and(|sealed| key.is_newest_of(&sealed)))
+}
+
 /// One endpoint; `false` where the data names another node's key as its newest.
 fn one(step: &mut Step<'_>, key: &MasterKey, id: EndpointId) -> Result<bool, StoreError> {
-    let ours = canary(step)?.is_some_and(|sealed| key.is_newest_of(&sealed));
+    let ours = is_ours(step, key)?;
     if ours {
         secrets::seal_anew(step, key, id)?;
     }

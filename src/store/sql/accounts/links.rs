@@ -3,7 +3,7 @@
 use super::super::audit::Act;
 use super::super::database::{Row, Sql, unreadable, values};
 use super::super::step::Step;
-use super::{moment, people, role, sessions};
+use super::{factors, moment, people, role, sessions};
 use crate::store::accounts::{
     Acceptance, Grant, Invited, Link, NewLink, NewSession, Purpose, Redeemed, Role, Standing,
     TokenHash,
@@ -202,7 +202,10 @@ pub fn accept(
         }
         (Purpose::Password(account), Acceptance::Person { password, .. }) => {
             match people::set_password(step, *account, password, None, actor)? {
-                Changed::Done(()) => *account,
+                Changed::Done(()) => {
+                    factors::reset(step, *account, actor)?;
+                    *account
+                }
                 Changed::NotFound | Changed::AddOnRequired => return Ok(Redeemed::NoLink),
             }
         }
@@ -246,7 +249,7 @@ fn make(
     Ok(id)
 }
 
-/// A setup link stands for the whole instance: the name's account becomes an operator's, or is made.
+/// A setup link stands for the whole instance: the name's account becomes an operator's without a second factor, or is made.
 fn take_over(
     step: &mut Step<'_>,
     name: &str,
@@ -257,6 +260,7 @@ fn take_over(
         return make(step, name, password, &Standing::Operator, actor);
     };
     people::set_password(step, known.id, password, None, actor)?;
+    factors::reset(step, known.id, actor)?;
     people::raise(step, &known, &Standing::Operator, actor)?;
     Ok(known.id)
 }

@@ -4,7 +4,7 @@ use super::super::audit::Act;
 use super::super::database::{Row, Sql, values};
 use super::super::directory::place;
 use super::super::step::Step;
-use super::{moment, role};
+use super::{moment, role, sessions};
 use crate::store::accounts::{Account, Grant, Removed, Standing};
 use crate::store::directory::{Changed, Cursor, Page, PageRequest};
 use crate::store::{Actor, Reach, StoreError};
@@ -13,15 +13,29 @@ use tidings_core::id::{AccountId, OrganizationId, SessionId};
 use tidings_core::time::Timestamp;
 
 /// Where [`BY_NAME`] has the password: after the account's own columns.
-const PASSWORD: usize = 5;
-const BY_NAME: &str =
-    "SELECT id, name, operator, created_at, login_at, password FROM accounts WHERE name = ?1";
-const BY_ID: &str = "SELECT id, name, operator, created_at, login_at FROM accounts WHERE id = ?1";
-const ALL: &str = "SELECT id, name, operator, created_at, login_at FROM accounts
-    WHERE id > ?1 ORDER BY id LIMIT ?2";
-const OF_ORGANIZATION: &str = "SELECT a.id, a.name, a.operator, a.created_at, a.login_at
-    FROM account_grants g JOIN accounts a ON a.id = g.account_id
-    WHERE g.organization_id = ?3 AND a.id > ?1 ORDER BY a.id LIMIT ?2";
+const PASSWORD: usize = 6;
+
+/// Accounts as [`Found::of`] reads them, with more columns, and from where.
+macro_rules! accounts {
+    ($more:literal, $rest:literal) => {
+        concat!(
+            "SELECT a.id, a.name, a.operator, a.created_at, a.login_at,
+                (SELECT count(*) FROM second_factors f WHERE f.account_id = a.id AND f.on_since IS NOT NULL)",
+            $more,
+            " FROM ",
+            $rest
+        )
+    };
+}
+
+const BY_NAME: &str = accounts!(", a.password", "accounts a WHERE a.name = ?1");
+const BY_ID: &str = accounts!("", "accounts a WHERE a.id = ?1");
+const ALL: &str = accounts!("", "accounts a WHERE a.id > ?1 ORDER BY a.id LIMIT ?2");
+const OF_ORGANIZATION: &str = accounts!(
+    "",
+    "account_grants g JOIN accounts a ON a.id = g.account_id
+    WHERE g.organization_id = ?3 AND a.id > ?1 ORDER BY a.id LIMIT ?2"
+);
 const GRANTS: &str = "SELECT organization_id, role FROM account_grants
     WHERE account_id = ?1 ORDER BY organization_id";
 
@@ -32,6 +46,7 @@ struct Found {
     operator: bool,
     created_at: Timestamp,
     login_at: Option<Timestamp>,
+    second_factor: bool,
 }
 
 impl Found {
@@ -42,6 +57,7 @@ impl Found {
             operator: row.get(2)?,
             created_at: moment(row, 3)?,
             login_at: row.get::<Option<i64>>(4)?.map(Timestamp::from_micros),
+            second_factor: row.get(5)?,
         })
     }
 
@@ -59,6 +75,7 @@ impl Found {
             id: self.id,
             name: self.name,
             standing,
+            second_factor: self.second_factor,
             created_at: self.created_at,
             login_at: self.login_at,
         })
@@ -244,6 +261,9 @@ pub fn remove(step: &mut Step<'_>, id: AccountId, actor: &Actor) -> Result<Remov
 pub fn delete(sql: &dyn Sql, id: AccountId) -> Result<(), StoreError> {
     for statement in [
         "DELETE FROM sessions WHERE account_id = ?1",
+        "DELETE FROM half_logins WHERE account_id = ?1",
+        "DELETE FROM recovery_codes WHERE account_id = ?1",
+        "DELETE FROM second_factors WHERE account_id = ?1",
         "DELETE FROM account_grants WHERE account_id = ?1",
         "DELETE FROM former_grants WHERE account_id = ?1",
         "DELETE FROM links WHERE account_id = ?1",
@@ -269,10 +289,7 @@ pub fn set_password(
     if changed == 0 {
         return Ok(Changed::NotFound);
     }
-    step.sql().execute(
-        "DELETE FROM sessions WHERE account_id = ?1 AND id <> ?2",
-        values![id.raw(), keep.map_or(0, SessionId::raw)],
-    )?;
+    sessions::end_others(step, id, keep)?;
     Act::new("account.password", None, id.to_string()).record(step, actor)?;
     Ok(Changed::Done(()))
 }

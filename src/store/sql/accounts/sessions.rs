@@ -204,6 +204,24 @@ pub fn end(
     Ok(Changed::Done(()))
 }
 
+/// Ends all sessions of an account but `keep`, and its logins that wait for a code.
+pub fn end_others(
+    step: &Step<'_>,
+    account: AccountId,
+    keep: Option<SessionId>,
+) -> Result<(), StoreError> {
+    let sql = step.sql();
+    sql.execute(
+        "DELETE FROM sessions WHERE account_id = ?1 AND id <> ?2",
+        values![account.raw(), keep.map_or(0, SessionId::raw)],
+    )?;
+    sql.execute(
+        "DELETE FROM half_logins WHERE account_id = ?1",
+        values![account.raw()],
+    )?;
+    Ok(())
+}
+
 /// Puts a login that was refused on the record.
 pub fn refused(
     step: &mut Step<'_>,
@@ -214,7 +232,7 @@ pub fn refused(
     Act::new("session.refuse", None, subject).record(step, actor)
 }
 
-/// Forgets sessions and links that are over.
+/// Forgets sessions, links and logins without their code that are over.
 pub fn forget(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
     let sessions = step.sql().execute(
         "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE opened_at <= ?1
@@ -226,7 +244,12 @@ pub fn forget(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError>
             ORDER BY expires_at LIMIT ?2 /* lock */)",
         values![now.minus(LINKS_KEPT).as_micros(), FORGOTTEN_AT_ONCE],
     )?;
-    Ok(match sessions + links {
+    let halves = step.sql().execute(
+        "DELETE FROM half_logins WHERE hash IN (SELECT hash FROM half_logins WHERE expires_at <= ?1
+            ORDER BY expires_at LIMIT ?2 /* lock */)",
+        values![now.as_micros(), FORGOTTEN_AT_ONCE],
+    )?;
+    Ok(match sessions + links + halves {
         0 => Upkeep::Idle,
         _ => Upkeep::More,
     })
