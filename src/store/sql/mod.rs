@@ -340,13 +340,11 @@ impl Thread {
 
     /// Reads what is kept in memory; `None` when that failed and was told.
     fn start(self, database: &dyn Database) -> Option<Writer> {
-        let factors = accounts::all_sealed(database.sql());
-        let loaded = factors.and_then(|factors| Ok((factors, load(database, &self.clock)?)));
-        match loaded {
-            Ok((factors, (tables, memory, ids, random))) => {
-                let tables = Arc::new(Shared::new(tables));
+        match load(database, &self.clock) {
+            Ok(loaded) => {
+                let (memory, tables) = (loaded.memory, Arc::new(Shared::new(loaded.tables)));
                 let opened = Opened {
-                    factors,
+                    factors: loaded.factors,
                     tables: Arc::clone(&tables),
                     expanding: Arc::clone(&memory.expanding),
                     withheld: Arc::clone(&memory.withheld),
@@ -357,8 +355,8 @@ impl Thread {
                     queue: self.queue,
                     file: self.file,
                     clock: self.clock,
-                    random,
-                    ids,
+                    random: loaded.random,
+                    ids: loaded.ids,
                     tables,
                     memory,
                     handover: self.handover,
@@ -374,11 +372,17 @@ impl Thread {
     }
 }
 
-/// Reads what is kept in memory.
-fn load(
-    database: &dyn Database,
-    clock: &Clock,
-) -> Result<(Tables, Memory, IdSource, RandomBits), StoreError> {
+/// What the writer and its store start with.
+struct Loaded {
+    tables: Tables,
+    memory: Memory,
+    ids: IdSource,
+    random: RandomBits,
+    factors: Vec<accounts::Sealed>,
+}
+
+/// Reads what is kept in memory, and what is sealed beside it.
+fn load(database: &dyn Database, clock: &Clock) -> Result<Loaded, StoreError> {
     let begun = database.begin(Purpose::Directory, clock.now())?;
     let sql = database.sql();
     directory::seed(sql)?;
@@ -397,10 +401,17 @@ fn load(
     let newest = (last > 0).then(|| EventId::from_raw(last).time());
     let wall_clock = WallClock::load(sql, newest, clock)?;
     let memory = Memory::load(database, begun.epoch, wall_clock)?;
+    let factors = accounts::all_sealed(sql)?;
     database.commit()?;
     let random = RandomBits::seeded().map_err(|error| StoreError::Internal {
         what: error.to_string(),
     })?;
     let stripe = begun.stripe.unwrap_or(Stripe::ALONE);
-    Ok((tables, memory, IdSource::striped(last, stripe), random))
+    Ok(Loaded {
+        tables,
+        memory,
+        ids: IdSource::striped(last, stripe),
+        random,
+        factors,
+    })
 }
