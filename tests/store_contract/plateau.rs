@@ -29,6 +29,7 @@ async fn r22_the_file_reaches_a_size_and_stays_at_it() {
         audit: DAY,
     });
     world.endpoint(LARKSPUR, &[UPDATED]).await;
+    let empty = bytes(&world);
     let mut sizes = Vec::with_capacity(DAYS);
     for _ in 0..DAYS {
         let events = (0..EVENTS_A_DAY).map(|_| {
@@ -42,7 +43,8 @@ async fn r22_the_file_reaches_a_size_and_stays_at_it() {
         }
         world.pass(DAY);
         world.rest().await;
-        sizes.push(bytes(&world));
+        // Without what the tables take when nothing is in them.
+        sizes.push(bytes(&world) - empty);
     }
     let full = sizes[KEPT..2 * KEPT].iter().max().copied().unwrap();
     let later = sizes[2 * KEPT..].iter().max().copied().unwrap();
