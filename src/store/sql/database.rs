@@ -12,6 +12,7 @@ pub use super::values::{AsValue, Field, Row, Value, unreadable};
 use crate::store::StoreError;
 use crate::store::health::Node;
 use crate::store::queue::{AttemptRecord, Upkeep};
+use tidings_core::delivery::State;
 use tidings_core::id::{DeliveryId, KeyId, OrganizationId, Stripe};
 use tidings_core::time::Timestamp;
 
@@ -174,6 +175,13 @@ pub struct SettleRow {
     pub failures: Option<u8>,
     /// Whose lease it is from now on.
     pub new_epoch: Option<i64>,
+}
+
+impl SettleRow {
+    /// Whether the delivery waits for a further try and is not in the index of due rows yet (`aside`).
+    pub fn is_set_aside(&self) -> bool {
+        self.state == State::InFlight.code()
+    }
 }
 
 /// What a transaction begins with.

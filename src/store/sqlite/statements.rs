@@ -43,10 +43,15 @@ struct Hot<'c> {
     /// failures (or as they were), and the epoch if it is another now. A
     /// delivered one that was being sent again is not cancelled but delivered.
     settle: Statement<'c>,
+    /// Ends a claim of a delivery that is set aside then: event, endpoint, epoch, fence, due at, attempts and failures (each
+    /// or as it was).
+    settle_aside: Statement<'c>,
     /// An attempt, once.
     insert_attempt: Statement<'c>,
     /// Leases a due delivery: event, endpoint, epoch, fence.
     lease: Statement<'c>,
+    /// Leases one that is set aside, likewise.
+    lease_aside: Statement<'c>,
 }
 
 const INSERT_DELIVERY: &str = "
@@ -56,12 +61,28 @@ const INSERT_DELIVERY: &str = "
     ON CONFLICT (event_id, endpoint_id) DO NOTHING";
 
 /// Rounds 18 and 34 send a delivered one again (`Round::code`); giving those up leaves it delivered.
-const SETTLE: &str = "
+pub(super) const SETTLE: &str = "
     UPDATE deliveries
     SET state = CASE WHEN ?5 >= 4 AND round IN (18, 34) THEN 2 ELSE ?5 END,
         due_at = coalesce(?6, due_at), rested_at = ?7, epoch = coalesce(?10, epoch),
         attempts = coalesce(?8, attempts), failures = coalesce(?9, failures)
     WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 1 AND epoch = ?3 AND fence = ?4";
+
+/// Its state stays as it is, and is not named: else each index whose condition asks for it would be written, too.
+pub(super) const SETTLE_ASIDE: &str = "
+    UPDATE deliveries
+    SET due_at = coalesce(?5, due_at), epoch = 0, attempts = coalesce(?6, attempts),
+        failures = coalesce(?7, failures)
+    WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 1 AND epoch = ?3 AND fence = ?4";
+
+/// Likewise. No RETURNING: it copies every page it touches, in case it has to be undone.
+pub(super) const LEASE_ASIDE: &str = "
+    UPDATE deliveries SET epoch = ?3, fence = ?4
+    WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 1 AND epoch = 0";
+
+pub(super) const LEASE: &str = "
+    UPDATE deliveries SET state = 1, epoch = ?3, fence = ?4
+    WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 0";
 
 const INSERT_ATTEMPT: &str = "
     INSERT INTO attempts (event_id, endpoint_id, number, started_at, lateness, dns, connect, tls, first_byte,
@@ -72,7 +93,14 @@ const INSERT_ATTEMPT: &str = "
 
 /// What runs for every event: a temporary table in one of these costs more than the statement.
 #[cfg(test)]
-pub(super) const HOT: [&str; 3] = [INSERT_DELIVERY, SETTLE, INSERT_ATTEMPT];
+pub(super) const HOT: [&str; 6] = [
+    INSERT_DELIVERY,
+    SETTLE,
+    SETTLE_ASIDE,
+    LEASE,
+    LEASE_ASIDE,
+    INSERT_ATTEMPT,
+];
 
 impl<'c> Statements<'c> {
     /// Prepares them.
@@ -95,12 +123,10 @@ impl<'c> Statements<'c> {
                 .prepare("INSERT INTO bodies (event_id, hash, data) VALUES (?1, ?2, ?3)")?,
             insert_delivery: connection.prepare(INSERT_DELIVERY)?,
             settle: connection.prepare(SETTLE)?,
+            settle_aside: connection.prepare(SETTLE_ASIDE)?,
             insert_attempt: connection.prepare(INSERT_ATTEMPT)?,
-            lease: connection.prepare(
-                // No RETURNING: it copies every page it touches, in case it has to be undone.
-                "UPDATE deliveries SET state = 1, epoch = ?3, fence = ?4
-                 WHERE event_id = ?1 AND endpoint_id = ?2 AND (state = 0 OR (state = 1 AND epoch = 0))",
-            )?,
+            lease: connection.prepare(LEASE)?,
+            lease_aside: connection.prepare(LEASE_ASIDE)?,
         };
         Ok(Self {
             connection,
@@ -200,21 +226,33 @@ impl Database for Statements<'_> {
     }
 
     fn settle(&self, rows: &[SettleRow]) -> Result<Vec<bool>, StoreError> {
-        let settle = &mut self.hot.borrow_mut().settle;
+        let mut hot = self.hot.borrow_mut();
         let mut held = Vec::with_capacity(rows.len());
         for row in rows {
-            let changed = settle.execute(params![
-                row.event,
-                row.endpoint,
-                row.epoch,
-                row.fence,
-                row.state,
-                row.due_at,
-                row.rested_at,
-                row.attempts,
-                row.failures,
-                row.new_epoch,
-            ])?;
+            let changed = if row.is_set_aside() {
+                hot.settle_aside.execute(params![
+                    row.event,
+                    row.endpoint,
+                    row.epoch,
+                    row.fence,
+                    row.due_at,
+                    row.attempts,
+                    row.failures,
+                ])?
+            } else {
+                hot.settle.execute(params![
+                    row.event,
+                    row.endpoint,
+                    row.epoch,
+                    row.fence,
+                    row.state,
+                    row.due_at,
+                    row.rested_at,
+                    row.attempts,
+                    row.failures,
+                    row.new_epoch,
+                ])?
+            };
             held.push(changed > 0);
         }
         Ok(held)
@@ -251,9 +289,12 @@ impl Database for Statements<'_> {
     }
 
     fn lease(&self, endpoint: i64, epoch: i64, rows: &[LeaseRow]) -> Result<(), StoreError> {
-        let lease = &mut self.hot.borrow_mut().lease;
+        let mut hot = self.hot.borrow_mut();
         for row in rows {
-            lease.execute(params![row.event, endpoint, epoch, row.fence])?;
+            let claim = params![row.event, endpoint, epoch, row.fence];
+            if hot.lease_aside.execute(claim)? == 0 {
+                hot.lease.execute(claim)?;
+            }
         }
         Ok(())
     }

@@ -309,6 +309,37 @@ fn no_statement_of_the_hot_path_builds_a_table_of_its_own() {
     }
 }
 
+/// Each try of a delivery that fails would write it twice, beside the pages of healthy endpoints.
+#[test]
+fn a_delivery_that_is_set_aside_or_leased_again_leaves_the_index_of_what_is_in_flight_alone() {
+    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    connection
+        .execute_batch(&schema::MIGRATIONS.concat())
+        .unwrap();
+    let index: i64 = connection
+        .query_row(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'deliveries_in_flight'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    for (sql, writes) in [
+        (statements::SETTLE, true),
+        (statements::SETTLE_ASIDE, false),
+        (statements::LEASE, true),
+        (statements::LEASE_ASIDE, false),
+    ] {
+        let mut explained = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();
+        let opened: Vec<(String, i64)> = explained
+            .raw_query()
+            .mapped(|row| Ok((row.get(1)?, row.get(3)?)))
+            .map(Result::unwrap)
+            .collect();
+        let opened = opened.contains(&(String::from("OpenWrite"), index));
+        assert_eq!(opened, writes, "{sql}");
+    }
+}
+
 #[tokio::test]
 async fn a_file_of_the_first_format_is_brought_forward() {
     let folder = tempfile::tempdir().unwrap();
