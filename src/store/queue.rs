@@ -291,11 +291,11 @@ pub trait Queue: Send + Sync {
     /// Nothing was stored; the deliveries stay leased, and the results come back.
     async fn settle(&self, results: Vec<Settlement>) -> Result<Vec<Settled>, NotSettled>;
 
-    /// Makes the next part of the oldest unfinished fan-out, at most `limit` deliveries, in one commit with
-    /// its cursor. That there is one is announced on the handover (`upkeep_left`) after the commit that left it.
+    /// Makes the next parts of the oldest unfinished fan-outs, at most `limit` deliveries, in one commit with
+    /// their cursors. That there is one is announced on the handover (`upkeep_left`) after the commit that left it.
     ///
     /// # Errors
-    /// Nothing was made; the cursor stands where it was.
+    /// Nothing was made; the cursors stand where they were.
     async fn expand(&self, limit: usize) -> Result<Upkeep, StoreError>;
 
     /// One small step of whatever else is pending: cancelling in bulk, replays, late-written indexes, expired

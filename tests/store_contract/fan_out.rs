@@ -80,6 +80,36 @@ async fn own_and_public_recipients_share_one_cursor() {
     assert_eq!(world.count("SELECT count(*) FROM fan_outs"), 0);
 }
 
+/// One commit each, and they would come in faster than they are made.
+#[tokio::test]
+async fn many_fan_outs_that_miss_little_go_on_together_oldest_first() {
+    let world = World::with_organizations().await;
+    for _ in 0..FIRST_FAN_OUT + 3 {
+        world.endpoint(RIVERSIDE, &[PUBLIC]).await;
+    }
+    let mut events = Vec::new();
+    for _ in 0..9 {
+        events.push(world.post(public_event(LARKSPUR)).await);
+    }
+    assert_eq!(world.store.expand(5 * 3 + 1).await.unwrap(), Upkeep::More);
+    let first = FIRST_FAN_OUT as i64;
+    for (place, event) in events.iter().enumerate() {
+        let made = world.count(&format!(
+            "SELECT count(*) FROM deliveries WHERE event_id = {}",
+            event.raw()
+        ));
+        let more = match place {
+            0..5 => 3,
+            5 => 1,
+            _ => 0,
+        };
+        assert_eq!(made, first + more, "event {place}");
+    }
+    assert_eq!(world.store.expand(1_000).await.unwrap(), Upkeep::More);
+    assert_eq!(world.deliveries(), 9 * (first + 3));
+    assert_eq!(world.store.expand(1_000).await.unwrap(), Upkeep::Idle);
+}
+
 #[tokio::test]
 async fn endpoints_made_or_switched_off_meanwhile_get_nothing() {
     let world = World::with_organizations().await;

@@ -1,4 +1,4 @@
-//! Going on with a large fan-out: the next deliveries and the cursor behind them, in one commit.
+//! Going on with large fan-outs, oldest first: the next deliveries and the cursors behind them, in one commit.
 
 use super::database::values;
 use super::queue::{Body, Posted, Start, make_all, recipients, start, stored_body};
@@ -12,17 +12,41 @@ use tidings_core::delivery::Round;
 use tidings_core::id::{EndpointId, EventId};
 use tidings_core::time::Timestamp;
 
-/// Makes at most `limit` deliveries of the oldest unfinished fan-out.
+/// Fan-outs that one commit ends at most: each has a body to be read, however few deliveries are missing.
+const ENDS: usize = 64;
+
+/// Makes at most `limit` deliveries of the oldest unfinished fan-outs. Many events with a few recipients more than the first
+/// part take few commits that way: one each, and they would come in faster than they are made.
 pub(super) fn expand(step: &mut Step<'_>, limit: usize) -> Result<Upkeep, StoreError> {
-    let Some((posted, after)) = oldest(step)? else {
-        step.memory.expanding.store(false, Ordering::Release);
-        return Ok(Upkeep::Idle);
-    };
+    let mut left = limit.max(1);
+    for _ in 0..ENDS {
+        let Some((posted, after)) = oldest(step)? else {
+            step.memory.expanding.store(false, Ordering::Release);
+            return Ok(match left == limit.max(1) {
+                true => Upkeep::Idle,
+                false => Upkeep::More,
+            });
+        };
+        left -= go_on(step, &posted, after, left)?;
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(Upkeep::More)
+}
+
+/// Makes at most `limit` deliveries of one; answers how many.
+fn go_on(
+    step: &mut Step<'_>,
+    posted: &Posted,
+    after: EndpointId,
+    limit: usize,
+) -> Result<usize, StoreError> {
     // Without a whole body they wait in the store, where the next claim puts them to rest with the reason.
     let body = stored_body(step, posted.id)?;
-    let mut recipients = recipients(step.tables, &posted, after);
+    let mut recipients = recipients(step.tables, posted, after);
     let (mut last, mut wanted) = (after, Vec::new());
-    for recipient in recipients.by_ref().take(limit.max(1)) {
+    for recipient in recipients.by_ref().take(limit) {
         let start = match &body {
             Body::Whole(data) => start(step, recipient.endpoint, data),
             Body::Gone | Body::Damaged => Start::Waiting,
@@ -30,9 +54,9 @@ pub(super) fn expand(step: &mut Step<'_>, limit: usize) -> Result<Upkeep, StoreE
         wanted.push((recipient, start));
         last = recipient.endpoint;
     }
-    let made = wanted.len() as u64;
-    make_all(step, &posted, Round::Plan, wanted, false)?;
-    COUNTS.fanned_out.add(made);
+    let made = wanted.len();
+    make_all(step, posted, Round::Plan, wanted, false)?;
+    COUNTS.fanned_out.add(made as u64);
     if recipients.next().is_some() {
         step.sql().execute(
             "UPDATE fan_outs SET after_endpoint = ?1 WHERE event_id = ?2",
@@ -44,7 +68,7 @@ pub(super) fn expand(step: &mut Step<'_>, limit: usize) -> Result<Upkeep, StoreE
             values![posted.id.raw()],
         )?;
     }
-    Ok(Upkeep::More)
+    Ok(made)
 }
 
 fn oldest(step: &Step<'_>) -> Result<Option<(Posted, EndpointId)>, StoreError> {
