@@ -194,8 +194,7 @@ impl<T: Transport> Driver<'_, T> {
                 }
             }
         }
-        self.pulse
-            .loaded(self.dispatcher.waiting(), self.dispatcher.in_flight());
+        self.pulse.beat(&self.dispatcher);
         self.rest();
     }
 

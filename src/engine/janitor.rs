@@ -1,8 +1,9 @@
 //! Calls what the store has to do besides accepting, claiming and settling: fan-outs and upkeep.
 //!
 //! Invariants: one step at a time, each a short commit of the store's; while much waits in memory the steps are
-//! spaced, so that a large fan-out never stands in the way of other traffic, and never stops either; without
-//! work and traffic it wakes a few times a minute.
+//! spaced, so that a large fan-out never stands in the way of other traffic, and never stops either; while anything is
+//! sent, upkeep takes half of the writer's time at most, so that an event that comes meanwhile finds it free as often as not;
+//! without work and traffic it wakes a few times a minute.
 
 use super::Pulse;
 use crate::clock::Clock;
@@ -36,12 +37,15 @@ pub(super) async fn run(
     let work = async {
         loop {
             match step(&*store, &clock).await {
-                Ok(Upkeep::More) if pulse.is_loaded() => pulse.relieved(LOADED).await,
-                Ok(Upkeep::More) => tokio::task::yield_now().await,
-                Ok(Upkeep::Waits) => {
+                Ok(Left::FanOut | Left::Upkeep { .. }) if pulse.is_loaded() => {
+                    pulse.relieved(LOADED).await;
+                }
+                Ok(Left::Upkeep { took }) if pulse.is_sending() => sleep(took.min(LOADED)).await,
+                Ok(Left::FanOut | Left::Upkeep { .. }) => tokio::task::yield_now().await,
+                Ok(Left::Waits) => {
                     let _soon = timeout(WAITS, quiet(&left, &pulse)).await;
                 }
-                Ok(Upkeep::Idle) => quiet(&left, &pulse).await,
+                Ok(Left::Nothing) => quiet(&left, &pulse).await,
                 Err(StoreError::Closed) => return,
                 Err(error) => {
                     tracing::warn!(%error, "upkeep failed; trying again");
@@ -56,14 +60,31 @@ pub(super) async fn run(
     }
 }
 
-/// One part of a fan-out and one step of upkeep.
-async fn step(store: &dyn Store, clock: &Clock) -> Result<Upkeep, StoreError> {
+/// What is left to do after a step; of several things the first.
+enum Left {
+    /// A fan-out.
+    FanOut,
+    /// More upkeep; the last of it had the writer, or waited for it, so long.
+    Upkeep { took: Duration },
+    /// What waits for something under way.
+    Waits,
+    /// Nothing.
+    Nothing,
+}
+
+/// One part of the fan-outs and one step of upkeep.
+async fn step(store: &dyn Store, clock: &Clock) -> Result<Left, StoreError> {
     let fan_out = store.expand(FAN_OUT_PART).await?;
+    let began = clock.monotonic();
     let upkeep = store.upkeep(clock.now()).await?;
+    let took = clock.monotonic().micros_since(began);
     Ok(match (fan_out, upkeep) {
-        (Upkeep::More, _) | (_, Upkeep::More) => Upkeep::More,
-        (Upkeep::Waits, _) | (_, Upkeep::Waits) => Upkeep::Waits,
-        (Upkeep::Idle, Upkeep::Idle) => Upkeep::Idle,
+        (Upkeep::More, _) => Left::FanOut,
+        (_, Upkeep::More) => Left::Upkeep {
+            took: Duration::from_micros(took),
+        },
+        (Upkeep::Waits, _) | (_, Upkeep::Waits) => Left::Waits,
+        (Upkeep::Idle, Upkeep::Idle) => Left::Nothing,
     })
 }
 

@@ -24,6 +24,7 @@ use crate::store::Store;
 use crate::store::directory::Endpoint;
 use crate::store::handover;
 use crate::store::queue::{AttemptRecord, Job};
+use dispatcher::Dispatcher;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -115,24 +116,36 @@ pub(crate) struct Pulse {
     /// Less than [`ENOUGH`] waits in memory now.
     relieved: Notify,
     waiting: AtomicUsize,
+    /// Those of them that do not wait for endpoints that time out.
+    waiting_for_fast: AtomicUsize,
     in_flight: AtomicUsize,
 }
 
-/// While this many deliveries wait in memory for a slot, more of them are no hurry.
+/// While this many deliveries wait in memory for a slot, more of them are no hurry. Those for endpoints that time out are not among
+/// them: else a few of those would hold back what is made for all others.
 const ENOUGH: usize = 1_024;
 
 impl Pulse {
-    fn loaded(&self, waiting: usize, in_flight: usize) {
-        let before = self.waiting.swap(waiting, Ordering::Relaxed);
-        self.in_flight.store(in_flight, Ordering::Relaxed);
-        if before >= ENOUGH && waiting < ENOUGH {
+    /// Tells how loaded the dispatcher is now.
+    fn beat(&self, dispatcher: &Dispatcher) {
+        self.waiting.store(dispatcher.waiting(), Ordering::Relaxed);
+        self.in_flight
+            .store(dispatcher.in_flight(), Ordering::Relaxed);
+        let fast = dispatcher.waiting_for_fast();
+        let before = self.waiting_for_fast.swap(fast, Ordering::Relaxed);
+        if before >= ENOUGH && fast < ENOUGH {
             self.relieved.notify_one();
         }
     }
 
     /// Whether enough deliveries wait in memory for a slot.
     fn is_loaded(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) >= ENOUGH
+        self.waiting_for_fast.load(Ordering::Relaxed) >= ENOUGH
+    }
+
+    /// Whether anything is being sent.
+    fn is_sending(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
     }
 
     /// Waits until it is no longer loaded, but no longer than `at_most`.

@@ -31,9 +31,9 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Whether deliveries wait in memory for a slot.
+    /// Whether deliveries wait in memory for a slot, and not for endpoints that time out.
     pub(crate) fn is_loaded(&self) -> bool {
-        self.dispatcher.waiting() > 0
+        self.dispatcher.waiting_for_fast() > 0
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Slots {
     pub(super) for_slow: usize,
     pub(super) taken: usize,
     pub(super) taken_by_slow: usize,
+    /// Deliveries that wait for a slot in lanes of endpoints whose last try timed out.
+    pub(super) waited_for_by_slow: usize,
     pub(super) spread: Spread,
 }
 
@@ -117,6 +119,7 @@ impl Lane {
         slots.taken += 1;
         if self.pace == Pace::Slow {
             slots.taken_by_slow += 1;
+            slots.waited_for_by_slow = slots.waited_for_by_slow.saturating_sub(1);
             slots.spread.started();
         }
         Some(Start { job, after_others })
@@ -132,6 +135,7 @@ impl Lane {
         let before = self.pace;
         if self.pace == Pace::Slow {
             slots.taken_by_slow = slots.taken_by_slow.saturating_sub(self.in_flight);
+            slots.waited_for_by_slow = slots.waited_for_by_slow.saturating_sub(self.waiting.len());
         }
         self.in_flight = self.in_flight.saturating_sub(1);
         slots.taken = slots.taken.saturating_sub(1);
@@ -153,6 +157,7 @@ impl Lane {
         }
         if self.pace == Pace::Slow {
             slots.taken_by_slow += self.in_flight;
+            slots.waited_for_by_slow += self.waiting.len();
         }
         self.pace != before
     }

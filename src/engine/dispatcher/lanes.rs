@@ -82,6 +82,7 @@ impl Lanes {
                 for_slow,
                 taken: 0,
                 taken_by_slow: 0,
+                waited_for_by_slow: 0,
                 spread: Spread::new(for_slow),
             },
             waiting: 0,
@@ -100,6 +101,11 @@ impl Lanes {
     /// Deliveries that wait for a slot.
     pub const fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    /// Those of them whose endpoint's last try did not time out.
+    pub const fn waiting_for_fast(&self) -> usize {
+        self.waiting.saturating_sub(self.slots.waited_for_by_slow)
     }
 
     /// Slots taken.
@@ -121,6 +127,9 @@ impl Lanes {
             Lane::new(job.organization)
         });
         self.waiting += 1;
+        if lane.pace == Pace::Slow {
+            self.slots.waited_for_by_slow += 1;
+        }
         if job.progress.round == Round::Test {
             lane.waiting.insert(lane.tests, job);
             lane.tests += 1;
@@ -232,6 +241,7 @@ impl Lanes {
     /// Takes out everything that waits, leaving what is in flight.
     pub fn drain(&mut self) -> impl Iterator<Item = Job> {
         self.waiting = 0;
+        self.slots.waited_for_by_slow = 0;
         self.tests.clear();
         self.lanes.values_mut().flat_map(|lane| {
             lane.tests = 0;

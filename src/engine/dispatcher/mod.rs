@@ -186,6 +186,11 @@ impl Dispatcher {
         self.lanes.waiting()
     }
 
+    /// Those of them whose endpoint's last try did not time out.
+    pub const fn waiting_for_fast(&self) -> usize {
+        self.lanes.waiting_for_fast()
+    }
+
     /// Attempts in flight.
     pub const fn in_flight(&self) -> usize {
         self.lanes.in_flight()
@@ -228,7 +233,7 @@ impl Dispatcher {
             }
         }
         let (progress, next) = retry::next(job.progress, record.outcome, now);
-        self.settling.push(Settlement {
+        let settlement = Settlement {
             delivery: job.delivery,
             lease: job.lease,
             change: Change::Attempted {
@@ -237,7 +242,11 @@ impl Dispatcher {
                 next,
             },
             reservation: job.reservation,
-        });
+        };
+        match released {
+            Released::TimedOut => self.settling.push_timeout(now, settlement),
+            Released::Ended | Released::Unknown => self.settling.push(settlement),
+        }
     }
 }
 

@@ -7,6 +7,8 @@
     reason = "tests"
 )]
 
+mod results;
+
 use super::claims::FIRST_CLAIM;
 use super::*;
 use crate::store::queue::{Answer, Lease, Timing};
@@ -204,6 +206,40 @@ fn w22_endpoints_that_time_out_share_half() {
 }
 
 #[test]
+fn w22_what_waits_for_endpoints_that_time_out_is_no_load() {
+    let mut desk = Desk::new(10);
+    let counts = |desk: &Desk| {
+        let dispatcher = &desk.dispatcher;
+        (dispatcher.waiting(), dispatcher.waiting_for_fast())
+    };
+    desk.post(1, 1, 100);
+    desk.post(2, 2, 50);
+    let (_, mut jobs) = desk.starts();
+    let rest = 150 - jobs.len();
+    assert_eq!(counts(&desk), (rest, rest));
+    let first = jobs.iter().position(|job| endpoint_of(job) == 1).unwrap();
+    let hung = jobs.remove(first);
+    let of_two = 50 - jobs.iter().filter(|job| endpoint_of(job) == 2).count();
+    desk.finish(hung, TIMED_OUT);
+    assert_eq!(counts(&desk), (rest, of_two));
+    desk.post(1, 1, 10);
+    assert_eq!(counts(&desk), (rest + 10, of_two));
+    desk.pass(seconds(1));
+    let started = desk.on_the_wire();
+    let by_one = started.iter().filter(|job| endpoint_of(job) == 1).count();
+    assert!(by_one > 0);
+    let left = rest + 10 - started.len();
+    let of_two = of_two - (started.len() - by_one);
+    assert_eq!(counts(&desk), (left, of_two));
+    // An answer: all of it counts again.
+    let answered = started.into_iter().find(|job| endpoint_of(job) == 1);
+    desk.finish(answered.unwrap(), FAILED);
+    assert_eq!(counts(&desk), (left, left));
+    desk.take(Input::Drain);
+    assert_eq!(counts(&desk), (0, 0));
+}
+
+#[test]
 fn w22_slots_go_round_organizations_first_and_endpoints_second() {
     let mut desk = Desk::new(4);
     for endpoint in 1..=4 {
@@ -286,36 +322,6 @@ fn w20_our_own_fault_says_nothing_about_the_endpoint() {
 }
 
 #[test]
-fn results_gather_while_a_batch_commits() {
-    let mut desk = Desk::new(100);
-    desk.post(1, 1, 3);
-    let (_, jobs) = desk.starts();
-    let mut sizes = Vec::new();
-    for job in jobs {
-        desk.finish(job, OK);
-        sizes.push(desk.batch().len());
-    }
-    desk.take(Input::Settled);
-    sizes.push(desk.batch().len());
-    assert_eq!(sizes, [1, 0, 0, 2]);
-}
-
-#[test]
-fn a_batch_that_failed_goes_again_after_a_second() {
-    let mut desk = Desk::new(100);
-    desk.post(1, 1, 2);
-    let (_, mut jobs) = desk.starts();
-    desk.finish(jobs.remove(0), OK);
-    let batch = desk.batch();
-    desk.finish(jobs.remove(0), OK);
-    desk.take(Input::SettleFailed(batch));
-    assert_eq!(desk.batch().len(), 0);
-    assert_eq!(desk.actions.wake_at, Some(NOW.plus(seconds(1))));
-    desk.now = NOW.plus(seconds(1));
-    assert_eq!(desk.batch().len(), 2);
-}
-
-#[test]
 fn a_claim_that_failed_goes_again_after_a_second() {
     let mut desk = Desk::new(100);
     desk.take(Input::Due(NOW));
@@ -358,34 +364,6 @@ fn without_room_a_claim_follows_room_that_came_free() {
     desk.take(Input::Settled);
     desk.pass(Duration::from_millis(10));
     assert_eq!(desk.actions.claim, Some(FIRST_CLAIM));
-}
-
-#[test]
-fn draining_hands_back_what_waits_and_finishes_what_flies() {
-    let mut desk = Desk::new(4);
-    desk.post(1, 1, 10);
-    let (_, jobs) = desk.starts();
-    assert_eq!(jobs.len(), 2);
-    desk.take(Input::Drain);
-    let batch = desk.batch();
-    assert_eq!(batch.len(), 8);
-    assert!(
-        batch
-            .iter()
-            .all(|result| matches!(result.change, Change::HandedBack))
-    );
-    desk.take(Input::Settled);
-    assert!(!desk.dispatcher.drained());
-    desk.post(1, 2, 1);
-    for job in jobs {
-        desk.finish(job, OK);
-    }
-    assert_eq!(desk.batch().len(), 3);
-    assert!(!desk.dispatcher.drained(), "results are not stored yet");
-    desk.take(Input::Settled);
-    desk.decide();
-    assert!(desk.actions.start.is_empty() && desk.actions.claim.is_none());
-    assert!(desk.dispatcher.drained());
 }
 
 #[test]
