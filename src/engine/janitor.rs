@@ -1,9 +1,11 @@
 //! Calls what the store has to do besides accepting, claiming and settling: fan-outs and upkeep.
 //!
 //! Invariants: one step at a time, each a short commit of the store's; while much waits in memory the steps are
-//! spaced, so that a large fan-out never stands in the way of other traffic, and never stops either; while anything is
-//! sent, upkeep takes half of the writer's time at most, so that an event that comes meanwhile finds it free as often as not;
-//! without work and traffic it wakes a few times a minute.
+//! spaced, so that a large fan-out never stands in the way of other traffic, and never stops either; without
+//! work and traffic it wakes a few times a minute.
+//!
+//! While anything is sent and no fan-out goes on, a step of upkeep is followed by a pause as long as it took: an event that comes
+//! meanwhile finds the writer free as often as not.
 
 use super::Pulse;
 use crate::clock::Clock;
@@ -40,8 +42,11 @@ pub(super) async fn run(
                 Ok(Left::FanOut | Left::Upkeep { .. }) if pulse.is_loaded() => {
                     pulse.relieved(LOADED).await;
                 }
-                Ok(Left::Upkeep { took }) if pulse.is_sending() => sleep(took.min(LOADED)).await,
-                Ok(Left::FanOut | Left::Upkeep { .. }) => tokio::task::yield_now().await,
+                Ok(Left::Upkeep { took }) => match pause(took, pulse.is_sending()) {
+                    Duration::ZERO => tokio::task::yield_now().await,
+                    pause => sleep(pause).await,
+                },
+                Ok(Left::FanOut) => tokio::task::yield_now().await,
                 Ok(Left::Waits) => {
                     let _soon = timeout(WAITS, quiet(&left, &pulse)).await;
                 }
@@ -88,6 +93,14 @@ async fn step(store: &dyn Store, clock: &Clock) -> Result<Left, StoreError> {
     })
 }
 
+/// Between steps of upkeep.
+fn pause(took: Duration, is_sending: bool) -> Duration {
+    match is_sending {
+        true => took.min(LOADED),
+        false => Duration::ZERO,
+    }
+}
+
 /// Waits until something is left to do, or traffic makes it likely, or long enough.
 async fn quiet(left: &Notify, pulse: &Pulse) {
     let traffic = async {
@@ -97,5 +110,22 @@ async fn quiet(left: &Notify, pulse: &Pulse) {
     tokio::select! {
         () = left.notified() => {}
         () = traffic => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upkeep_leaves_the_writer_as_long_as_it_had_it_while_anything_is_sent() {
+        let millis = Duration::from_millis;
+        assert_eq!(pause(millis(3), true), millis(3));
+        assert_eq!(
+            pause(millis(300), true),
+            LOADED,
+            "and is never put off for long"
+        );
+        assert_eq!(pause(millis(3), false), Duration::ZERO);
     }
 }

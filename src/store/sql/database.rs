@@ -150,6 +150,8 @@ pub struct LeaseRow {
     pub event: i64,
     /// Which claim this is.
     pub fence: u32,
+    /// Whether it is set aside, not in the index of due rows.
+    pub aside: bool,
 }
 
 /// The end of a claim; what is `None` stays as it was.

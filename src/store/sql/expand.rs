@@ -22,10 +22,7 @@ pub(super) fn expand(step: &mut Step<'_>, limit: usize) -> Result<Upkeep, StoreE
     for _ in 0..ENDS {
         let Some((posted, after)) = oldest(step)? else {
             step.memory.expanding.store(false, Ordering::Release);
-            return Ok(match left == limit.max(1) {
-                true => Upkeep::Idle,
-                false => Upkeep::More,
-            });
+            return Ok(Upkeep::Idle);
         };
         left -= go_on(step, &posted, after, left)?;
         if left == 0 {

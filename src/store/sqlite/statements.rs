@@ -291,10 +291,11 @@ impl Database for Statements<'_> {
     fn lease(&self, endpoint: i64, epoch: i64, rows: &[LeaseRow]) -> Result<(), StoreError> {
         let mut hot = self.hot.borrow_mut();
         for row in rows {
-            let claim = params![row.event, endpoint, epoch, row.fence];
-            if hot.lease_aside.execute(claim)? == 0 {
-                hot.lease.execute(claim)?;
-            }
+            let lease = match row.aside {
+                true => &mut hot.lease_aside,
+                false => &mut hot.lease,
+            };
+            lease.execute(params![row.event, endpoint, epoch, row.fence])?;
         }
         Ok(())
     }

@@ -205,6 +205,7 @@ impl Claim {
             .map(|taken| LeaseRow {
                 event: taken.row.event.raw(),
                 fence: taken.fence(),
+                aside: taken.row.aside,
             })
             .collect();
         step.database.lease(endpoint.raw(), epoch, &leases)?;

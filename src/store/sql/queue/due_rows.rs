@@ -25,6 +25,8 @@ pub struct Row {
     pub due_at: Timestamp,
     /// Of its last lease; 0 if it had none.
     pub fence: u32,
+    /// Whether it is set aside, not in the index of due rows.
+    pub aside: bool,
 }
 
 /// The first due rows of an endpoint by time, whenever they are due.
@@ -69,7 +71,7 @@ fn indexed(
             (due_at.as_micros(), event.raw()),
             limit,
             &mut |row| {
-                rows.push(read(row)?);
+                rows.push(read(row, false)?);
                 Ok(())
             },
         )?;
@@ -88,11 +90,11 @@ fn set_aside(
         "SELECT event_id, organization_id, name_id, audience, round, attempts, failures, due_at, fence
          FROM deliveries WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 1 AND epoch = 0",
         values![event.raw(), endpoint.raw()],
-        read,
+        |row| read(row, true),
     )
 }
 
-fn read(row: &dyn database::Row) -> Result<Row, StoreError> {
+fn read(row: &dyn database::Row, aside: bool) -> Result<Row, StoreError> {
     Ok(Row {
         event: EventId::from_raw(row.get(0)?),
         organization: row.get(1)?,
@@ -108,5 +110,6 @@ fn read(row: &dyn database::Row) -> Result<Row, StoreError> {
         },
         due_at: Timestamp::from_micros(row.get(7)?),
         fence: row.get(8)?,
+        aside,
     })
 }
