@@ -75,6 +75,31 @@ fn files(pid: u32) -> usize {
 }
 
 #[test]
+fn s14_who_never_says_a_word_takes_little() {
+    const SILENT: usize = 400;
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [("TIDINGS_LIMITS_CONNECTIONS_PER_ADDRESS", "1000")];
+    let server = Server::start_with(folder.path(), &operator_key(), &settings);
+    let (memory_before, files_before) = (memory(server.pid()), files(server.pid()));
+    let silent: Vec<_> = (0..SILENT)
+        .map(|_| std::net::TcpStream::connect(server.address).unwrap())
+        .collect();
+    let patience = Instant::now() + Duration::from_secs(4);
+    while files(server.pid()) < files_before + SILENT && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(5)); // sleeps: another process's sockets give no signal
+    }
+    // Answered after all of them were looked at.
+    server.organization(1);
+    let each = memory(server.pid()).saturating_sub(memory_before) / SILENT as u64;
+    let held = files(server.pid()).saturating_sub(files_before);
+    drop(silent);
+    println!("{each} bytes for each of {held} silent connections");
+    assert!(held >= SILENT, "{held} were held");
+    // What reads a request starts with 8 KiB for it: 17 KB in all in a development build, 6 KB without.
+    assert!(each < 9 * 1_024, "{each} bytes each");
+}
+
+#[test]
 fn s14_slow_clients_cannot_hold_the_door() {
     let size = size();
     greedy::allow_files(size.clients as u64 + 1_000);

@@ -34,6 +34,9 @@ const PARSED_BYTES: usize = 64 * 1024;
 /// Wait after accepting failed for want of file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// So many connections are accepted in one go: then those that are in have their turn, and sockets are looked at.
+const AT_ONCE: usize = 4;
+
 /// How many connections there may be, and how long each phase of one may last.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
@@ -73,13 +76,19 @@ pub async fn serve(
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
+    let mut in_a_row = 0;
     loop {
+        if in_a_row == AT_ONCE {
+            in_a_row = 0;
+            tokio::task::yield_now().await;
+        }
         let (stream, peer) = tokio::select! {
             biased;
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => continue,
             accepted = accept(&listener) => accepted,
         };
+        in_a_row += 1;
         let speaks_for_many = peer.is_loopback() || api.trusts(peer);
         let admitted = tokio::select! {
             biased;
@@ -130,10 +139,11 @@ async fn connection(
         return;
     }
     let Some(acceptor) = secure else {
-        // Who never says a word needs none of what listening takes.
+        // Who never says a word needs none of what listening takes. A look, since tokio takes a new stream for readable.
+        let mut first = [0];
         tokio::select! {
             biased;
-            _readable = stream.readable() => {}
+            _said = stream.peek(&mut first) => {}
             () = watch.expired() => return,
             _told = stopping.changed() => return,
         }
