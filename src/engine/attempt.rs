@@ -182,7 +182,7 @@ fn next(job: &Job, record: &AttemptRecord) -> (&'static str, Option<Duration>) {
 fn log(job: &Job, endpoint: &Endpoint, record: &AttemptRecord) {
     // Milliseconds with three places.
     let millis = |part: Duration| part.as_micros() as f64 / 1_000.0;
-    let (now, later) = next(job, record);
+    let next = || next(job, record);
     let trace = || traces::tracer()?.of(job.delivery.event);
     macro_rules! line {
         ($level:expr) => {
@@ -206,8 +206,8 @@ fn log(job: &Job, endpoint: &Endpoint, record: &AttemptRecord) {
                 tls_ms = record.timing.tls.map(millis),
                 first_byte_ms = record.timing.first_byte.map(millis),
                 total_ms = millis(record.timing.total),
-                next = now,
-                next_try_s = later.map(|wait| wait.as_secs()),
+                next = next().0,
+                next_try_s = next().1.map(|wait| wait.as_secs()),
                 trace = trace().map(|trace| tracing::field::display(trace.id)),
                 "attempt"
             )

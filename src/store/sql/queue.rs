@@ -57,14 +57,15 @@ impl Queue for SqlStore {
 
     async fn settle(&self, results: Vec<Settlement>) -> Result<Vec<Settled>, NotSettled> {
         let company = Company::Patient(results.len());
-        let (work, answered) = settle::work(results, (self.waiting.clone(), self.tally.clone()));
+        let (work, answered) = settle::work(results);
         self.queue(company, work).await;
-        answered.await.unwrap_or_else(|_| {
-            Err(NotSettled {
+        match answered.await {
+            Ok(stored) => Ok(stored?.conclude(&self.waiting, &self.tally)),
+            Err(_writer_gone) => Err(NotSettled {
                 error: StoreError::Closed,
                 results: Vec::new(),
-            })
-        })
+            }),
+        }
     }
 
     async fn expand(&self, limit: usize) -> Result<Upkeep, StoreError> {

@@ -16,31 +16,49 @@ use tidings_core::id::{DeliveryId, EndpointId};
 use tidings_core::time::Timestamp;
 use tokio::sync::oneshot;
 
-type Answer = Result<Vec<Settled>, NotSettled>;
+type Answer = Result<Stored, NotSettled>;
 
 /// Results on their way to the disk. Their room is given back after the commit.
 struct Settling {
     results: Vec<Settlement>,
     outcomes: Vec<Settled>,
-    waiting: Waiting,
-    tally: Tally,
     answer: oneshot::Sender<Answer>,
 }
 
-/// The work of storing results, and where its answer comes.
-pub fn work(
+/// Results on disk, and what became of each. They go back to the caller, whose thread made them: freed by another
+/// one, their memory would come back to it cold.
+pub struct Stored {
     results: Vec<Settlement>,
-    (waiting, tally): (Waiting, Tally),
-) -> (Box<dyn Work>, oneshot::Receiver<Answer>) {
+    outcomes: Vec<Settled>,
+}
+
+/// The work of storing results, and where its answer comes.
+pub fn work(results: Vec<Settlement>) -> (Box<dyn Work>, oneshot::Receiver<Answer>) {
     let (answer, answered) = oneshot::channel();
     let settling = Settling {
         outcomes: Vec::with_capacity(results.len()),
         results,
-        waiting,
-        tally,
         answer,
     };
     (Box::new(settling), answered)
+}
+
+impl Stored {
+    /// Counts what they are, and tells whoever waits for a test send.
+    pub fn conclude(self, waiting: &Waiting, tally: &Tally) -> Vec<Settled> {
+        tally.count(&self.results, &self.outcomes);
+        count(&self.results, &self.outcomes);
+        for result in self.results {
+            if let Change::Attempted {
+                record, progress, ..
+            } = result.change
+                && progress.round == Round::Test
+            {
+                waiting.tell(result.delivery, *record);
+            }
+        }
+        self.outcomes
+    }
 }
 
 impl Work for Settling {
@@ -79,20 +97,10 @@ impl Work for Settling {
 
     fn answer(self: Box<Self>, committed: Result<(), &StoreError>) {
         let answer = match committed {
-            Ok(()) => {
-                self.tally.count(&self.results, &self.outcomes);
-                count(&self.results, &self.outcomes);
-                for result in self.results {
-                    if let Change::Attempted {
-                        record, progress, ..
-                    } = result.change
-                        && progress.round == Round::Test
-                    {
-                        self.waiting.tell(result.delivery, *record);
-                    }
-                }
-                Ok(self.outcomes)
-            }
+            Ok(()) => Ok(Stored {
+                results: self.results,
+                outcomes: self.outcomes,
+            }),
             Err(error) => Err(NotSettled {
                 error: error.clone(),
                 results: self.results,
