@@ -72,6 +72,7 @@ codes! {
     RequestTimeout = 408 "request_timeout" "The request took too long",
     IdempotencyConflict = 409 "idempotency_conflict" "The idempotency key was used for other content",
     LimitReached = 409 "limit_reached" "A limit is reached",
+    DoesNotOpen = 409 "does_not_open" "Something sealed cannot be opened",
     OverlapRunning = 409 "overlap_running" "Two secrets are in force already",
     InFlight = 409 "in_flight" "A try is being made",
     EndpointOff = 409 "endpoint_off" "The endpoint is switched off",

@@ -299,6 +299,10 @@ impl From<StoreError> for Problem {
                 )
             }
             StoreError::BeingErased { .. } => Self::new(Code::BeingErased, format!("{error}.")),
+            StoreError::DoesNotOpen { .. } => {
+                tracing::error!(%error, "a request was refused");
+                Self::new(Code::DoesNotOpen, format!("{error}."))
+            }
             StoreError::Locked { .. }
             | StoreError::TooNew { .. }
             | StoreError::WrongMasterKey { .. }

@@ -189,7 +189,7 @@ fn codes_that_core_names_are_in_the_catalogue() {
 fn what_the_store_cannot_do_is_told_without_what_is_inside() {
     use super::problem::Problem;
     use super::reply::RequestId;
-    use crate::store::StoreError;
+    use crate::store::{SealedPart, StoreError};
     let inside = String::from("/var/lib/secret.db: SELECT");
     let path = std::path::PathBuf::from(&inside);
     for (error, status, code) in [
@@ -210,6 +210,14 @@ fn what_the_store_cannot_do_is_told_without_what_is_inside() {
             },
             503,
             "damaged",
+        ),
+        (
+            StoreError::DoesNotOpen {
+                endpoint: tidings_core::id::EndpointId::from_raw(1),
+                what: SealedPart::Headers,
+            },
+            409,
+            "does_not_open",
         ),
         (
             StoreError::Internal {

@@ -4,9 +4,9 @@
 //! names that stand beside it; a new version seals anew. Values are opened when an endpoint's requests are prepared, as its
 //! secrets are, and never kept open here. Deliberately absent: values of versions that were; nobody can see them.
 
-use super::StoreError;
 use super::directory::Endpoint;
 use super::seal::{MasterKey, Place, SealError};
+use super::{SealedPart, StoreError};
 use std::path::PathBuf;
 use tidings_core::endpoint::{CustomHeaders, HeaderNames};
 use tidings_core::id::{EndpointId, OrganizationId};
@@ -115,8 +115,9 @@ pub fn carry(
     sealed: Option<&[u8]>,
     to: u32,
 ) -> Result<Option<Box<[u8]>>, StoreError> {
-    let headers = open(key, from, sealed).map_err(|error| StoreError::Internal {
-        what: format!("the custom headers of {}: {error}", from.id),
+    let headers = open(key, from, sealed).map_err(|_| StoreError::DoesNotOpen {
+        endpoint: from.id,
+        what: SealedPart::Headers,
     })?;
     let of = Of {
         version: to,

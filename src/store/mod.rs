@@ -28,7 +28,7 @@ pub mod sqlite;
 pub mod stats;
 
 use std::path::{Path, PathBuf};
-use tidings_core::id::OrganizationId;
+use tidings_core::id::{EndpointId, OrganizationId};
 
 /// Everything a store does.
 pub trait Store:
@@ -180,12 +180,46 @@ pub enum StoreError {
         /// Which.
         organization: OrganizationId,
     },
+    /// Something sealed does not open: it was changed, or its master key is gone. Nothing was changed.
+    #[error("the {what} of {endpoint} cannot be opened (it was changed, or its master key is gone): {remedy}", what = what.name(), remedy = what.remedy())]
+    DoesNotOpen {
+        /// Whose.
+        endpoint: EndpointId,
+        /// What of it.
+        what: SealedPart,
+    },
     /// A statement failed for no reason the store knows: a defect of ours.
     #[error("the store failed unexpectedly ({what})")]
     Internal {
         /// The database's words; for the log, never for an answer.
         what: String,
     },
+}
+
+/// What of an endpoint is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SealedPart {
+    /// A signing secret.
+    Secret,
+    /// The values of its custom headers.
+    Headers,
+}
+
+impl SealedPart {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Secret => "signing secret",
+            Self::Headers => "custom headers",
+        }
+    }
+
+    /// What mends it.
+    const fn remedy(self) -> &'static str {
+        match self {
+            Self::Secret => "rotate it",
+            Self::Headers => "give them anew, all of them, or an empty list",
+        }
+    }
 }
 
 impl StoreError {

@@ -10,7 +10,7 @@ use tidings::store::directory::{
     Changed, CreateEndpoint, Directory, Endpoint, EndpointPatch, NewEndpoint, Rotation,
 };
 use tidings::store::log::Log as _;
-use tidings::store::{Reach, StoreError};
+use tidings::store::{Reach, SealedPart, StoreError};
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::id::EndpointId;
 use tidings_core::secret::Overlap;
@@ -189,7 +189,11 @@ async fn s6_sealed_headers_anywhere_but_where_they_belong_do_not_open() {
         // Nothing that would have to seal them again is done; given anew they are whole.
         let one = world.store.endpoint(Reach::All, one.id).unwrap();
         let moved = move_to(&world, &one, "https://elsewhere.example/in").await;
-        assert!(moved.is_err(), "{tried}");
+        let refused = StoreError::DoesNotOpen {
+            endpoint: one.id,
+            what: SealedPart::Headers,
+        };
+        assert_eq!(moved.unwrap_err(), refused, "{tried}");
         give(&world, &one, &token("Bearer anew")).await;
         assert_eq!(opened(&world, one.id).unwrap(), token("Bearer anew"));
         let world = world.reopen();

@@ -4,14 +4,13 @@ use crate::world::{LARKSPUR, RIVERSIDE, World, actor, keys, new_endpoint, organi
 use base64::Engine as _;
 use std::collections::HashSet;
 use std::time::Duration;
-use tidings::store::Reach;
-use tidings::store::StoreError;
 use tidings::store::directory::{
     Changed, CreateEndpoint, Directory, NewEndpoint, Rotated, Rotation,
 };
 use tidings::store::handover;
 use tidings::store::room::Room;
 use tidings::store::seal::MasterKey;
+use tidings::store::{Reach, SealedPart, StoreError};
 use tidings_core::id::EndpointId;
 use tidings_core::secret::{Overlap, Secret};
 
@@ -209,13 +208,14 @@ async fn a_sealed_secret_in_another_row_or_column_does_not_open() {
             Err(StoreError::Damaged { .. })
         ));
     }
-    assert!(
-        world
-            .store
-            .reveal_secret(organization(LARKSPUR), one, actor())
-            .await
-            .is_err()
-    );
+    let revealed = world
+        .store
+        .reveal_secret(organization(LARKSPUR), one, actor());
+    let refused = StoreError::DoesNotOpen {
+        endpoint: one,
+        what: SealedPart::Secret,
+    };
+    assert_eq!(revealed.await.unwrap_err(), refused);
     // A fresh secret mends it, and the broken pair is not waited for.
     let rotated = rotate(&world, one, "whsec_third", 3_600).await;
     assert!(matches!(rotated, Rotated::Done(_)), "{rotated:?}");

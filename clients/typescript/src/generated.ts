@@ -1062,7 +1062,7 @@ export interface components {
              * @description What is wrong, for programs.
              * @enum {string}
              */
-            code: "bad_request" | "bad_framing" | "bad_host" | "duplicate_header" | "key_in_url" | "empty_body" | "invalid_json" | "invalid_utf8" | "invalid_idempotency_key" | "invalid_cursor" | "duplicate_parameter" | "unknown_parameter" | "no_credentials" | "wrong_scheme" | "malformed_key" | "unknown_key" | "expired_key" | "missing_scope" | "foreign_form" | "add_on_required" | "no_such_route" | "no_such_organization" | "no_such_endpoint" | "no_such_event" | "no_such_event_type" | "no_such_delivery" | "no_such_replay" | "no_such_key" | "no_such_erasure" | "no_such_portal_link" | "wrong_id_kind" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "limit_reached" | "overlap_running" | "in_flight" | "endpoint_off" | "endpoint_deleted" | "test_not_repeated" | "replay_running" | "being_erased" | "compatible_type" | "body_expired" | "event_erased" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "unsupported_charset" | "unsupported_encoding" | "expectation_failed" | "several_problems" | "not_an_object" | "lone_surrogate" | "too_deep" | "too_many_values" | "duplicate_key" | "unknown_field" | "read_only" | "required" | "wrong_type" | "out_of_range" | "invalid_text" | "invalid_value" | "invalid_choice" | "invalid_id" | "invalid_time" | "invalid_range" | "range_too_long" | "invalid_reference" | "invalid_event_type" | "public_form" | "no_public_form" | "unknown_event_type" | "inactive_event_type" | "reserved_event_type" | "unknown_organization" | "schema_mismatch" | "invalid_schema" | "no_example" | "batch_too_large" | "event_too_large" | "empty_list" | "empty_filter" | "duplicate" | "too_many" | "too_long" | "invalid_url" | "scheme_not_allowed" | "credentials_in_url" | "fragment_in_url" | "noncanonical_host" | "name_not_allowed" | "address_not_public" | "metadata_address" | "port_not_allowed" | "invalid_header_name" | "invalid_header_value" | "reserved_header" | "invalid_secret" | "rate_limited" | "too_many_tests" | "too_many_logins" | "too_many_headers" | "header_too_large" | "internal" | "overloaded" | "storage_full" | "database_unreachable" | "stopping" | "damaged";
+            code: "bad_request" | "bad_framing" | "bad_host" | "duplicate_header" | "key_in_url" | "empty_body" | "invalid_json" | "invalid_utf8" | "invalid_idempotency_key" | "invalid_cursor" | "duplicate_parameter" | "unknown_parameter" | "no_credentials" | "wrong_scheme" | "malformed_key" | "unknown_key" | "expired_key" | "missing_scope" | "foreign_form" | "add_on_required" | "no_such_route" | "no_such_organization" | "no_such_endpoint" | "no_such_event" | "no_such_event_type" | "no_such_delivery" | "no_such_replay" | "no_such_key" | "no_such_erasure" | "no_such_portal_link" | "wrong_id_kind" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "limit_reached" | "does_not_open" | "overlap_running" | "in_flight" | "endpoint_off" | "endpoint_deleted" | "test_not_repeated" | "replay_running" | "being_erased" | "compatible_type" | "body_expired" | "event_erased" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "unsupported_charset" | "unsupported_encoding" | "expectation_failed" | "several_problems" | "not_an_object" | "lone_surrogate" | "too_deep" | "too_many_values" | "duplicate_key" | "unknown_field" | "read_only" | "required" | "wrong_type" | "out_of_range" | "invalid_text" | "invalid_value" | "invalid_choice" | "invalid_id" | "invalid_time" | "invalid_range" | "range_too_long" | "invalid_reference" | "invalid_event_type" | "public_form" | "no_public_form" | "unknown_event_type" | "inactive_event_type" | "reserved_event_type" | "unknown_organization" | "schema_mismatch" | "invalid_schema" | "no_example" | "batch_too_large" | "event_too_large" | "empty_list" | "empty_filter" | "duplicate" | "too_many" | "too_long" | "invalid_url" | "scheme_not_allowed" | "credentials_in_url" | "fragment_in_url" | "noncanonical_host" | "name_not_allowed" | "address_not_public" | "metadata_address" | "port_not_allowed" | "invalid_header_name" | "invalid_header_value" | "reserved_header" | "invalid_secret" | "rate_limited" | "too_many_tests" | "too_many_logins" | "too_many_headers" | "header_too_large" | "internal" | "overloaded" | "storage_full" | "database_unreachable" | "stopping" | "damaged";
             /** @description What is wrong and what to do. */
             detail: string;
             /** @description An RFC 6901 pointer into the body, or the name of a query parameter. */
@@ -1249,7 +1249,7 @@ export interface components {
              * @description What is wrong, for programs; stable.
              * @enum {string}
              */
-            code: "bad_request" | "bad_framing" | "bad_host" | "duplicate_header" | "key_in_url" | "empty_body" | "invalid_json" | "invalid_utf8" | "invalid_idempotency_key" | "invalid_cursor" | "duplicate_parameter" | "unknown_parameter" | "no_credentials" | "wrong_scheme" | "malformed_key" | "unknown_key" | "expired_key" | "missing_scope" | "foreign_form" | "add_on_required" | "no_such_route" | "no_such_organization" | "no_such_endpoint" | "no_such_event" | "no_such_event_type" | "no_such_delivery" | "no_such_replay" | "no_such_key" | "no_such_erasure" | "no_such_portal_link" | "wrong_id_kind" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "limit_reached" | "overlap_running" | "in_flight" | "endpoint_off" | "endpoint_deleted" | "test_not_repeated" | "replay_running" | "being_erased" | "compatible_type" | "body_expired" | "event_erased" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "unsupported_charset" | "unsupported_encoding" | "expectation_failed" | "several_problems" | "not_an_object" | "lone_surrogate" | "too_deep" | "too_many_values" | "duplicate_key" | "unknown_field" | "read_only" | "required" | "wrong_type" | "out_of_range" | "invalid_text" | "invalid_value" | "invalid_choice" | "invalid_id" | "invalid_time" | "invalid_range" | "range_too_long" | "invalid_reference" | "invalid_event_type" | "public_form" | "no_public_form" | "unknown_event_type" | "inactive_event_type" | "reserved_event_type" | "unknown_organization" | "schema_mismatch" | "invalid_schema" | "no_example" | "batch_too_large" | "event_too_large" | "empty_list" | "empty_filter" | "duplicate" | "too_many" | "too_long" | "invalid_url" | "scheme_not_allowed" | "credentials_in_url" | "fragment_in_url" | "noncanonical_host" | "name_not_allowed" | "address_not_public" | "metadata_address" | "port_not_allowed" | "invalid_header_name" | "invalid_header_value" | "reserved_header" | "invalid_secret" | "rate_limited" | "too_many_tests" | "too_many_logins" | "too_many_headers" | "header_too_large" | "internal" | "overloaded" | "storage_full" | "database_unreachable" | "stopping" | "damaged";
+            code: "bad_request" | "bad_framing" | "bad_host" | "duplicate_header" | "key_in_url" | "empty_body" | "invalid_json" | "invalid_utf8" | "invalid_idempotency_key" | "invalid_cursor" | "duplicate_parameter" | "unknown_parameter" | "no_credentials" | "wrong_scheme" | "malformed_key" | "unknown_key" | "expired_key" | "missing_scope" | "foreign_form" | "add_on_required" | "no_such_route" | "no_such_organization" | "no_such_endpoint" | "no_such_event" | "no_such_event_type" | "no_such_delivery" | "no_such_replay" | "no_such_key" | "no_such_erasure" | "no_such_portal_link" | "wrong_id_kind" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "idempotency_conflict" | "limit_reached" | "does_not_open" | "overlap_running" | "in_flight" | "endpoint_off" | "endpoint_deleted" | "test_not_repeated" | "replay_running" | "being_erased" | "compatible_type" | "body_expired" | "event_erased" | "body_too_large" | "uri_too_long" | "unsupported_media_type" | "unsupported_charset" | "unsupported_encoding" | "expectation_failed" | "several_problems" | "not_an_object" | "lone_surrogate" | "too_deep" | "too_many_values" | "duplicate_key" | "unknown_field" | "read_only" | "required" | "wrong_type" | "out_of_range" | "invalid_text" | "invalid_value" | "invalid_choice" | "invalid_id" | "invalid_time" | "invalid_range" | "range_too_long" | "invalid_reference" | "invalid_event_type" | "public_form" | "no_public_form" | "unknown_event_type" | "inactive_event_type" | "reserved_event_type" | "unknown_organization" | "schema_mismatch" | "invalid_schema" | "no_example" | "batch_too_large" | "event_too_large" | "empty_list" | "empty_filter" | "duplicate" | "too_many" | "too_long" | "invalid_url" | "scheme_not_allowed" | "credentials_in_url" | "fragment_in_url" | "noncanonical_host" | "name_not_allowed" | "address_not_public" | "metadata_address" | "port_not_allowed" | "invalid_header_name" | "invalid_header_value" | "reserved_header" | "invalid_secret" | "rate_limited" | "too_many_tests" | "too_many_logins" | "too_many_headers" | "header_too_large" | "internal" | "overloaded" | "storage_full" | "database_unreachable" | "stopping" | "damaged";
             /** @description What is wrong, the limit, and what to do. */
             detail: string;
             /** @description Everything wrong with the body or the query, up to 20. */
@@ -3272,6 +3272,15 @@ export interface operations {
             };
             406: components["responses"]["NotAcceptable"];
             408: components["responses"]["RequestTimeout"];
+            /** @description Something sealed cannot be opened (`does_not_open`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             413: components["responses"]["BodyTooLarge"];
             414: components["responses"]["UriTooLong"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -3602,6 +3611,15 @@ export interface operations {
             };
             406: components["responses"]["NotAcceptable"];
             408: components["responses"]["RequestTimeout"];
+            /** @description Something sealed cannot be opened (`does_not_open`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             414: components["responses"]["UriTooLong"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Internal"];
@@ -3659,6 +3677,15 @@ export interface operations {
             };
             406: components["responses"]["NotAcceptable"];
             408: components["responses"]["RequestTimeout"];
+            /** @description Something sealed cannot be opened (`does_not_open`). */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             414: components["responses"]["UriTooLong"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Internal"];
@@ -3722,7 +3749,7 @@ export interface operations {
             };
             406: components["responses"]["NotAcceptable"];
             408: components["responses"]["RequestTimeout"];
-            /** @description Two secrets are in force already (`overlap_running`). */
+            /** @description Two secrets are in force already (`overlap_running`); Something sealed cannot be opened (`does_not_open`). */
             409: {
                 headers: {
                     [name: string]: unknown;

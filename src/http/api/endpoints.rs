@@ -168,7 +168,7 @@ pub(in crate::http) async fn list_endpoints(call: Call) -> Result<Reply, Problem
 #[utoipa::path(patch, path = "/v1/organizations/{org}/endpoints/{ep}", tag = "endpoints", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
     request_body = PatchInput,
-    responses((status = 200, description = "As it is now", body = EndpointShown), (status = 403, description = "add_on_required")))]
+    responses((status = 200, description = "As it is now", body = EndpointShown), (status = 403, description = "add_on_required"), (status = 409, description = "does_not_open")))]
 pub(in crate::http) async fn patch_endpoint(call: Call) -> Result<Reply, Problem> {
     let organization = call.administered()?;
     call.no_query()?;

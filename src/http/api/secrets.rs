@@ -45,7 +45,7 @@ pub(in crate::http) struct SecretsShown {
 /// The secrets in force; who asked is on the audit log.
 #[utoipa::path(get, path = "/v1/organizations/{org}/endpoints/{ep}/secret", tag = "endpoints", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
-    responses((status = 200, description = "The secrets", body = SecretsShown)))]
+    responses((status = 200, description = "The secrets", body = SecretsShown), (status = 409, description = "does_not_open")))]
 pub(in crate::http) async fn get_secret(call: Call) -> Result<Reply, Problem> {
     let organization = call.administered()?;
     call.no_query()?;
@@ -96,7 +96,7 @@ fn read(body: &[u8]) -> Result<RotationInput, Problem> {
 #[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{ep}/secret/rotate", tag = "endpoints", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
     request_body = Option<RotationInput>,
-    responses((status = 200, description = "The new secret", body = RotatedShown), (status = 409, description = "overlap_running")))]
+    responses((status = 200, description = "The new secret", body = RotatedShown), (status = 409, description = "overlap_running, does_not_open")))]
 pub(in crate::http) async fn rotate_secret(call: Call) -> Result<Reply, Problem> {
     let organization = call.administered()?;
     call.no_query()?;
@@ -136,7 +136,7 @@ pub(in crate::http) async fn rotate_secret(call: Call) -> Result<Reply, Problem>
 /// Confirm that the receiver knows the new secret: the old one ends now.
 #[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{ep}/secret/confirm", tag = "endpoints", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number"), ("ep" = String, Path, description = "The endpoint's id")),
-    responses((status = 204, description = "One secret is in force")))]
+    responses((status = 204, description = "One secret is in force"), (status = 409, description = "does_not_open")))]
 pub(in crate::http) async fn confirm_secret(call: Call) -> Result<Reply, Problem> {
     let organization = call.administered()?;
     call.no_query()?;

@@ -252,7 +252,7 @@ impl SqlStore {
     }
 }
 
-/// Inside a transaction a secret that does not open is the caller's bad luck, not the end of writing.
+/// Inside a transaction what cannot be sealed is the caller's bad luck, not the end of writing.
 fn sealing_failed(error: SealError) -> StoreError {
     StoreError::Internal {
         what: error.to_string(),

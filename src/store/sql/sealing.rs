@@ -75,7 +75,7 @@ impl SqlStore {
             match self.change(move |step| one(step, &key, id)).await {
                 Ok(true) => endpoints += 1,
                 Ok(false) => return Ok(endpoints),
-                Err(error @ StoreError::Internal { .. }) => {
+                Err(error @ (StoreError::Internal { .. } | StoreError::DoesNotOpen { .. })) => {
                     tracing::error!(endpoint = %id, %error, "a secret cannot be sealed anew");
                 }
                 Err(error) => return Err(error),

@@ -1132,6 +1132,8 @@ pub enum ProblemCode {
     IdempotencyConflict,
     #[serde(rename = "limit_reached")]
     LimitReached,
+    #[serde(rename = "does_not_open")]
+    DoesNotOpen,
     #[serde(rename = "overlap_running")]
     OverlapRunning,
     #[serde(rename = "in_flight")]
@@ -1326,6 +1328,7 @@ impl core::fmt::Display for ProblemCode {
             Self::RequestTimeout => write!(f, "request_timeout"),
             Self::IdempotencyConflict => write!(f, "idempotency_conflict"),
             Self::LimitReached => write!(f, "limit_reached"),
+            Self::DoesNotOpen => write!(f, "does_not_open"),
             Self::OverlapRunning => write!(f, "overlap_running"),
             Self::InFlight => write!(f, "in_flight"),
             Self::EndpointOff => write!(f, "endpoint_off"),
@@ -1451,6 +1454,7 @@ impl From<String> for ProblemCode {
             "request_timeout" => Self::RequestTimeout,
             "idempotency_conflict" => Self::IdempotencyConflict,
             "limit_reached" => Self::LimitReached,
+            "does_not_open" => Self::DoesNotOpen,
             "overlap_running" => Self::OverlapRunning,
             "in_flight" => Self::InFlight,
             "endpoint_off" => Self::EndpointOff,
@@ -7718,6 +7722,19 @@ impl PatchEndpointRequest {
             }
             return Ok(ApiResponse::Other(Box::new(req)));
         }
+        if status == http::StatusCode::CONFLICT {
+            if content_type.ends_with("/json") || content_type.ends_with("+json") {
+                let headers = WwwAuthenticateAndRetryAfterHeaders::try_from(
+                    req.headers(),
+                )?;
+                let data = oas3_gen_support::Diagnostics::<
+                    Problem,
+                >::json_with_diagnostics(req)
+                    .await?;
+                return Ok(ApiResponse::Conflict(WithHeaders { headers, body: data }));
+            }
+            return Ok(ApiResponse::Other(Box::new(req)));
+        }
         if status == http::StatusCode::PAYLOAD_TOO_LARGE {
             if content_type.ends_with("/json") || content_type.ends_with("+json") {
                 let headers = WwwAuthenticateAndRetryAfterHeaders::try_from(
@@ -8896,6 +8913,19 @@ impl GetSecretRequest {
             }
             return Ok(ApiResponse::Other(Box::new(req)));
         }
+        if status == http::StatusCode::CONFLICT {
+            if content_type.ends_with("/json") || content_type.ends_with("+json") {
+                let headers = WwwAuthenticateAndRetryAfterHeaders::try_from(
+                    req.headers(),
+                )?;
+                let data = oas3_gen_support::Diagnostics::<
+                    Problem,
+                >::json_with_diagnostics(req)
+                    .await?;
+                return Ok(ApiResponse::Conflict(WithHeaders { headers, body: data }));
+            }
+            return Ok(ApiResponse::Other(Box::new(req)));
+        }
         if status == http::StatusCode::URI_TOO_LONG {
             if content_type.ends_with("/json") || content_type.ends_with("+json") {
                 let headers = WwwAuthenticateAndRetryAfterHeaders::try_from(
@@ -9079,6 +9109,19 @@ impl ConfirmSecretRequest {
                 return Ok(
                     ApiResponse::RequestTimeout(WithHeaders { headers, body: data }),
                 );
+            }
+            return Ok(ApiResponse::Other(Box::new(req)));
+        }
+        if status == http::StatusCode::CONFLICT {
+            if content_type.ends_with("/json") || content_type.ends_with("+json") {
+                let headers = WwwAuthenticateAndRetryAfterHeaders::try_from(
+                    req.headers(),
+                )?;
+                let data = oas3_gen_support::Diagnostics::<
+                    Problem,
+                >::json_with_diagnostics(req)
+                    .await?;
+                return Ok(ApiResponse::Conflict(WithHeaders { headers, body: data }));
             }
             return Ok(ApiResponse::Other(Box::new(req)));
         }

@@ -10,7 +10,7 @@ use crate::store::directory::{Changed, Endpoint, Rotated, Rotation};
 use crate::store::headers;
 use crate::store::seal::{MasterKey, Place, SealError};
 use crate::store::sql::database::values;
-use crate::store::{Actor, StoreError};
+use crate::store::{Actor, SealedPart, StoreError};
 use std::sync::Arc;
 use tidings_core::id::{EndpointId, OrganizationId};
 use tidings_core::secret::{OlderSecret, RotateError, Secret, Secrets};
@@ -35,6 +35,18 @@ pub fn open(
         None => None,
     };
     Ok(Secrets::stored(newest, older))
+}
+
+/// The same for who can do nothing without.
+fn held(
+    key: &MasterKey,
+    endpoint: &Endpoint,
+    sealed: &SealedSecrets,
+) -> Result<Secrets, StoreError> {
+    open(key, endpoint, sealed).map_err(|_| StoreError::DoesNotOpen {
+        endpoint: endpoint.id,
+        what: SealedPart::Secret,
+    })
 }
 
 /// Rotates to a fresh secret.
@@ -77,7 +89,7 @@ pub fn confirm(
     if sealed.older.is_none() {
         return Ok(Changed::Done(before));
     }
-    let pair = open(key, &before, &sealed).map_err(sealing_failed)?;
+    let pair = held(key, &before, &sealed)?;
     let record = store(step, key, (&before, &sealed), &pair.confirmed())?;
     Act::new("secret.confirm", Some(owner), id.to_string()).record(step, actor)?;
     Ok(Changed::Done(record))
@@ -93,7 +105,7 @@ pub fn reveal(
     let Some((endpoint, sealed)) = find(step, owner, id) else {
         return Ok(Changed::NotFound);
     };
-    let pair = open(key, &endpoint, &sealed).map_err(sealing_failed)?;
+    let pair = held(key, &endpoint, &sealed)?;
     Act::new("secret.reveal", Some(owner), id.to_string()).record(step, actor)?;
     Ok(Changed::Done(pair))
 }
@@ -119,7 +131,7 @@ pub fn seal_anew(step: &mut Step<'_>, key: &MasterKey, id: EndpointId) -> Result
     let Some((endpoint, sealed)) = step.tables.secrets(id) else {
         return Ok(());
     };
-    let pair = open(key, endpoint, sealed).map_err(sealing_failed)?;
+    let pair = held(key, endpoint, sealed)?;
     let record = Endpoint::clone(endpoint);
     let headers = headers::carry(key, &record, sealed.headers.as_deref(), record.version)?;
     write(step, key, (record, headers), &pair).map(drop)
