@@ -301,7 +301,7 @@ impl From<StoreError> for Problem {
             StoreError::BeingErased { .. } => Self::new(Code::BeingErased, format!("{error}.")),
             StoreError::DoesNotOpen { .. } => {
                 tracing::error!(%error, "a request was refused");
-                Self::new(Code::DoesNotOpen, format!("{error}."))
+                Self::new(Code::DoesNotOpen, format!("Nothing was changed: {error}."))
             }
             StoreError::Locked { .. }
             | StoreError::TooNew { .. }

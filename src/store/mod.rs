@@ -181,7 +181,7 @@ pub enum StoreError {
         organization: OrganizationId,
     },
     /// Something sealed does not open: it was changed, or its master key is gone. Nothing was changed.
-    #[error("the {what} of {endpoint} cannot be opened (it was changed, or its master key is gone): {remedy}", what = what.name(), remedy = what.remedy())]
+    #[error("the sealed {what} of {endpoint} cannot be opened (changed outside the server, or sealed with a master key that it was not given): {remedy}", what = what.name(), remedy = what.remedy())]
     DoesNotOpen {
         /// Whose.
         endpoint: EndpointId,
@@ -217,7 +217,7 @@ impl SealedPart {
     const fn remedy(self) -> &'static str {
         match self {
             Self::Secret => "rotate it",
-            Self::Headers => "give them anew, all of them, or an empty list",
+            Self::Headers => "give them anew, all of them, or none",
         }
     }
 }
