@@ -78,8 +78,7 @@ fn files(pid: u32) -> usize {
 fn s14_who_never_says_a_word_takes_little() {
     const SILENT: usize = 400;
     let folder = tempfile::tempdir().unwrap();
-    let settings = [("TIDINGS_LIMITS_CONNECTIONS_PER_ADDRESS", "1000")];
-    let server = Server::start_with(folder.path(), &operator_key(), &settings);
+    let server = Server::start(folder.path(), &operator_key());
     let (memory_before, files_before) = (memory(server.pid()), files(server.pid()));
     let silent: Vec<_> = (0..SILENT)
         .map(|_| std::net::TcpStream::connect(server.address).unwrap())

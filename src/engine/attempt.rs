@@ -11,6 +11,7 @@ use crate::store::queue::{Answer, AttemptRecord, Job, Timing};
 use crate::traces::{self, Kind, Span, Tracer, Value};
 use std::any::Any;
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -182,7 +183,7 @@ fn next(job: &Job, record: &AttemptRecord) -> (&'static str, Option<Duration>) {
 fn log(job: &Job, endpoint: &Endpoint, record: &AttemptRecord) {
     // Milliseconds with three places.
     let millis = |part: Duration| part.as_micros() as f64 / 1_000.0;
-    let next = || next(job, record);
+    let next = LazyCell::new(|| next(job, record));
     let trace = || traces::tracer()?.of(job.delivery.event);
     macro_rules! line {
         ($level:expr) => {
@@ -206,8 +207,8 @@ fn log(job: &Job, endpoint: &Endpoint, record: &AttemptRecord) {
                 tls_ms = record.timing.tls.map(millis),
                 first_byte_ms = record.timing.first_byte.map(millis),
                 total_ms = millis(record.timing.total),
-                next = next().0,
-                next_try_s = next().1.map(|wait| wait.as_secs()),
+                next = next.0,
+                next_try_s = next.1.map(|wait| wait.as_secs()),
                 trace = trace().map(|trace| tracing::field::display(trace.id)),
                 "attempt"
             )
