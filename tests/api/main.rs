@@ -37,6 +37,7 @@ mod matrix_scene;
 mod notices;
 mod organizations;
 mod rates;
+mod sealed;
 mod second_factor;
 mod slow;
 mod stats;

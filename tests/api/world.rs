@@ -48,6 +48,7 @@ pub struct World {
     pub operator: String,
     stop: Option<oneshot::Sender<()>>,
     pub server: JoinHandle<()>,
+    settling: JoinHandle<()>,
     /// The data directory.
     pub folder: TempDir,
 }
@@ -183,8 +184,36 @@ impl World {
         Self::serving(clock, Door::default(), Some(certificates)).await
     }
 
+    /// The same after its server was stopped, something was done to the database, and it was started again.
+    pub async fn reopened(mut self, done: &str) -> Self {
+        self.stop();
+        (&mut self.server).await.unwrap();
+        self.store.close().await;
+        self.settling.abort();
+        let _cancelled = (&mut self.settling).await;
+        let Self {
+            clock,
+            folder,
+            store,
+            ..
+        } = self;
+        drop(store);
+        let database = rusqlite::Connection::open(folder.path().join("tidings.db")).unwrap();
+        database.execute_batch(done).unwrap();
+        drop(database);
+        Self::on(folder, clock, Door::default(), None).await
+    }
+
     async fn serving(clock: Clock, door: Door, certificates: Option<Certificates>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), clock, door, certificates).await
+    }
+
+    async fn on(
+        folder: TempDir,
+        clock: Clock,
+        door: Door,
+        certificates: Option<Certificates>,
+    ) -> Self {
         let (handover, engine) = handover::channel(Room::new(1_000, 64 << 20));
         let store = sqlite::open(Options {
             directory: folder.path().to_owned(),
@@ -195,7 +224,7 @@ impl World {
         .unwrap();
         let is_secure = certificates.is_some();
         let status = Arc::new(AtomicU16::new(204));
-        tokio::spawn(settle_all(
+        let settling = tokio::spawn(settle_all(
             engine,
             Arc::clone(&store),
             clock.clone(),
@@ -236,6 +265,7 @@ impl World {
             operator: String::new(),
             stop: Some(stop),
             server,
+            settling,
             folder,
         };
         world.operator = world.key(Scope::Operator).await;
