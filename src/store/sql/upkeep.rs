@@ -119,11 +119,13 @@ pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreE
         .take(CHORES.len())
         .filter(|(place, _)| believed || place + AGED < CHORES.len())
     {
-        match chore(step, now)? {
-            Upkeep::More => {
-                step.memory.chores.turn = (place + 1) % CHORES.len();
-                return Ok(Upkeep::More);
-            }
+        let done = chore(step, now);
+        if !matches!(done, Ok(Upkeep::Idle | Upkeep::Waits)) {
+            // Also after one that failed: it may fail again, and the others come first.
+            step.memory.chores.turn = (place + 1) % CHORES.len();
+        }
+        match done? {
+            Upkeep::More => return Ok(Upkeep::More),
             Upkeep::Waits => left = Upkeep::Waits,
             Upkeep::Idle => {}
         }

@@ -314,8 +314,10 @@ impl Writer {
         group: &mut Group,
     ) -> Result<After, StoreError> {
         let mut after = After::default();
+        let begun = database.begin(group.purpose, self.clock.now())?;
+        // Read after it: where other nodes write, to begin may take seconds, and ids from before it would lie below what
+        // their lists have passed meanwhile.
         let now = self.clock.now();
-        let begun = database.begin(group.purpose, now)?;
         self.memory.epoch = begun.epoch;
         if let Some(stripe) = begun.stripe {
             self.ids.restripe(stripe);

@@ -11,7 +11,8 @@ use super::*;
 use crate::store::Actor;
 use crate::store::directory::{Directory, OrganizationChange};
 use crate::store::handover::{self, Receiver};
-use crate::store::queue::{Accept, Accepted, Queue};
+use crate::store::queue::{Accept, Accepted, Queue, Upkeep};
+use crate::store::retention::Retention;
 use crate::store::room::Room;
 use crate::store::sql::database::{DirectoryChange, values};
 use bytes::Bytes;
@@ -120,6 +121,73 @@ async fn on_a_full_disk_nothing_is_half_stored_and_it_heals() {
     drop(store);
     let (store, _) = try_open(&folder).unwrap();
     assert_eq!(events(&store).await, taken + 1);
+}
+
+/// Upkeep, until nothing is left or it fails; each step a minute after the one before.
+async fn upkeep(store: &SqlStore, now: &mut Timestamp) -> Result<(), StoreError> {
+    let mut idle = 0;
+    while idle < 3 {
+        *now = now.plus(Duration::from_secs(60));
+        match store.upkeep(*now).await? {
+            Upkeep::Idle | Upkeep::Waits => idle += 1,
+            Upkeep::More => idle = 0,
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_commit_of_the_lists_that_fails_leaves_no_event_off_them() {
+    let (_folder, store) = open().await;
+    let mut now = Timestamp::from_micros(1_772_366_400_000_000);
+    store.accept(vec![event(10)]).await.unwrap();
+    let spoil = store.change(|step| {
+        for statement in [
+            "CREATE TABLE nowhere (id INTEGER PRIMARY KEY)",
+            "CREATE TABLE owes (id INTEGER REFERENCES nowhere (id) DEFERRABLE INITIALLY DEFERRED)",
+            "CREATE TRIGGER spoil AFTER INSERT ON meta WHEN new.key = 'listed_to'
+             BEGIN INSERT INTO owes VALUES (1); END",
+        ] {
+            step.sql().execute(statement, values![])?;
+        }
+        Ok(())
+    });
+    spoil.await.unwrap();
+    assert!(upkeep(&store, &mut now).await.is_err());
+    let mend = store.change(|step| step.sql().execute("DROP TRIGGER spoil", values![]));
+    mend.await.unwrap();
+    store.accept(vec![event(10)]).await.unwrap();
+    upkeep(&store, &mut now).await.unwrap();
+    let listed = store.read(|sql| sql.get("SELECT count(*) FROM events_listed", values![]));
+    assert_eq!(listed.await, Ok(2_i64));
+}
+
+#[tokio::test]
+async fn a_chore_that_fails_holds_up_no_other() {
+    let (_folder, store) = open().await;
+    let hour = Duration::from_secs(3_600);
+    let mut now = Timestamp::from_millis(1_772_357_400_000);
+    store.keep_events(Retention {
+        bodies: hour,
+        records: hour,
+        audit: hour,
+    });
+    store.accept(vec![event(10)]).await.unwrap();
+    upkeep(&store, &mut now).await.unwrap();
+    let spoil = store.change(|step| {
+        let trigger =
+            "CREATE TRIGGER spoil BEFORE DELETE ON bodies BEGIN SELECT RAISE(ABORT, 'held'); END";
+        step.sql().execute(trigger, values![])
+    });
+    spoil.await.unwrap();
+    now = now.plus(hour * 3);
+    assert!(upkeep(&store, &mut now).await.is_err());
+    store.accept(vec![event(10)]).await.unwrap();
+    for _ in 0..10 {
+        let _fails_once_a_minute = upkeep(&store, &mut now).await;
+    }
+    let listed = store.read(|sql| sql.get("SELECT count(*) FROM events_listed", values![]));
+    assert_eq!(listed.await, Ok(2_i64));
 }
 
 #[tokio::test]

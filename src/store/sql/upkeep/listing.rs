@@ -38,6 +38,8 @@ const LARGEST_PART: usize = 1_000;
 pub(super) struct Listing {
     /// Events up to this one are listed.
     listed_to: i64,
+    /// The same as of the step before, which is on disk when the next one begins, or was undone.
+    written_to: Option<i64>,
     /// Events up to this one were collected, at least.
     collected_to: i64,
     collected_at: Timestamp,
@@ -92,6 +94,7 @@ impl Listing {
             .unwrap_or(0);
         Ok(Self {
             listed_to,
+            written_to: None,
             collected_to: listed_to,
             collected_at: Timestamp::default(),
             noted_after: None,
@@ -100,9 +103,10 @@ impl Listing {
         })
     }
 
-    /// Forgets the batch at hand and the notes.
+    /// Forgets the batch at hand, what the last step may have written, and the notes.
     pub(super) fn start_over(&mut self) {
         self.batch = None;
+        self.written_to = None;
         self.collected_at = Timestamp::default();
         self.forget_notes();
     }
@@ -174,6 +178,7 @@ pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreE
     }
     let sql = step.sql();
     let listing = &mut step.memory.chores.listing;
+    listing.listed_to = listing.written_to.take().unwrap_or(listing.listed_to);
     let mut batch = match listing.batch.take() {
         Some(batch) => batch,
         None => {
@@ -194,7 +199,7 @@ pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreE
              ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             values![batch.up_to],
         )?;
-        listing.listed_to = batch.up_to;
+        listing.written_to = Some(batch.up_to);
     } else {
         listing.batch = Some(batch);
     }

@@ -116,7 +116,12 @@ pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreE
         true => {
             let kept = [rule.bodies, rule.records].map(|kept| first_kept(now, kept));
             let [bodies, records] = kept.map(|before| database.removable(before));
-            remove(step, now, (bodies, records), rule)?
+            let removed = remove(step, now, (bodies, records), rule);
+            if removed.is_err() {
+                // It may fail again at once, as where a reader holds what is old: not before the next look.
+                step.memory.chores.retiring.next_look = now.plus(LOOK);
+            }
+            removed?
         }
         false => Upkeep::Idle,
     };

@@ -13,6 +13,7 @@ const CHUNK: usize = 2_000;
 
 /// One step of the first sweep there is.
 pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
+    step.memory.trust(step.database)?;
     if step.memory.sweeping.is_empty() {
         return Ok(Upkeep::Idle);
     }
