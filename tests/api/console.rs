@@ -274,6 +274,37 @@ async fn s10_a_network_that_guesses_waits_as_a_whole_and_a_trusted_proxy_says_wh
 }
 
 #[tokio::test]
+async fn s10_ones_own_login_forgives_the_network_nothing_and_who_guesses_elsewhere_keeps_nobody_out()
+ {
+    let world = World::with_organizations().await;
+    drop(login(&world).await);
+    let enter = async |name: &str, password: &str, from: &str| {
+        let body = format!("name={name}&password={password}");
+        post(&world, "/admin/login", &body, &[("x-forwarded-for", from)])
+            .await
+            .status
+    };
+    let mut looked_at = 0;
+    for guess in 0..20 {
+        if guess % 3 == 0 {
+            enter("operator", PASSWORD, "198.51.100.9").await;
+        }
+        let name = format!("name{guess}");
+        looked_at += usize::from(enter(&name, "not+this+one", "198.51.100.9").await == 422);
+    }
+    assert_eq!(looked_at, 5);
+    for _ in 0..8 {
+        enter("operator", "not+this+one", "192.0.2.7").await;
+    }
+    assert_eq!(enter("operator", PASSWORD, "192.0.2.7").await, 429);
+    assert_eq!(
+        enter("operator", PASSWORD, "203.0.113.9").await,
+        303,
+        "from elsewhere"
+    );
+}
+
+#[tokio::test]
 async fn s12_every_answer_of_the_console_has_the_headers_that_keep_it_safe() {
     let world = World::with_organizations().await;
     let Login { cookie, .. } = login(&world).await;

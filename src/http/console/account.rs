@@ -3,7 +3,7 @@
 use super::form::Faults;
 use super::page::{Page, Section};
 use super::pieces::{Field, action, fault_summary, moment, token};
-use super::tries::Try;
+use super::tries::{Try, Whose};
 use super::visit::Visit;
 use super::{Answer, Outcome, Refusal, UNPROCESSABLE, missing, password, second_factor};
 use crate::store::accounts::{Account, Holder, Session};
@@ -77,8 +77,10 @@ pub(super) async fn password(visit: Visit) -> Outcome {
     let current = Zeroizing::new(visit.form.get("current").to_owned());
     let fresh = Zeroizing::new(visit.form.get("password").to_owned());
     let known = store.account_named(account.name.clone()).await?;
-    let tried = Try::begin(&visit, &account.name)?;
-    let fault = if !password::is_right(&visit, &current, known.map(|(_, hash)| hash)).await? {
+    let place = visit.console().place(&visit)?;
+    let tried = Try::password(&visit, &Whose::Account(account.id))?;
+    let hash = known.map(|(_, hash)| hash);
+    let fault = if !password::is_right(&visit, place, &current, hash).await? {
         tried.wrong();
         Some(Faults::one("current", "This is not the current password."))
     } else {

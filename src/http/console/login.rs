@@ -6,7 +6,7 @@ use super::form::Faults;
 use super::page::{self, Page, Section};
 use super::pieces::{Field, fault_summary, token};
 use super::session::{self, SEC_FETCH_SITE};
-use super::tries::Try;
+use super::tries::{Try, Whose};
 use super::visit::Visit;
 use super::{Answer, Outcome, Refusal, UNPROCESSABLE, password, second_factor_login};
 use crate::store::Actor;
@@ -81,11 +81,12 @@ pub(super) async fn post(visit: Visit) -> Outcome {
         .take(ACCOUNT_NAME)
         .collect();
     let given = Zeroizing::new(visit.form.get("password").to_owned());
-    let tried = Try::begin(&visit, &name)?;
+    let place = visit.console().place(&visit)?;
     let store = &visit.api.store;
     let found = store.account_named(name.clone()).await?;
     let (account, hash) = found.unzip();
-    if !password::is_right(&visit, &given, hash).await? {
+    let tried = Try::password(&visit, &Whose::of(&name, account.as_ref()))?;
+    if !password::is_right(&visit, place, &given, hash).await? {
         tried.wrong();
         let id = account.map(|account| account.id);
         store.login_refused(id, visit.actor()).await?;

@@ -33,6 +33,7 @@ mod page;
 mod password;
 mod people;
 mod pieces;
+mod places;
 mod portal;
 mod replay;
 mod respelled;
@@ -66,6 +67,7 @@ use http::{HeaderMap, Method, StatusCode};
 use hyper::body::Body;
 use live::Following;
 use page::Page;
+use places::Places;
 use serde_json::json;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -81,8 +83,6 @@ const FORM_BYTES: usize = 1024 * 1024;
 const OUTSIDE_FORM_BYTES: usize = 16 * 1024;
 /// Passwords hashed at once, so that logins do not starve deliveries.
 const HASHED_AT_ONCE: usize = 2;
-/// Logins that wait for their turn.
-const LOGINS_WAITING: usize = 20;
 /// Live pages at once, and of one session.
 const LIVE_PAGES: usize = 128;
 const LIVE_PAGES_EACH: usize = 6;
@@ -112,7 +112,7 @@ pub(super) struct Console {
     pub engine: Option<Arc<dyn EngineView>>,
     pub needs_second_factor: bool,
     hashing: Semaphore,
-    logins: Semaphore,
+    places: Places,
     live: Arc<Semaphore>,
     following: Following,
     stopping: watch::Sender<bool>,
@@ -129,7 +129,7 @@ impl Console {
             engine: parts.engine,
             needs_second_factor: parts.needs_second_factor,
             hashing: Semaphore::new(HASHED_AT_ONCE),
-            logins: Semaphore::new(LOGINS_WAITING),
+            places: Places::default(),
             live: Arc::new(Semaphore::new(LIVE_PAGES)),
             following: Following::default(),
             stopping: watch::Sender::new(false),

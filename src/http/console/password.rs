@@ -2,8 +2,8 @@
 //!
 //! argon2id with 19 MiB and two passes, at most two at once: hashing takes a core for some 40 ms, and deliveries need it too.
 
-use super::super::code::Code;
 use super::super::problem::Problem;
+use super::places::Place;
 use super::visit::Visit;
 use super::{Console, Refusal, aside};
 use crate::clock::random_bytes;
@@ -71,22 +71,21 @@ fn rest_of(password: &str, known: &[&str]) -> usize {
 }
 
 impl Console {
-    /// A turn to hash, or word that there are too many already.
-    async fn turn(&self) -> Result<(SemaphorePermit<'_>, SemaphorePermit<'_>), Problem> {
-        let busy = || {
-            Problem::new(
-                Code::TooManyLogins,
-                "Too many logins at once; try again in a moment.",
-            )
-        };
-        let place = self.logins.try_acquire().map_err(|_| busy())?;
-        let turn = self.hashing.acquire().await.map_err(|_| busy())?;
-        Ok((place, turn))
+    /// A place among those who wait to have a password hashed, or word that there are too many already.
+    pub(super) fn place(&self, visit: &Visit) -> Result<Place<'_>, Problem> {
+        self.places.take(visit.peer)
+    }
+
+    /// A turn to hash.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        let turn = self.hashing.acquire().await;
+        turn.map_err(|error| Problem::internal(&error))
     }
 }
 
 /// The hash of a password that was found good enough, in PHC format.
 pub(super) async fn hash(visit: &Visit, password: &str) -> Result<String, Refusal> {
+    let _place = visit.console().place(visit)?;
     let _turn = visit.console().turn().await?;
     let password = Zeroizing::new(password.to_owned());
     let salt = random_bytes::<16>().map_err(|error| Problem::internal(&error))?;
@@ -102,6 +101,7 @@ pub(super) async fn hash(visit: &Visit, password: &str) -> Result<String, Refusa
 /// Whether a password is the one behind `known`; without one, `false` after the same time.
 pub(super) async fn is_right(
     visit: &Visit,
+    _place: Place<'_>,
     password: &str,
     known: Option<String>,
 ) -> Result<bool, Refusal> {

@@ -11,7 +11,7 @@ use super::form::Faults;
 use super::page::{Page, Section};
 use super::pieces::{Field, copyable, fault_summary, moment, token};
 use super::second_factor_login::{fields, given, wrong};
-use super::tries::Try;
+use super::tries::{Try, Whose};
 use super::visit::Visit;
 use super::{Answer, Outcome, Refusal, UNPROCESSABLE, password};
 use crate::clock::random_bytes;
@@ -212,10 +212,11 @@ async fn check_password<'v>(
     visit: &'v Visit,
     account: &Account,
 ) -> Result<Result<Try<'v>, Faults>, Refusal> {
-    let tried = Try::begin(visit, &account.name)?;
+    let place = visit.console().place(visit)?;
+    let tried = Try::password(visit, &Whose::Account(account.id))?;
     let known = visit.api.store.account_named(account.name.clone()).await?;
     let current = Zeroizing::new(visit.form.get("current").to_owned());
-    if password::is_right(visit, &current, known.map(|(_, hash)| hash)).await? {
+    if password::is_right(visit, place, &current, known.map(|(_, hash)| hash)).await? {
         return Ok(Ok(tried));
     }
     tried.wrong();
@@ -259,7 +260,7 @@ pub(super) async fn begin(visit: Visit) -> Outcome {
 /// `POST /admin/account/second-factor/confirm`.
 pub(super) async fn confirm(visit: Visit) -> Outcome {
     let account = own(&visit)?;
-    let tried = Try::begin(&visit, &account.name)?;
+    let tried = Try::code(&visit, account.id)?;
     let store = &visit.api.store;
     let Some(secret) = store.pending_second_factor(account.id, visit.now()).await? else {
         tried.right();

@@ -84,14 +84,14 @@ fn draw(visit: &Visit, faults: &Faults) -> Page {
     Page::new("Second step", Section::Outside, body)
 }
 
-/// The login that waits, and what wrong tries are counted by.
-async fn waiting(visit: &Visit) -> Result<(TokenHash, String), Refusal> {
+/// The login that waits, and whose it is.
+async fn waiting(visit: &Visit) -> Result<(TokenHash, AccountId), Refusal> {
     let Some(half) = session::half(visit) else {
         return Err(Refusal::Login);
     };
     let found = visit.api.store.half_login(half, visit.now()).await?;
     found
-        .map(|account| (half, account.name))
+        .map(|account| (half, account.id))
         .ok_or(Refusal::Login)
 }
 
@@ -106,11 +106,11 @@ pub(super) async fn get(visit: Visit) -> Outcome {
 
 /// `POST /admin/login/code`.
 pub(super) async fn post(visit: Visit) -> Outcome {
-    let (half, name) = match waiting(&visit).await {
+    let (half, account) = match waiting(&visit).await {
         Err(Refusal::Login) => return Ok(Answer::see("/admin/login")),
         waiting => waiting?,
     };
-    let tried = Try::begin(&visit, &name)?;
+    let tried = Try::code(&visit, account)?;
     let (text, hash) = session::new_token()?;
     let new = login::new_session(&visit, hash);
     let given = given(&visit);

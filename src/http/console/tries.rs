@@ -1,17 +1,22 @@
 //! Tries to be somebody, by password or code: what slows guessing down without ever locking anybody out (S10).
 //!
 //! Invariants: a try counts as wrong from before it is looked at until it was found right, so that no more of them are
-//! looked at by being sent at once; a right password alone forgives nothing where a code is missing.
+//! looked at by being sent at once; a right password forgives nothing where a code is missing, and nothing at all to its
+//! network, since who guesses may have an account, too. Passwords are counted by account and network together: somebody
+//! elsewhere who guesses keeps nobody out. What they may guess from everywhere is bounded, far above what one network gets.
+//! Accounts, names that nobody has, and networks have room of their own, so that none of them pushes out another.
 //! Deliberately absent: a count that outlives the process, or that nodes share.
 
 use super::super::code::Code;
 use super::super::problem::Problem;
 use super::Refusal;
 use super::visit::Visit;
+use crate::store::accounts::Account;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::PoisonError;
 use std::time::Duration;
+use tidings_core::id::AccountId;
 use tidings_core::time::Timestamp;
 
 /// Failures that cost nothing.
@@ -20,100 +25,200 @@ const FREE: u32 = 5;
 const LONGEST: Duration = Duration::from_secs(30);
 /// Failures are forgotten after this.
 const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
-/// Names and networks that are remembered at once.
+/// Wrong passwords for one account from everywhere that cost nothing.
+const FREE_EVERYWHERE: u32 = 100;
+/// After each of these one of them is forgotten: ten a minute go on for ever, some 14,000 a day.
+const FADES: Duration = Duration::from_secs(6);
+/// What is remembered of each kind at once.
 const REMEMBERED: usize = 10_000;
+
+/// Who is meant by a try.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Whose {
+    /// Somebody.
+    Account(AccountId),
+    /// A name that nobody has, in lower case.
+    Nobody(String),
+}
+
+impl Whose {
+    /// Who is meant by `name`, if that is an account's.
+    pub fn of(name: &str, account: Option<&Account>) -> Self {
+        match account {
+            Some(account) => Self::Account(account.id),
+            None => Self::Nobody(name.to_lowercase()),
+        }
+    }
+}
 
 /// What failures are counted by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Guessed {
-    /// An account's name, known or not.
-    Name(String),
-    /// A network: /24 of IPv4, /56 of IPv6.
+    /// Somebody's password, from one network.
+    Password(Whose, Option<IpAddr>),
+    /// The same from everywhere.
+    Everywhere(Whose),
+    /// An account's codes, from everywhere: who gets so far has the password.
+    Code(AccountId),
+    /// Anything, from a network: /24 of IPv4, /56 of IPv6.
     Network(IpAddr),
 }
 
-/// Failed logins, by name and by network.
+impl Guessed {
+    /// In whose room it is kept.
+    const fn room(&self) -> usize {
+        match self {
+            Self::Password(Whose::Account(_), _)
+            | Self::Everywhere(Whose::Account(_))
+            | Self::Code(_) => 0,
+            Self::Password(Whose::Nobody(_), _) | Self::Everywhere(Whose::Nobody(_)) => 1,
+            Self::Network(_) => 2,
+        }
+    }
+}
+
+/// Failures, and when the last one was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Failures {
+    count: u32,
+    last: Timestamp,
+}
+
+impl Failures {
+    /// How many of them still count.
+    fn left(self, key: &Guessed, now: Timestamp) -> u32 {
+        let passed = now.since(self.last);
+        match key {
+            Guessed::Everywhere(_) => {
+                let faded = passed.as_secs() / FADES.as_secs();
+                self.count
+                    .saturating_sub(u32::try_from(faded).unwrap_or(u32::MAX))
+            }
+            _ if passed >= FORGOTTEN => 0,
+            _ => self.count,
+        }
+    }
+
+    /// From when on the next try is looked at.
+    fn until(self, key: &Guessed) -> Timestamp {
+        let wait = match key {
+            Guessed::Everywhere(_) => match self.count.checked_sub(FREE_EVERYWHERE) {
+                Some(over) => FADES.saturating_mul(over.saturating_add(1)),
+                None => Duration::ZERO,
+            },
+            _ => match self.count.checked_sub(FREE) {
+                Some(over) => Duration::from_secs(1 << over.min(6)).min(LONGEST),
+                None => Duration::ZERO,
+            },
+        };
+        self.last.plus(wait)
+    }
+}
+
+/// A try that is counted as wrong for now, and what was known before it.
+#[derive(Debug, Clone)]
+struct Counted {
+    key: Guessed,
+    before: Option<Failures>,
+    at: Timestamp,
+}
+
+/// Failed tries.
 #[derive(Debug, Default)]
-pub(super) struct Delays(HashMap<Guessed, (u32, Timestamp)>);
+pub(super) struct Delays([HashMap<Guessed, Failures>; 3]);
 
 impl Delays {
+    fn get(&self, key: &Guessed) -> Option<Failures> {
+        self.0.get(key.room())?.get(key).copied()
+    }
+
     /// How long to wait before the next try is looked at.
-    fn wait(&self, guessed: &[Guessed], now: Timestamp) -> Option<Duration> {
-        let waits = guessed.iter().filter_map(|key| {
-            let (failures, last) = self.0.get(key)?;
-            let over = failures.checked_sub(FREE)?;
-            let wait = Duration::from_secs(1 << over.min(6)).min(LONGEST);
-            let until = last.plus(wait);
+    fn wait<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a Guessed>,
+        now: Timestamp,
+    ) -> Option<Duration> {
+        let waits = keys.into_iter().filter_map(|key| {
+            let until = self.get(key)?.until(key);
             (until > now).then(|| until.since(now))
         });
         waits.max()
     }
 
     /// One more failure.
-    fn failed(&mut self, guessed: &[Guessed], now: Timestamp) {
-        for key in guessed {
-            if self.0.len() >= REMEMBERED && !self.0.contains_key(key) {
-                self.forget_the_oldest();
-            }
-            let entry = self.0.entry(key.clone()).or_insert((0, now));
-            if entry.1.plus(FORGOTTEN) <= now {
-                entry.0 = 0;
-            }
-            *entry = (entry.0.saturating_add(1), now);
-        }
-    }
-
-    /// A try from now on: counted by its name before it is looked at, so that many at once are not all looked at. What
-    /// was known of the name before comes back with it.
-    fn begin(
-        &mut self,
-        guessed: &[Guessed],
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, Duration> {
-        if let Some(wait) = self.wait(guessed, now) {
-            return Err(wait);
-        }
-        let name = guessed.get(..1).unwrap_or_default();
-        let before = name.first().and_then(|name| self.0.get(name));
-        let before = before.map(|(_, last)| *last);
-        self.failed(name, now);
-        Ok(before)
-    }
-
-    /// A try was right, but others before it stay counted.
-    fn take_back(&mut self, name: &Guessed, before: Option<Timestamp>, begun: Timestamp) {
-        let Some((failures, last)) = self.0.get_mut(name) else {
+    fn failed(&mut self, key: &Guessed, now: Timestamp) {
+        let Some(room) = self.0.get_mut(key.room()) else {
             return;
         };
-        *failures = failures.saturating_sub(1);
-        match before {
-            Some(before) if *last == begun => *last = before,
-            _ => {}
+        if room.len() >= REMEMBERED && !room.contains_key(key) {
+            forget_the_least(room, now);
         }
-        if *failures == 0 {
-            self.0.remove(name);
+        let left = room.get(key).map_or(0, |known| known.left(key, now));
+        let count = left.saturating_add(1);
+        room.insert(key.clone(), Failures { count, last: now });
+    }
+
+    /// A try from now on, counted by `keys` before it is looked at; a network that waits waits for this, too.
+    fn begin(
+        &mut self,
+        keys: &[Guessed],
+        network: Option<&Guessed>,
+        now: Timestamp,
+    ) -> Result<Vec<Counted>, Duration> {
+        if let Some(wait) = self.wait(keys.iter().chain(network), now) {
+            return Err(wait);
+        }
+        let count = |key: &Guessed| {
+            let before = self.get(key);
+            self.failed(key, now);
+            Counted {
+                key: key.clone(),
+                before,
+                at: now,
+            }
+        };
+        Ok(keys.iter().map(count).collect())
+    }
+
+    /// A try was not wrong, but others before it stay counted.
+    fn take_back(&mut self, counted: &Counted) {
+        let room = self.0.get_mut(counted.key.room());
+        let Some((room, known)) = room.and_then(|room| {
+            let known = *room.get(&counted.key)?;
+            Some((room, known))
+        }) else {
+            return;
+        };
+        let count = known.count.saturating_sub(1);
+        let last = match counted.before {
+            Some(before) if known.last == counted.at => before.last,
+            _ => known.last,
+        };
+        match count {
+            0 => drop(room.remove(&counted.key)),
+            count => drop(room.insert(counted.key.clone(), Failures { count, last })),
         }
     }
 
-    /// Makes room for one more. Who fills this up with names has to hash a password for each, and gains less by it than
-    /// by waiting.
-    fn forget_the_oldest(&mut self) {
-        let oldest = self.0.iter().min_by_key(|(_, (_, last))| *last);
-        if let Some(key) = oldest.map(|(key, _)| key.clone()) {
-            self.0.remove(&key);
-        }
-    }
-
-    /// Somebody got in.
-    fn succeeded(&mut self, guessed: &[Guessed]) {
-        for key in guessed {
-            self.0.remove(key);
+    fn forget(&mut self, key: &Guessed) {
+        if let Some(room) = self.0.get_mut(key.room()) {
+            room.remove(key);
         }
     }
 }
 
+/// Makes room for one more. Who failed least goes first: a flood of made-up names pushes out itself.
+fn forget_the_least(room: &mut HashMap<Guessed, Failures>, now: Timestamp) {
+    let least = room
+        .iter()
+        .min_by_key(|(key, failures)| (failures.left(key, now), failures.last));
+    if let Some(key) = least.map(|(key, _)| key.clone()) {
+        room.remove(&key);
+    }
+}
+
 /// The network an address counts by. A private one counts for nothing: a proxy stands there, and everybody behind it.
-fn network(address: IpAddr) -> Option<IpAddr> {
+pub(super) fn network(address: IpAddr) -> Option<IpAddr> {
     match address {
         IpAddr::V4(address) => {
             let inside = address.is_loopback() || address.is_private() || address.is_link_local();
@@ -132,26 +237,33 @@ fn network(address: IpAddr) -> Option<IpAddr> {
 /// A try that is looked at. Whoever is not told how it ended, has it counted as wrong.
 pub(super) struct Try<'v> {
     visit: &'v Visit,
-    guessed: Vec<Guessed>,
-    before: Option<Timestamp>,
-    begun: Timestamp,
+    counted: Vec<Counted>,
+    network: Option<Guessed>,
 }
 
 impl<'v> Try<'v> {
-    /// A try to be `name`; one that comes before its time is refused. Passwords and codes count together.
-    pub fn begin(visit: &'v Visit, name: &str) -> Result<Self, Refusal> {
-        let mut guessed = vec![Guessed::Name(name.to_lowercase())];
-        guessed.extend(network(visit.peer).map(Guessed::Network));
-        let begun = visit.now();
+    /// A password is tried; refused when it comes before its time.
+    pub fn password(visit: &'v Visit, whose: &Whose) -> Result<Self, Refusal> {
+        let here = Guessed::Password(whose.clone(), network(visit.peer));
+        Self::begin(visit, &[here, Guessed::Everywhere(whose.clone())])
+    }
+
+    /// A code is tried; refused when it comes before its time.
+    pub fn code(visit: &'v Visit, account: AccountId) -> Result<Self, Refusal> {
+        Self::begin(visit, &[Guessed::Code(account)])
+    }
+
+    fn begin(visit: &'v Visit, keys: &[Guessed]) -> Result<Self, Refusal> {
+        let network = network(visit.peer).map(Guessed::Network);
+        let now = visit.now();
         let looked = visit
             .console()
-            .with_delays(|delays| delays.begin(&guessed, begun));
+            .with_delays(|delays| delays.begin(keys, network.as_ref(), now));
         match looked {
-            Ok(before) => Ok(Self {
+            Ok(counted) => Ok(Self {
                 visit,
-                guessed,
-                before,
-                begun,
+                counted,
+                network,
             }),
             Err(wait) => Err(too_soon(wait).into()),
         }
@@ -159,26 +271,32 @@ impl<'v> Try<'v> {
 
     /// It was wrong: it counts for the network, too.
     pub fn wrong(self) {
-        let networks = self.guessed.get(1..).unwrap_or_default();
         let now = self.visit.now();
-        self.visit
-            .console()
-            .with_delays(|delays| delays.failed(networks, now));
+        if let Some(network) = &self.network {
+            let console = self.visit.console();
+            console.with_delays(|delays| delays.failed(network, now));
+        }
     }
 
     /// It was right; those before it stay counted.
     pub fn right(self) {
-        if let Some(name) = self.guessed.first() {
-            let console = self.visit.console();
-            console.with_delays(|delays| delays.take_back(name, self.before, self.begun));
-        }
+        self.visit.console().with_delays(|delays| {
+            for counted in &self.counted {
+                delays.take_back(counted);
+            }
+        });
     }
 
-    /// Somebody got in with it.
+    /// Somebody got in with it: what they mistyped before is forgotten, what others did elsewhere is not.
     pub fn entered(self) {
-        self.visit
-            .console()
-            .with_delays(|delays| delays.succeeded(&self.guessed));
+        self.visit.console().with_delays(|delays| {
+            for counted in &self.counted {
+                match counted.key {
+                    Guessed::Everywhere(_) => delays.take_back(counted),
+                    _ => delays.forget(&counted.key),
+                }
+            }
+        });
     }
 }
 
@@ -195,76 +313,4 @@ impl super::Console {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn s10_five_failures_are_free_then_the_wait_grows_and_never_locks_out() {
-        let mut delays = Delays::default();
-        let who = [Guessed::Name(String::from("mary"))];
-        let now = Timestamp::from_millis(1_000_000);
-        for _ in 0..4 {
-            delays.failed(&who, now);
-        }
-        assert_eq!(delays.wait(&who, now), None);
-        let mut longest = Duration::ZERO;
-        for _ in 0..40 {
-            delays.failed(&who, now);
-            let wait = delays.wait(&who, now).unwrap_or_default();
-            assert!(wait >= longest && wait <= LONGEST, "{wait:?}");
-            longest = wait;
-        }
-        assert_eq!(longest, LONGEST);
-        assert_eq!(delays.wait(&who, now.plus(LONGEST)), None);
-        delays.succeeded(&who);
-        assert_eq!(delays.wait(&who, now), None);
-    }
-
-    #[test]
-    fn s10_who_makes_up_many_names_is_not_let_guess_one_freely() {
-        let mut delays = Delays::default();
-        let now = Timestamp::from_millis(1_000_000);
-        let name = |name: &str| [Guessed::Name(name.to_owned())];
-        for number in 0..=REMEMBERED {
-            delays.failed(&name(&number.to_string()), now);
-        }
-        assert_eq!(delays.0.len(), REMEMBERED);
-        let later = now.plus(Duration::from_secs(1));
-        for _ in 0..6 {
-            delays.failed(&name("mary"), later);
-        }
-        assert!(delays.wait(&name("mary"), later).is_some());
-    }
-
-    #[test]
-    fn s10_failures_count_for_the_whole_network() {
-        let two = ["192.0.2.1", "192.0.2.200"].map(|text| text.parse().ok().and_then(network));
-        assert_eq!(two[0], two[1]);
-        let two =
-            ["2001:db8::1", "2001:db8:0:100::1"].map(|text| text.parse().ok().and_then(network));
-        assert_ne!(two[0], two[1]);
-        assert!(two[0].is_some());
-        for proxy in ["127.0.0.1", "10.0.0.1", "::1", "fd00::1"] {
-            assert_eq!(proxy.parse().ok().and_then(network), None, "{proxy}");
-        }
-    }
-
-    #[test]
-    fn s10_tries_sent_at_once_are_not_all_looked_at_and_a_right_one_forgives_only_itself() {
-        let mut delays = Delays::default();
-        let who = [Guessed::Name(String::from("mary"))];
-        let now = Timestamp::from_millis(1_000_000);
-        let looked_at = (0..100).filter(|_| delays.begin(&who, now).is_ok()).count();
-        assert_eq!(looked_at, 5);
-        let later = now.plus(LONGEST);
-        let before = delays.begin(&who, later);
-        assert_eq!(before, Ok(Some(now)));
-        delays.take_back(&who[0], Some(now), later);
-        assert_eq!(delays.begin(&who, later), Ok(Some(now)), "five as before");
-        assert!(delays.begin(&who, later).is_err());
-        delays.succeeded(&who);
-        assert_eq!(delays.begin(&who, later), Ok(None));
-        delays.take_back(&who[0], None, later);
-        assert!(delays.0.is_empty());
-    }
-}
+mod tests;
