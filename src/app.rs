@@ -36,6 +36,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_core::api_key::KeyText;
+use tidings_core::time::Timestamp;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -136,6 +137,14 @@ pub enum AppError {
         "operator_key: this is not a well-formed operator key; make one with `tidings key generate --scope operator`"
     )]
     OperatorKey,
+    /// The preset operator key was revoked.
+    #[error(
+        "operator_key: this key was revoked on {revoked_at} and opens nothing; set another one (`tidings key generate --scope operator`), or none"
+    )]
+    OperatorKeyRevoked {
+        /// When.
+        revoked_at: Timestamp,
+    },
     /// The system gives no threads.
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),

@@ -72,6 +72,24 @@ pub fn open(setting: &'static str, path: &Path) -> Result<File, SecretFileError>
     }
 }
 
+/// The text of a file that nobody but the server's own user, or root, can have put where it lies.
+///
+/// # Errors
+/// As [`read`]; or it is somebody else's, or a link.
+pub fn own(setting: &'static str, path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
+    let failed = |source| SecretFileError::Unreadable {
+        setting,
+        path: path.to_owned(),
+        source,
+    };
+    let metadata = std::fs::symlink_metadata(path).map_err(failed)?;
+    let us = rustix::process::geteuid().as_raw();
+    if !metadata.is_file() || !(metadata.uid() == us || metadata.uid() == 0) {
+        return Err(failed(io::Error::other("it is not this user's file")));
+    }
+    read(setting, path)
+}
+
 /// The text of such a file.
 ///
 /// # Errors

@@ -384,6 +384,31 @@ fn send_posts_one_event_and_many_and_names_refused_lines() {
 }
 
 #[test]
+fn a_preset_key_that_was_revoked_stays_so_at_the_next_start() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &operator_key());
+    let listed = server.ok("GET", "/v1/keys", "");
+    let preset = listed["data"][0]["id"].as_str().unwrap().to_owned();
+    let (status, _) = server.call("DELETE", &format!("/v1/keys/{preset}"), "");
+    assert_eq!(status, 204);
+    assert_eq!(server.call("GET", "/v1/keys", "").0, 401);
+    let key = server.key.clone();
+    server.terminate();
+    let folder = data.path().to_str().unwrap();
+    let again = run_with(
+        &["serve", "--listen", "127.0.0.1:0", "--data", folder],
+        &[("TIDINGS_OPERATOR_KEY", &key)],
+        "",
+    );
+    let errors = text(&again.stderr);
+    assert_eq!(again.status.code(), Some(78), "{errors}");
+    assert!(
+        errors.contains("this key was revoked on ") && !errors.contains(&key),
+        "{errors}"
+    );
+}
+
+#[test]
 fn keys_are_created_and_revoked_and_every_command_has_help_with_an_example() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &operator_key());

@@ -1,7 +1,7 @@
 //! The keys that a server starts with: the master key of its data, and the operator's API key.
 //!
 //! Invariants: a master key is made only where there is no data yet; an operator key is made and shown only once, at the
-//! very first start, and a preset one is never shown.
+//! very first start, and a preset one is never shown; one that was revoked stays so, however often it is set.
 
 use super::{AppError, is_new};
 use crate::clock;
@@ -125,6 +125,9 @@ pub(super) async fn operator_key(
         ),
         None => return Ok(None),
     };
+    if let Some(revoked_at) = store.key_revoked_at(key.hash()).await? {
+        return Err(AppError::OperatorKeyRevoked { revoked_at });
+    }
     if store.key(&key.hash()).is_none() {
         let new = NewKey {
             hash: key.hash(),

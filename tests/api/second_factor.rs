@@ -291,6 +291,8 @@ async fn s10_an_operators_password_link_takes_the_factor_away_and_says_so() {
         "{}",
         shown.text
     );
+    let own_name = post(&world, &link, "password=operator-operator", &[]).await;
+    assert_eq!(own_name.status, 422, "its own name is no password");
     let used = post(&world, &link, "password=nine+owls+in+a+lighthouse", &[]).await;
     let_in(&world, &used).await;
     let audit = world

@@ -161,6 +161,40 @@ async fn a_setup_link_takes_a_known_name_over_and_ends_its_sessions() {
 }
 
 #[tokio::test]
+async fn s10_a_password_link_is_over_when_another_is_made_or_the_password_changes() {
+    let world = World::with_organizations().await;
+    let mary = made(&world, 1, invitation(LARKSPUR, Role::Viewer), "mary").await;
+    let anew = |token| link(&world, token, Purpose::Password(mary.id));
+    anew(2).await;
+    anew(3).await;
+    assert_eq!(accept(&world, 2, person("mary")).await, Redeemed::NoLink);
+    let used = accept(&world, 3, person("mary")).await;
+    assert!(matches!(used, Redeemed::Done(_)), "{used:?}");
+    anew(4).await;
+    let changed = world
+        .store
+        .set_password(mary.id, String::from("a hash"), None, Actor::server());
+    assert_eq!(changed.await.unwrap(), Changed::Done(()));
+    assert_eq!(accept(&world, 4, person("mary")).await, Redeemed::NoLink);
+}
+
+#[tokio::test]
+async fn s9_who_leaves_an_organization_shows_it_nothing_of_another() {
+    let world = World::with_organizations().await;
+    let mary = made(&world, 1, invitation(LARKSPUR, Role::Viewer), "mary").await;
+    link(&world, 2, invitation(RIVERSIDE, Role::Administrator)).await;
+    accept(&world, 2, Acceptance::Account(mary.id)).await;
+    let leave = world
+        .store
+        .leave(mary.id, organization(LARKSPUR), Actor::server());
+    assert_eq!(leave.await.unwrap(), Removed::Done);
+    let shown = "SELECT count(*) FROM audit WHERE act = 'account.leave' AND organization_id = 4417";
+    assert_eq!(world.count(shown), 1);
+    let told = format!("{shown} AND (before LIKE '%{RIVERSIDE}%' OR after LIKE '%{RIVERSIDE}%')");
+    assert_eq!(world.count(&told), 0);
+}
+
+#[tokio::test]
 async fn the_last_operator_stays() {
     let world = World::new();
     let mary = made(&world, 1, Purpose::Setup, "mary").await;

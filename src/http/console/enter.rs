@@ -140,12 +140,16 @@ pub(super) async fn post(visit: Visit) -> Outcome {
     }
     let name = visit.form.trimmed("name").to_owned();
     let given = Zeroizing::new(visit.form.get("password").to_owned());
-    let fault = match &found.purpose {
-        Purpose::Password(_) => None,
-        _ => refuse_name(&name).map(|why| Faults::one("name", why)),
+    let (known, fault) = match &found.purpose {
+        Purpose::Password(account) => {
+            let account = visit.api.store.account(*account).await?;
+            (account.map(|account| account.name), None)
+        }
+        _ => (None, refuse_name(&name).map(|why| Faults::one("name", why))),
     };
+    let whose = known.as_ref().unwrap_or(&name);
     let fault =
-        fault.or_else(|| password::refuse(&given, &name).map(|why| Faults::one("password", why)));
+        fault.or_else(|| password::refuse(&given, whose).map(|why| Faults::one("password", why)));
     if let Some(fault) = fault {
         return refused(&visit, &found, &fault);
     }

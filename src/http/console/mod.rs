@@ -83,6 +83,8 @@ const FORM_BYTES: usize = 1024 * 1024;
 const OUTSIDE_FORM_BYTES: usize = 16 * 1024;
 /// Passwords hashed at once, so that logins do not starve deliveries.
 const HASHED_AT_ONCE: usize = 2;
+/// Signatures checked at once: each takes a core for some time.
+const CHECKED_AT_ONCE: usize = 2;
 /// Live pages at once, and of one session.
 const LIVE_PAGES: usize = 128;
 const LIVE_PAGES_EACH: usize = 6;
@@ -113,6 +115,7 @@ pub(super) struct Console {
     pub needs_second_factor: bool,
     hashing: Semaphore,
     places: Places,
+    checks: Arc<Semaphore>,
     live: Arc<Semaphore>,
     following: Following,
     stopping: watch::Sender<bool>,
@@ -130,6 +133,7 @@ impl Console {
             needs_second_factor: parts.needs_second_factor,
             hashing: Semaphore::new(HASHED_AT_ONCE),
             places: Places::default(),
+            checks: Arc::new(Semaphore::new(CHECKED_AT_ONCE)),
             live: Arc::new(Semaphore::new(LIVE_PAGES)),
             following: Following::default(),
             stopping: watch::Sender::new(false),

@@ -3,6 +3,8 @@
 //! Tokens keep their order; what changes is the white space between them, how characters are escaped, and how numbers are
 //! written. A signature that fits one of these tells what happened to the body on its way.
 
+use tidings_core::limits::EVENT_BYTES;
+
 /// How the tokens are laid out.
 #[derive(Debug, Clone, Copy)]
 enum Layout {
@@ -32,9 +34,21 @@ const LAYOUTS: [Layout; 4] = [
 ];
 const ESCAPES: [Escapes; 3] = [Escapes::Kept, Escapes::Made, Escapes::Undone];
 
-/// Every other spelling of a body, made as it is asked for; none when it is no JSON.
+/// A longer body is none of ours, and its spellings are not looked for.
+const LONGEST: usize = EVENT_BYTES + 1_024;
+/// How many times as long as the body a spelling may be, beside some [`ROOM`]: deep nesting and its indentation make more of it.
+const TIMES: usize = 4;
+const ROOM: usize = 4_096;
+/// Digits of a number that JavaScript and Python print as they are: from 1e21 and 1e16 on they have an exponent.
+const DIGITS: usize = 25;
+
+/// Every other spelling of a body, made as it is asked for; none when it is no JSON. What they take is bounded: each is a few times
+/// as long as the body.
 pub(super) fn spellings(body: &str) -> impl Iterator<Item = String> {
-    compact(body)
+    let longest = body.len() * TIMES + ROOM;
+    Some(body)
+        .filter(|body| body.len() <= LONGEST)
+        .and_then(compact)
         .into_iter()
         .flat_map(|text| distinct([renumbered(&text), text]))
         .flat_map(|text| {
@@ -43,10 +57,10 @@ pub(super) fn spellings(body: &str) -> impl Iterator<Item = String> {
         .flat_map(|text| {
             distinct(ESCAPES.map(|how| in_strings(&text, |text| with_slashes(text, how))))
         })
-        .flat_map(|text| {
+        .flat_map(move |text| {
             LAYOUTS
                 .into_iter()
-                .map(move |layout| laid_out(&text, layout))
+                .filter_map(move |layout| laid_out(&text, layout, longest))
         })
         .filter(move |text| text != body)
 }
@@ -143,10 +157,10 @@ fn renumbered(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut number = String::new();
     let flush = |number: &mut String, out: &mut String| {
-        if let Ok(value) = number.parse::<f64>() {
-            out.push_str(&value.to_string());
-        } else {
-            out.push_str(number);
+        let printed = number.parse::<f64>().ok().map(|value| value.to_string());
+        match printed.filter(|printed| printed.len() <= DIGITS) {
+            Some(printed) => out.push_str(&printed),
+            None => out.push_str(number),
         }
         number.clear();
     };
@@ -171,10 +185,10 @@ fn renumbered(json: &str) -> String {
     out
 }
 
-/// A compact JSON text with white space between its tokens.
-fn laid_out(json: &str, layout: Layout) -> String {
+/// A compact JSON text with white space between its tokens; `None` when it gets longer than `longest`.
+fn laid_out(json: &str, layout: Layout, longest: usize) -> Option<String> {
     let indent = match layout {
-        Layout::Compact => return json.to_owned(),
+        Layout::Compact => return Some(json.to_owned()),
         Layout::Spaced => None,
         Layout::Indented(width) => Some(width),
     };
@@ -187,6 +201,9 @@ fn laid_out(json: &str, layout: Layout) -> String {
         }
     };
     for (is_string, part) in parts(json) {
+        if out.len() > longest {
+            return None;
+        }
         if is_string {
             out.push('"');
             out.push_str(part);
@@ -220,15 +237,21 @@ fn laid_out(json: &str, layout: Layout) -> String {
                 ':' => out.push_str(": "),
                 other => out.push(other),
             }
+            if out.len() > longest {
+                return None;
+            }
         }
     }
-    out
+    Some(out)
 }
 
-/// JSON with line breaks, for reading; numbers and strings stay as they are written.
+/// How many times as long as a body it may be when it is laid out for reading.
+const FOR_READING: usize = 8;
+
+/// JSON with line breaks, for reading; numbers and strings stay as they are written. `None` when that would be far longer.
 pub(super) fn for_reading(json: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(json).ok()?;
-    Some(laid_out(text, Layout::Indented(2)))
+    laid_out(text, Layout::Indented(2), text.len() * FOR_READING + ROOM)
 }
 
 #[cfg(test)]
@@ -265,6 +288,22 @@ mod tests {
         }
         assert!(spellings.iter().all(|text| text != body));
         assert_eq!(super::spellings("no json").count(), 0);
+    }
+
+    #[test]
+    fn spellings_of_numbers_and_nesting_made_for_it_stay_a_few_times_as_long() {
+        let numbers = vec!["1e308"; 20_000].join(",");
+        let deep = format!("{}{numbers}{}", "[".repeat(60), "]".repeat(60));
+        let longest = deep.len() * TIMES + ROOM;
+        let lengths: Vec<usize> = spellings(&deep).map(|text| text.len()).collect();
+        assert!(!lengths.is_empty());
+        assert!(
+            lengths.iter().all(|length| *length <= longest + 200),
+            "{lengths:?}"
+        );
+        assert!(for_reading(deep.as_bytes()).is_none());
+        let long = format!("[{}]", vec!["1.10"; LONGEST / 4].join(","));
+        assert_eq!(spellings(&long).count(), 0);
     }
 
     #[test]

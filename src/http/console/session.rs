@@ -10,6 +10,7 @@ use super::super::problem::Problem;
 use super::visit::Visit;
 use super::{Console, Refusal};
 use crate::clock::random_bytes;
+use crate::secret_file;
 use crate::store::accounts::{Session, TOKEN_CHARS, TokenHash, token_hash, token_of};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -203,14 +204,15 @@ pub fn check_token(visit: &Visit) -> Result<(), Refusal> {
 impl Console {
     /// Whether a token is that of the ticket which the command line left.
     pub fn has_ticket(&self, hash: &TokenHash, now: Timestamp) -> bool {
+        // Who may write to the data directory must not become an operator by it: the file is the server's user's, or root's.
         let Some(text) = self
             .setup_file
             .as_deref()
-            .and_then(|path| fs::read(path).ok())
+            .and_then(|path| secret_file::own("setup link", path).ok())
         else {
             return false;
         };
-        let ticket: Option<SetupTicket> = serde_json::from_slice(&text).ok();
+        let ticket: Option<SetupTicket> = serde_json::from_str(&text).ok();
         ticket.is_some_and(|ticket| {
             let known = blake3::Hash::from_hex(&ticket.hash);
             // `blake3::Hash` compares in constant time.

@@ -1,5 +1,7 @@
 //! The page of the signature check, for receivers' developers. What is typed is used for its answer and nothing else.
 
+use super::super::code::Code;
+use super::super::problem::Problem;
 use super::form::Form;
 use super::page::{Page, Section};
 use super::pieces::token;
@@ -8,6 +10,7 @@ use super::visit::Visit;
 use super::{Outcome, UNPROCESSABLE, aside};
 use crate::store::Reach;
 use maud::{Markup, html};
+use std::sync::Arc;
 use tidings_core::id::DeliveryId;
 
 impl Asked {
@@ -73,9 +76,15 @@ pub(super) async fn post(visit: Visit) -> Outcome {
             .into());
     }
     let now = visit.now().as_seconds();
+    // Only a few at once, and none of them waits in line with its body. The turn ends with the work, not with the request.
+    let Ok(turn) = Arc::clone(&visit.console().checks).try_acquire_owned() else {
+        let words = "Others are checking signatures just now; try again in a moment.";
+        return Err(Problem::new(Code::Overloaded, words).after(1).into());
+    };
     // A large body in all its spellings takes a while, and other pages go on meanwhile.
     let (asked, checked) = aside(move || {
         let checked = check(&asked, now);
+        drop(turn);
         Ok((asked, checked))
     })
     .await?;

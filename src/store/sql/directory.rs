@@ -32,6 +32,17 @@ use tidings_core::event_type::{EventType, WireType};
 use tidings_core::id::{EndpointId, KeyId, OrganizationId};
 use tidings_core::organization::{Organization, Switch};
 use tidings_core::secret::Secrets;
+use tidings_core::time::Timestamp;
+
+impl SqlStore {
+    /// When a key was revoked; `None` for one that is in force or unknown.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn key_revoked_at(&self, hash: KeyHash) -> Result<Option<Timestamp>, StoreError> {
+        self.read(move |sql| keys::revoked_at(sql, &hash)).await
+    }
+}
 
 #[async_trait]
 impl Directory for SqlStore {

@@ -144,6 +144,7 @@ fn confirm(
         values![id.raw(), step.now.as_micros(), last],
     )?;
     put_codes(step, id, &first.recovery)?;
+    people::end_password_links(step, id)?;
     Ok(Checked::Right(()))
 }
 

@@ -95,6 +95,9 @@ pub fn create(step: &mut Step<'_>, new: NewLink, actor: &Actor) -> Result<Link, 
         Purpose::Password(account) => (Some(*account), None),
         Purpose::Portal { return_url, .. } => (None, return_url.clone()),
     };
+    if let Some(account) = account {
+        people::end_password_links(step, account)?;
+    }
     step.sql().execute(
         "INSERT INTO links (id, hash, purpose, account_id, organization_id, role, return_url, created_at, expires_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

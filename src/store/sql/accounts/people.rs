@@ -230,14 +230,20 @@ pub fn leave(
         return Ok(Removed::NotFound);
     }
     let standing = Standing::Member(rest);
-    let after = shown(&before.name, &standing);
+    // The entry is the organization's, so it shows what the account was there and nothing of what it is elsewhere.
+    let here = grants
+        .iter()
+        .copied()
+        .filter(|grant| grant.organization == organization);
+    let was = shown(&before.name, &Standing::Member(here.collect()));
+    let is = shown(&before.name, &Standing::Member(Vec::new()));
     if standing == Standing::Member(Vec::new()) {
         delete(step.sql(), id)?;
     } else {
         write_standing(step, id, &standing)?;
     }
     Act::new("account.leave", Some(organization), id.to_string())
-        .turning(Some(shown(&before.name, &before.standing)), Some(after))
+        .turning(Some(was), Some(is))
         .record(step, actor)?;
     Ok(Removed::Done)
 }
@@ -274,7 +280,17 @@ pub fn delete(sql: &dyn Sql, id: AccountId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Sets a password; all sessions of the account end but `keep`.
+/// Ends password links that were made before something about the way in changed: what an older one was made for is over.
+pub fn end_password_links(step: &Step<'_>, id: AccountId) -> Result<(), StoreError> {
+    step.sql().execute(
+        "UPDATE links SET revoked_at = ?2
+         WHERE account_id = ?1 AND purpose = 'password' AND used_at IS NULL AND revoked_at IS NULL",
+        values![id.raw(), step.now.as_micros()],
+    )?;
+    Ok(())
+}
+
+/// Sets a password; all sessions of the account end but `keep`, and so do its password links.
 pub fn set_password(
     step: &mut Step<'_>,
     id: AccountId,
@@ -290,6 +306,7 @@ pub fn set_password(
         return Ok(Changed::NotFound);
     }
     sessions::end_others(step, id, keep)?;
+    end_password_links(step, id)?;
     Act::new("account.password", None, id.to_string()).record(step, actor)?;
     Ok(Changed::Done(()))
 }

@@ -2,14 +2,25 @@
 
 use super::super::step::Step;
 use super::audit::{self, Act};
-use crate::store::directory::{ApiKey, Changed, NewKey};
-use crate::store::sql::database::{DirectoryChange, values};
+use crate::store::directory::{ApiKey, Changed, KeyHash, NewKey};
+use crate::store::sql::database::{DirectoryChange, Sql, values};
 use crate::store::{Actor, Reach, StoreError};
 use std::sync::Arc;
 use tidings_core::id::{KeyId, OrganizationId};
+use tidings_core::time::Timestamp;
 
-/// Stores a key. A hash in use answers the key it belongs to; a revoked one is made anew, so that a key that
-/// is preset by the operator's settings is there at every start.
+/// When a key was revoked; `None` for one that is in force or unknown.
+pub fn revoked_at(sql: &dyn Sql, hash: &KeyHash) -> Result<Option<Timestamp>, StoreError> {
+    let found = sql.one(
+        "SELECT revoked_at FROM api_keys WHERE hash = ?1",
+        values![hash],
+        |row| row.get::<Option<i64>>(0),
+    )?;
+    Ok(found.flatten().map(Timestamp::from_micros))
+}
+
+/// Stores a key. A hash in use answers the key it belongs to; a revoked one is made anew: whether it may be is for who presets
+/// it to ask ([`revoked_at`]).
 pub fn create(step: &mut Step<'_>, new: NewKey, actor: &Actor) -> Result<Arc<ApiKey>, StoreError> {
     if let Some(known) = step.tables.key(&new.hash) {
         return Ok(Arc::clone(known));
