@@ -18,6 +18,8 @@ mod server;
 
 #[path = "apply/bad_files.rs"]
 mod bad_files;
+#[path = "apply/scopes.rs"]
+mod scopes;
 
 use serde_json::Value;
 use server::{Server, operator_key, tidings};

@@ -32,8 +32,28 @@ pub struct ExportArgs {
 /// Runs `tidings export`.
 pub fn run(args: ExportArgs) -> Result<(), Failure> {
     let mut client = Client::new(&args.server);
-    let root = small_runtime()?.block_on(document(&mut client, &args))?;
+    let root = small_runtime()?
+        .block_on(document(&mut client, &args))
+        .map_err(|failure| explained(failure, &args))?;
     say(yaml(&root).trim_end_matches('\n'))
+}
+
+/// A refused scope with the key that would do: the route's own least scope is not enough for an export.
+fn explained(failure: Failure, args: &ExportArgs) -> Failure {
+    match failure {
+        Failure::Failed(words) if words.starts_with("403 missing_scope") => {
+            let works = match args.organization.is_empty() {
+                true => {
+                    "an export of everything takes an operator's key; with --organization, one of that organization's administrator does"
+                }
+                false => {
+                    "an export takes an operator's key, or one of the organization's administrator"
+                }
+            };
+            Failure::Failed(format!("{words}\n{works}"))
+        }
+        other => other,
+    }
 }
 
 const fn node(kind: Kind) -> Node {

@@ -67,6 +67,10 @@ const AFTER_HEAD: &[(&str, &str)] = &[
         "stdin:7: url: ",
     ),
     (
+        "    endpoints:\n      - url: https://a.example.com/…\n        event_types: [project.updated]\n",
+        "stdin:7: url: `https://a.example.com/…` is a masked URL",
+    ),
+    (
         "    endpoints:\n      - https://a.example.com/\n",
         "stdin:7: an endpoint is written as `name: value` lines",
     ),

@@ -8,6 +8,7 @@
 
 use super::fields::{Fields, Reading};
 use super::node::{Kind, Node, cut};
+use super::remote::is_masked;
 use super::state::Kept;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -294,6 +295,11 @@ fn read_endpoint(node: &Node, reading: &mut Reading) -> Option<EndpointWanted> {
     let url = fields.required("url", reading);
     let url = url.and_then(|node| {
         let text = reading.string(node, "url")?;
+        if is_masked(text) {
+            let words = "is a masked URL, as viewers are shown it: give the whole one, or export with an operator's or administrator's key";
+            reading.wrong(node.line, format!("url: `{}` {words}", cut(text)));
+            return None;
+        }
         match TargetUrl::from_stored(text) {
             Ok(url) => Some(url.as_str().to_owned()),
             Err(error) => {

@@ -101,8 +101,20 @@ pub async fn organization(
 pub async fn endpoints(client: &mut Client, id: i64) -> Result<Vec<EndpointState>, Failure> {
     let path = format!("/v1/organizations/{id}/endpoints");
     let mut found = all(client, &path, EndpointState::read).await?;
+    if let Some(masked) = found.iter().find(|found| is_masked(&found.url)) {
+        // A file with masked URLs, applied, would set them.
+        return Err(Failure::Failed(format!(
+            "this key is shown the URLs of organization {id} masked ({}): use an operator's key, or one of the organization's administrator",
+            masked.url
+        )));
+    }
     found.reverse();
     Ok(found)
+}
+
+/// Whether a URL is what viewers are shown of one: scheme and host. Targets have no bare `…` in them.
+pub fn is_masked(url: &str) -> bool {
+    url.ends_with("/…")
 }
 
 /// One endpoint.
