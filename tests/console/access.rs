@@ -120,6 +120,8 @@ fn an_invitation_makes_an_account_and_a_wrong_password_does_not_get_in() {
     operator.press("Members");
     operator.wait_for(NAME);
     operator.press("Remove");
+    operator.wait_for(&format!("{NAME} has no role in Larkspur Commons any more"));
+    operator.press("Remove the member");
     operator.wait_for("Deleted.");
     browser.open(&world.url("/admin/account"));
     browser.wait("login", || browser.url().contains("/admin/login"));

@@ -3,10 +3,11 @@
 use super::super::api::keys::{delete_key, post_key};
 use super::form::{Faults, json_of, object};
 use super::page::{Page, Section};
-use super::pieces::{Field, action, copyable, fault_summary, moment, more, token};
+use super::pieces::{Field, copyable, ending, fault_summary, moment, more, token};
 use super::visit::Visit;
 use super::{Answer, Outcome, Refusal, UNPROCESSABLE};
 use crate::store::Reach;
+use crate::store::directory::ApiKey;
 use maud::{Markup, html};
 use serde_json::Value;
 use tidings_core::api_key::KeyKind;
@@ -37,7 +38,7 @@ fn draw(visit: &Visit, faults: &Faults, made: &Markup) -> Result<Page, Refusal> 
                         td data-label="Description" { (key.description) p .quiet { (key.id) } }
                         td data-label="Made" { (moment(key.created_at)) }
                         td data-label="Ends" { @if let Some(end) = key.expires_at { (moment(end)) } @else { "never" } }
-                        td { (action(visit, &format!("{PATH}/{}/revoke", key.id), "Revoke", "danger")) }
+                        td { (revoking(visit, key)) }
                     }
                 }
             }
@@ -46,6 +47,17 @@ fn draw(visit: &Visit, faults: &Faults, made: &Markup) -> Result<Page, Refusal> 
         (form(visit, faults))
     };
     Ok(Page::new("API keys", Section::Keys, body))
+}
+
+/// What stops working at one click, first said: a platform posts with this.
+fn revoking(visit: &Visit, key: &ApiKey) -> Markup {
+    let path = format!("{PATH}/{}/revoke", key.id);
+    let name = match key.description.as_str() {
+        "" => key.id.to_string(),
+        words => format!("{words} ({})", key.id),
+    };
+    let ends = format!("{name} is refused at once. It cannot be brought back.");
+    ending(visit, &path, ("Revoke", "Revoke the key"), &ends)
 }
 
 fn form(visit: &Visit, faults: &Faults) -> Markup {

@@ -3,7 +3,7 @@
 use super::super::code::Code;
 use super::super::problem::Problem;
 use super::page::{Page, Section};
-use super::pieces::{action, copyable, moment, more, token};
+use super::pieces::{action, copyable, ending, moment, more, token};
 use super::session;
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, Refusal, missing};
@@ -134,7 +134,7 @@ pub(super) async fn members(visit: Visit) -> Outcome {
                             td data-label="Role" { (role_in(account, place.id())) }
                             td data-label="Last login" { @if let Some(at) = account.login_at { (moment(at)) } @else { "never" } }
                             @if place.may_change() {
-                                td { (action(&visit, &format!("/admin/members/{}/remove?{query}", account.id), "Remove", "")) }
+                                td { (removing_member(&visit, &place, account)) }
                             }
                         }
                     }
@@ -150,6 +150,25 @@ pub(super) async fn members(visit: Visit) -> Outcome {
     Ok(Page::new("Members", Section::Members, body)
         .at(&place)
         .into())
+}
+
+fn removing_member(visit: &Visit, place: &Place, account: &Account) -> Markup {
+    let path = format!("/admin/members/{}/remove?{}", account.id, place.query());
+    let ends = format!(
+        "{} has no role in {} any more, and no account if this was the only one.",
+        account.name,
+        visit.name_of(place.id())
+    );
+    ending(visit, &path, ("Remove", "Remove the member"), &ends)
+}
+
+fn removing_account(visit: &Visit, account: &Account) -> Markup {
+    let path = format!("/admin/people/{}/remove", account.id);
+    let ends = format!(
+        "The account {} is deleted with all its roles, and its sessions end.",
+        account.name
+    );
+    ending(visit, &path, ("Remove", "Remove the account"), &ends)
 }
 
 fn role_in(account: &Account, organization: OrganizationId) -> &'static str {
@@ -260,7 +279,7 @@ pub(super) async fn all(visit: Visit) -> Outcome {
                         td data-label="Last login" { @if let Some(at) = account.login_at { (moment(at)) } @else { "never" } }
                         td .acts {
                             (action(&visit, &format!("/admin/people/{}/password", account.id), "Password link", ""))
-                            (action(&visit, &format!("/admin/people/{}/remove", account.id), "Remove", "danger"))
+                            (removing_account(&visit, account))
                         }
                     }
                 }

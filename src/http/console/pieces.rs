@@ -211,6 +211,25 @@ pub(super) fn action(visit: &Visit, path: &str, words: &str, look: &str) -> Mark
     }
 }
 
+/// A button that ends something for good, behind a disclosure that says what it ends.
+pub(super) fn ending(
+    visit: &Visit,
+    path: &str,
+    (short, whole): (&str, &str),
+    ends: &str,
+) -> Markup {
+    html! {
+        details .more {
+            summary { (short) }
+            form method="post" action=(path) {
+                (token(visit))
+                p { (ends) }
+                button .danger type="submit" { (whole) }
+            }
+        }
+    }
+}
+
 /// The way to the next page of a list.
 pub(super) fn more(href: &str) -> Markup {
     html! {
