@@ -26,6 +26,8 @@ mod server;
 mod secret_files;
 
 use server::{Server, operator_key, tidings};
+#[path = "cli/verify.rs"]
+mod verify;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

@@ -4,9 +4,11 @@
 
 use super::output::{Failure, say};
 use crate::clock::Clock;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::io::Read as _;
 use std::path::PathBuf;
-use tidings_core::signature::{self, Delivered};
+use tidings_core::signature::{self, Delivered, VerifyError};
 
 /// Shown by `tidings verify --help`.
 pub const EXAMPLES: &str = "Examples:\n  tidings verify --secret whsec_… --body request.json --signature 3772…06a7\n  tidings verify --secret whsec_… --body request.json --webhook-id dlv_… --webhook-timestamp 1767225600 --webhook-signature 'v1,J66…'\n\nExit code 0: the signature is right; 1: it is not.";
@@ -52,7 +54,13 @@ pub fn run(args: VerifyArgs) -> Result<(), Failure> {
                 |candidate, secret| signature::verify_vomo(secret, candidate, given.trim()).is_ok(),
                 secret,
             );
-            return Err(Failure::Failed(format!("vomo-signature: {error}{cause}")));
+            let wanted = match error {
+                VerifyError::MalformedSignature => vomo_form(given.trim()),
+                _ => "",
+            };
+            return Err(Failure::Failed(format!(
+                "vomo-signature: {error}{wanted}{cause}"
+            )));
         }
         say("vomo-signature: right")?;
     }
@@ -100,6 +108,15 @@ fn read(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
+/// What the header looks like, for who gave something else.
+fn vomo_form(given: &str) -> &'static str {
+    if given.starts_with("v1,") {
+        " This is a value of webhook-signature: give it with --webhook-signature."
+    } else {
+        " It is 64 lower-case hex digits, without `sha256=`."
+    }
+}
+
 /// Which usual mistake would explain a mismatch: the words to add to the message, or none.
 fn likely_cause(body: &[u8], matches: impl Fn(&[u8], &[u8]) -> bool, secret: &[u8]) -> String {
     let mut with_line_end = body.to_vec();
@@ -112,7 +129,9 @@ fn likely_cause(body: &[u8], matches: impl Fn(&[u8], &[u8]) -> bool, secret: &[u
         .strip_prefix(b"whsec_")
         .unwrap_or(trimmed_secret);
     let prefixed_secret = [b"whsec_", trimmed_secret].concat();
-    let candidates: [(&[u8], &[u8], &str); 6] = [
+    let carriage_returns = String::from_utf8_lossy(body).replace('\n', "\r\n");
+    let decoded_secret = STANDARD.decode(bare_secret).unwrap_or_default();
+    let candidates: [(&[u8], &[u8], &str); 8] = [
         (
             trimmed_body,
             secret,
@@ -122,6 +141,11 @@ fn likely_cause(body: &[u8], matches: impl Fn(&[u8], &[u8]) -> bool, secret: &[u
             &with_line_end,
             secret,
             "the body lost a line end: compare the raw bytes",
+        ),
+        (
+            carriage_returns.as_bytes(),
+            secret,
+            "line breaks of the body were changed: compare the raw bytes",
         ),
         (
             &compact,
@@ -139,9 +163,27 @@ fn likely_cause(body: &[u8], matches: impl Fn(&[u8], &[u8]) -> bool, secret: &[u
             bare_secret,
             "it was signed without the whsec_ prefix: the key is the whole secret as shown",
         ),
+        (
+            body,
+            &decoded_secret,
+            "it was signed with the decoded secret: the key is the secret's text as shown, whsec_ included",
+        ),
     ];
-    candidates
+    let mistake = candidates
         .iter()
         .find(|(body, secret, _)| matches(body, secret))
-        .map_or_else(String::new, |(_, _, cause)| format!(" Likely: {cause}."))
+        .map(|(_, _, cause)| *cause);
+    mistake
+        .or_else(|| reprinted(body, |respelled| matches(respelled, secret)))
+        .map_or_else(String::new, |cause| format!(" Likely: {cause}."))
+}
+
+/// What is said when the body is another spelling of the JSON that was signed: `\/` became `/`, 1.10 became 1.1.
+fn reprinted(body: &[u8], matches: impl Fn(&[u8]) -> bool) -> Option<&'static str> {
+    let body = std::str::from_utf8(body).ok()?.trim();
+    crate::http::spellings(body)
+        .any(|respelled| matches(respelled.as_bytes()))
+        .then_some(
+            "the body was parsed and printed again, which wrote escapes, numbers or white space another way: verify the raw bytes before parsing",
+        )
 }

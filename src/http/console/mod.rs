@@ -122,6 +122,11 @@ pub(super) struct Console {
     delays: Mutex<Delays>,
 }
 
+/// Other spellings of a JSON body, for `tidings verify`, which names the same mistakes as the signature check.
+pub fn spellings(body: &str) -> impl Iterator<Item = String> {
+    respelled::spellings(body)
+}
+
 impl Console {
     pub fn new(parts: ConsoleParts) -> Self {
         Self {
