@@ -4,7 +4,7 @@
 
 use super::SettingFlags;
 use super::output::{Failure, say};
-use super::serve::settings_text;
+use super::serve::{settings_text, unread_variables};
 use super::small_runtime;
 use crate::app::{self, AppError, check_secret_files, database_authorities};
 use crate::clock::Clock;
@@ -51,12 +51,7 @@ pub fn run(args: DoctorArgs) -> Result<(), Failure> {
     let runtime = small_runtime()?;
     let (database, is_running) = database(&settings);
     let checks = [
-        (
-            "settings",
-            Finding::Good(String::from(
-                "every value is allowed (see `tidings serve --print-config`)",
-            )),
-        ),
+        ("settings", names_read()),
         ("clock", clock()),
         ("secrets", secrets(&settings)),
         ("disk", disk(&settings)),
@@ -104,6 +99,16 @@ pub fn run(args: DoctorArgs) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::Failed(format!("{bad} of the checks failed")))
+    }
+}
+
+/// That their values are allowed was seen before the first check; a misspelt variable is none of them.
+fn names_read() -> Finding {
+    let good = "every value is allowed (see `tidings serve --print-config`)";
+    let unread = unread_variables();
+    match unread.is_empty() {
+        true => Finding::Good(String::from(good)),
+        false => Finding::Note(format!("{good}; but {}", unread.join("; "))),
     }
 }
 

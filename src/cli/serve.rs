@@ -4,7 +4,7 @@ use super::output::{Failure, note, say};
 use super::{SettingFlags, output};
 use crate::app::{App, AppError};
 use crate::clock::Clock;
-use crate::config::{Layers, Resolved, Settings, load};
+use crate::config::{Layers, Resolved, Settings, load, unread};
 use crate::service_manager::{self, Phase};
 use crate::{core_dump, handles, telemetry};
 use std::collections::BTreeMap;
@@ -39,6 +39,11 @@ pub fn settings_text(flags: &SettingFlags) -> Result<BTreeMap<&'static str, Reso
     })?)
 }
 
+/// What is wrong with the names in this process's environment, one line each.
+pub fn unread_variables() -> Vec<String> {
+    unread(std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()))
+}
+
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
         match error {
@@ -62,6 +67,9 @@ pub fn run(args: ServeArgs) -> Result<(), Failure> {
         return say(Settings::print(&text).trim_end());
     }
     telemetry::start(&settings.telemetry);
+    for line in unread_variables() {
+        tracing::warn!("{line}");
+    }
     core_dump::forbid();
     handles::reserve(&settings);
     runtime()?.block_on(serve(settings))

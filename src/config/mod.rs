@@ -7,12 +7,14 @@
 //! Deliberately absent: environment names made by rule. `TIDINGS_EGRESS_ALLOW_HTTP` could be read two ways;
 //! the table says which.
 
+mod environment;
 mod notices;
 mod resolve;
 mod sources;
 mod table;
 mod values;
 
+pub use environment::unread;
 pub use notices::NoticeSettings;
 pub use resolve::{DatabaseSettings, KeySource, OtlpSettings, ProxySettings, Settings, Telemetry};
 pub use sources::{Layers, Origin, Resolved, load};

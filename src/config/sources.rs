@@ -99,7 +99,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A text on one line: what would end the line, the quotes or the terminal's patience is written as an escape of TOML.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -159,3 +159,20 @@ fn a_collector_that_does_not_answer_is_worth_a_look_and_stops_nothing() {
     let told = said.starts_with("note") && said.contains(&url) && said.contains("telemetry.otlp");
     assert!(told && code == Some(0), "{said}");
 }
+
+#[test]
+fn a_misspelt_variable_is_worth_a_look_and_stops_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let misspelt = [("TIDINGS_LISTN", "127.0.0.1:1")];
+    let (said, code) = line(data.path(), &misspelt, "settings");
+    let named = said.contains("TIDINGS_LISTN; did you mean `TIDINGS_LISTEN`?");
+    assert!(said.starts_with("note") && named, "{said}");
+    assert_eq!(code, Some(0), "{said}");
+    // A start says it before anything else; this one ends by itself, since nobody has that address.
+    let data = data.path().to_str().unwrap();
+    let start = ["serve", "--data", data, "--listen", "192.0.2.1:8420"];
+    let said = text(&run_with(&start, &misspelt, "").stderr);
+    let lines = said.lines().filter(|line| line.contains("TIDINGS_LISTN"));
+    assert_eq!(lines.count(), 1, "{said}");
+    assert!(said.contains("did you mean `TIDINGS_LISTEN`?"), "{said}");
+}
