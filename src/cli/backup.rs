@@ -3,6 +3,7 @@
 
 use super::SettingFlags;
 use super::output::{Failure, note, paint, say};
+use super::permission::{may_make_in, may_read_data};
 use super::serve::settings_text;
 use crate::app::{self, AppError};
 use crate::clock::Clock;
@@ -51,7 +52,9 @@ pub fn run(args: BackupArgs) -> Result<(), Failure> {
              database_url, or continuous archiving (docs/operate/backup.md); the master key is not in either",
         )));
     }
+    may_read_data(&settings)?;
     let target = target_of(&args.target);
+    may_make_in(folder_of(&args.target))?;
     let key_file = key_beside(&target);
     if args.with_master_key && key_file.exists() {
         return Err(BackupError::Exists(key_file).into());
@@ -88,6 +91,17 @@ fn target_of(given: &Path) -> PathBuf {
     }
     let moment: String = Clock::system().now().rfc3339().chars().take(19).collect();
     given.join(format!("tidings-{}Z.db", moment.replace(':', "-")))
+}
+
+/// The folder that the copy is made in. A name with a slash at its end means a folder, also one that is not mounted.
+fn folder_of(given: &Path) -> &Path {
+    if given.is_dir() || given.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return given;
+    }
+    match given.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// The name of the master key that goes along with a copy.

@@ -3,6 +3,7 @@
 use super::SettingFlags;
 use super::backup::{Shown, damage, report, summary};
 use super::output::{Failure, say};
+use super::permission::may_read_data;
 use super::serve::settings_text;
 use crate::config::Settings;
 use crate::store::sqlite::compact::compact;
@@ -29,6 +30,7 @@ pub fn run(args: CompactArgs) -> Result<(), Failure> {
             "the data is in PostgreSQL, which has its own ways: autovacuum uses the space again, VACUUM FULL gives it back",
         )));
     }
+    may_read_data(&settings)?;
     let mut shown = Shown::new(args.json);
     let compacted = compact(&settings.data, &mut |progress| shown.show(progress))?;
     shown.end();

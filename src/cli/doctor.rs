@@ -4,6 +4,7 @@
 
 use super::SettingFlags;
 use super::output::{Failure, say};
+use super::permission::{may_read, may_read_data};
 use super::serve::{settings_text, unread_variables};
 use super::small_runtime;
 use crate::app::{self, AppError, check_secret_files, database_authorities};
@@ -180,6 +181,9 @@ fn database(settings: &Settings) -> (Finding, Option<bool>) {
     if let Some(database) = &settings.database {
         return (remote(database, &settings.node), None);
     }
+    if let Err(failure) = may_read_data(settings) {
+        return (Finding::Bad(failure.to_string()), None);
+    }
     match sqlite::inspect(&settings.data) {
         Ok(Inspection::Absent) => (
             Finding::Good(String::from("none yet; the first `tidings serve` makes it")),
@@ -201,6 +205,9 @@ fn database(settings: &Settings) -> (Finding, Option<bool>) {
 }
 
 fn master_key(settings: &Settings) -> Finding {
+    if let Some(Err(failure)) = app::master_key_path(settings).map(|path| may_read(&path)) {
+        return Finding::Bad(failure.to_string());
+    }
     let key = match app::master_key_found(settings) {
         Ok(Some(key)) => key,
         Ok(None) => {

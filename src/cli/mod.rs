@@ -19,6 +19,7 @@ mod master_key;
 mod migrate;
 mod notices;
 mod output;
+mod permission;
 mod receiver;
 mod restore;
 mod serve;

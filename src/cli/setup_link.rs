@@ -2,6 +2,7 @@
 
 use super::SettingFlags;
 use super::output::{Failure, note, say};
+use super::permission::may_read_data;
 use super::serve::settings_text;
 use crate::app::setup;
 use crate::clock::Clock;
@@ -20,6 +21,7 @@ pub struct SetupLinkArgs {
 /// Runs `tidings setup-link`.
 pub fn run(args: SetupLinkArgs) -> Result<(), Failure> {
     let settings = Settings::parse(&settings_text(&args.flags)?)?;
+    may_read_data(&settings)?;
     let link = super::small_runtime()?.block_on(setup::link_beside(settings, Clock::system()))?;
     note("Open this in a browser; it works once, for 15 minutes:");
     say(&link)

@@ -54,6 +54,25 @@ fn is_empty_or_absent(directory: &Path) -> bool {
 }
 
 #[test]
+fn a_folder_that_is_not_there_is_no_failure_of_the_disk() {
+    let scene = Scene::new();
+    let data = text(&scene.data);
+    let folder = scene.new_place("not-mounted");
+    let words = format!("there is no folder {}", text(&folder));
+    let inside = folder.join("copy.db");
+    let named_as_one = format!("{}/", text(&folder));
+    for target in [text(&inside), &named_as_one] {
+        refused(&["backup", target, "--data", data], 78, &words);
+    }
+    refused(
+        &["backup", text(&inside), "--data", data],
+        78,
+        "make it or mount it",
+    );
+    assert!(!folder.exists());
+}
+
+#[test]
 fn nothing_is_written_over_and_nothing_half_is_left() {
     let scene = Scene::new();
     let (data, copy, key) = (scene.data.clone(), scene.copy.clone(), scene.key());
