@@ -12,6 +12,8 @@
 
 #[path = "cli/doctor.rs"]
 mod doctor;
+#[path = "cli/keys.rs"]
+mod keys;
 #[path = "cli/manual.rs"]
 mod manual;
 #[path = "support/server.rs"]
@@ -24,10 +26,10 @@ mod server;
 
 #[path = "cli/secret_files.rs"]
 mod secret_files;
-
-use server::{Server, operator_key, tidings};
 #[path = "cli/verify.rs"]
 mod verify;
+
+use server::{Server, operator_key, tidings};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
