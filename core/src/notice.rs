@@ -104,13 +104,13 @@ impl Kind {
     pub const fn advice(self) -> &'static str {
         match self {
             Self::Exhausted => {
-                "Look at the deliveries; once the receiver works, send them again from the endpoint's page (Replay)."
+                "Look at the deliveries; once the receiver works, send them again from the endpoint's page (Send again)."
             }
             Self::Failing => {
                 "Tell whoever runs the receiver. What is tried three times is exhausted, and can be sent again later."
             }
             Self::Recovered => {
-                "If deliveries were exhausted meanwhile, send them again from the endpoint's page (Replay)."
+                "If deliveries were exhausted meanwhile, send them again from the endpoint's page (Send again)."
             }
             Self::SwitchedOff => {
                 "Nothing, if this was meant. What waits is held; new events make no deliveries and can be replayed later."

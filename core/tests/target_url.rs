@@ -190,7 +190,7 @@ fn url_errors_say_what_to_write() {
     );
     check(
         "http://169.254.169.254/",
-        "This is a cloud metadata address and stays closed.",
+        "169.254.169.254 is a cloud metadata address. Only an entry with exactly this address opens it (egress.allow).",
     );
     check("http://2130706433/", "Write this address as 127.0.0.1.");
     check("https://example.com./", "Write this name as example.com.");

@@ -62,7 +62,9 @@ pub enum Refusal {
         form: &'static str,
     },
     /// A cloud's credentials live there.
-    #[error("This is a cloud metadata address and stays closed.")]
+    #[error(
+        "{ip} is a cloud metadata address. Only an entry with exactly this address opens it (egress.allow)."
+    )]
     MetadataAddress {
         /// The address, which only the entry with exactly it opens.
         ip: IpAddr,
