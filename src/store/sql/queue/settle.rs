@@ -64,10 +64,6 @@ impl Stored {
 impl Work for Settling {
     /// All at once: two results of one piece never speak of the same delivery.
     fn run(&mut self, step: &mut Step<'_>) -> Result<(), StoreError> {
-        let attempts: Vec<_> = self.results.iter().filter_map(attempt).collect();
-        if !attempts.is_empty() {
-            step.database.insert_attempts(&attempts)?;
-        }
         let mut places = Places::left(step);
         let (rows, waits): (Vec<_>, Vec<_>) = self
             .results
@@ -75,6 +71,14 @@ impl Work for Settling {
             .map(|result| end(step, &mut places, result))
             .unzip();
         let held = step.database.settle(&rows)?;
+        // Only now it is known whose claims still hold. An attempt of any other could take the place of one that counts.
+        let attempts: Vec<_> = (self.results.iter().zip(&held))
+            .filter(|(_, held)| **held)
+            .filter_map(|(result, _)| attempt(result))
+            .collect();
+        if !attempts.is_empty() {
+            step.database.insert_attempts(&attempts)?;
+        }
         let mut noted = Noted::begin(step)?;
         let ends = rows.iter().zip(waits).zip(held);
         for (result, ((row, waits), held)) in self.results.iter().zip(ends) {
