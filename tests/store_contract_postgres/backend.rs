@@ -6,6 +6,8 @@ use postgres::{Client, NoTls};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 use tidings::clock::Clock;
 use tidings::store::StoreError;
 use tidings::store::handover::Handover;
@@ -33,6 +35,21 @@ fn elsewhere<T: Send>(work: impl FnOnce(&mut Client) -> T + Send, url: &str) -> 
         let work = threads.spawn(|| work(&mut Client::connect(url, NoTls).unwrap()));
         work.join().unwrap()
     })
+}
+
+/// A transaction from outside that goes on; undone when this is dropped.
+pub struct Held {
+    ends: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.ends.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
 }
 
 impl Place {
@@ -207,6 +224,24 @@ impl Place {
             },
             &self.url,
         );
+    }
+
+    /// Runs a statement from outside in a transaction that stays open.
+    pub fn hold(&self, sql: &str) -> Held {
+        let (url, begin) = (self.url.clone(), format!("BEGIN; {sql}"));
+        let (began, begins) = sync_channel(1);
+        let (ends, ended) = sync_channel::<()>(1);
+        let thread = thread::spawn(move || {
+            let mut client = Client::connect(&url, NoTls).unwrap();
+            client.batch_execute(&begin).unwrap();
+            began.send(()).unwrap();
+            let _dropped = ended.recv();
+        });
+        begins.recv().unwrap();
+        Held {
+            ends: Some(ends),
+            thread: Some(thread),
+        }
     }
 
     /// Rows of numbers.

@@ -74,5 +74,6 @@ mod test_send;
 mod upgrade;
 #[path = "../store_contract/verbs.rs"]
 mod verbs;
+mod waits;
 #[path = "../store_contract/world.rs"]
 mod world;

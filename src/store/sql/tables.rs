@@ -13,7 +13,7 @@ mod load;
 pub mod rows;
 
 pub use catalogue::NameId;
-pub use load::{load_catalogue, load_key, load_organization};
+pub use load::{read_catalogue, read_key, read_organization};
 
 use crate::store::directory::{ApiKey, Endpoint, KeyHash, Sending};
 use catalogue::Types;
@@ -25,7 +25,7 @@ use tidings_core::id::{EndpointId, KeyId, OrganizationId};
 use tidings_core::organization::{Organization, WebhookAccess};
 use tidings_core::time::Timestamp;
 
-/// The tables, shared by the writer and everyone who looks something up. Never held across a wait.
+/// The tables, shared by the writer and everyone who looks something up. Never held for a change across a wait.
 #[derive(Debug, Default)]
 pub struct Shared(RwLock<Tables>);
 

@@ -44,23 +44,27 @@ pub(super) fn catch_up(
         values![known, version, ONE_BY_ONE],
         |row| Ok((row.get::<u8>(0)?, row.get::<i64>(1)?)),
     )?;
-    let whole = changed.len() == ONE_BY_ONE || changed.is_empty();
-    let mut fresh = if whole {
-        Some(Tables::load(sql)?)
-    } else {
-        None
-    };
-    let mut tables = shared.write();
-    if let Some(fresh) = fresh.take() {
-        tables.replace(fresh, version);
+    if changed.len() == ONE_BY_ONE || changed.is_empty() {
+        let fresh = Tables::load(sql)?;
+        shared.write().replace(fresh, version);
         return Ok(true);
     }
-    for (kind, subject) in changed {
-        match (kind, OrganizationId::new(subject)) {
-            (ORGANIZATION, Some(id)) => tables::load_organization(sql, &mut tables, id)?,
-            (KEY, _) => tables::load_key(sql, &mut tables, KeyId::from_raw(subject))?,
-            _ => tables::load_catalogue(sql, &mut tables)?,
-        }
+    // All is read before anything changes: every request looks into the tables, and must not wait for the database.
+    let parts: Result<Vec<_>, _> = changed
+        .into_iter()
+        .map(
+            |(kind, subject)| match (kind, OrganizationId::new(subject)) {
+                (ORGANIZATION, Some(id)) => tables::read_organization(sql, id),
+                (KEY, _) => tables::read_key(sql, KeyId::from_raw(subject)),
+                _ => tables::read_catalogue(sql),
+            },
+        )
+        .collect();
+    let parts = parts?;
+    let mut tables = shared.write();
+    // The catalogue came first, so types that were just added are known.
+    for part in parts {
+        tables.take(part)?;
     }
     tables.version = version;
     Ok(true)

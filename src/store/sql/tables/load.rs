@@ -1,13 +1,17 @@
 //! Reading the directory from the database: all of it at start, and what other nodes changed, part by part.
+//!
+//! A part is read first and taken into the tables then: whoever looks something up meanwhile does not wait for the database.
 
+use super::catalogue::Types;
 use super::rows;
-use super::{NameId, Tables};
+use super::{NameId, SealedSecrets, Tables};
 use crate::store::StoreError;
-use crate::store::directory::{ApiKey, KeyHash, Scope};
-use crate::store::sql::database::{Row, Sql, Value, unreadable, values};
+use crate::store::directory::{ApiKey, Endpoint, KeyHash, Scope};
+use crate::store::sql::database::{Sql, Value, unreadable, values};
 use std::sync::Arc;
-use tidings_core::event_type::{EventType, SchemaUse, TypeStatus, WireType};
+use tidings_core::event_type::{Audience, EventType, SchemaUse, TypeStatus, WireType};
 use tidings_core::id::{EndpointId, KeyId, OrganizationId};
+use tidings_core::organization::Organization;
 use tidings_core::time::Timestamp;
 
 const ORGANIZATIONS: &str =
@@ -40,25 +44,116 @@ const KEY: &str =
     "SELECT id, hash, scope, organization_id, description, created_at, expires_at FROM api_keys
     WHERE revoked_at IS NULL AND id = ?1";
 
+/// An endpoint as it is read, and the types it chose.
+type EndpointRow = (Endpoint, SealedSecrets, Vec<(NameId, Audience)>);
+
+/// What was read anew, for [`Tables::take`].
+#[derive(Debug)]
+pub enum Part {
+    /// All event types.
+    Catalogue(Types),
+    /// An organization with its endpoints and keys; without a record where it is gone.
+    Organization {
+        /// Which.
+        id: OrganizationId,
+        /// It.
+        record: Option<Arc<Organization>>,
+        /// Its endpoints, ascending.
+        endpoints: Vec<EndpointRow>,
+        /// Its keys.
+        keys: Vec<(KeyHash, ApiKey)>,
+    },
+    /// A key; none where it is gone.
+    Key(KeyId, Vec<(KeyHash, ApiKey)>),
+}
+
 impl Tables {
     /// Reads everything that is not deleted or revoked.
     ///
     /// # Errors
     /// The database failed, or a row is damaged.
     pub fn load(sql: &dyn Sql) -> Result<Self, StoreError> {
-        let mut tables = Self::default();
-        load_catalogue(sql, &mut tables)?;
+        let mut tables = Self {
+            types: types(sql)?,
+            ..Self::default()
+        };
         sql.each(ORGANIZATIONS, values![], &mut |row| {
             tables.put_organization(Arc::new(rows::organization(row)?));
             Ok(())
         })?;
-        load_endpoints(sql, &mut tables, (ENDPOINTS, CHOICES), values![])?;
+        each_endpoint(sql, (ENDPOINTS, CHOICES), values![], &mut |row| {
+            let (endpoint, secrets) = tables.resolved(row)?;
+            tables.hold(Arc::new(endpoint), secrets);
+            Ok(())
+        })?;
         let organizations: Vec<OrganizationId> = tables.organizations.keys().copied().collect();
         for organization in organizations {
             tables.index(organization);
         }
-        load_keys(sql, &mut tables, KEYS, values![])?;
+        each_key(sql, KEYS, values![], &mut |hash, key| {
+            tables.put_key(hash, Arc::new(key));
+        })?;
         Ok(tables)
+    }
+
+    /// Takes in what was read anew: of that part, the tables then hold what the database holds.
+    ///
+    /// # Errors
+    /// A row is damaged; the tables are then as they were.
+    pub fn take(&mut self, part: Part) -> Result<(), StoreError> {
+        match part {
+            Part::Catalogue(types) => self.types = types,
+            Part::Key(id, keys) => {
+                self.remove_key(id);
+                self.take_keys(keys);
+            }
+            Part::Organization {
+                id,
+                record,
+                endpoints,
+                keys,
+            } => {
+                let endpoints: Result<Vec<_>, _> = endpoints
+                    .into_iter()
+                    .map(|row| self.resolved(row))
+                    .collect();
+                let endpoints = endpoints?;
+                // Its old endpoints and keys go with it; those that are still there come again.
+                self.remove_organization(id);
+                let Some(record) = record else {
+                    return Ok(());
+                };
+                self.put_organization(record);
+                for (endpoint, secrets) in endpoints {
+                    self.hold(Arc::new(endpoint), secrets);
+                }
+                self.index(id);
+                self.take_keys(keys);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_keys(&mut self, keys: Vec<(KeyHash, ApiKey)>) {
+        for (hash, key) in keys {
+            self.put_key(hash, Arc::new(key));
+        }
+    }
+
+    /// An endpoint with the types it chose.
+    fn resolved(
+        &self,
+        (endpoint, secrets, chosen): EndpointRow,
+    ) -> Result<(Endpoint, SealedSecrets), StoreError> {
+        let chosen: Result<_, _> = chosen
+            .into_iter()
+            .map(|(id, audience)| known(&self.types, id, audience))
+            .collect();
+        let endpoint = Endpoint {
+            event_types: chosen?,
+            ..endpoint
+        };
+        Ok((endpoint, secrets))
     }
 }
 
@@ -66,14 +161,17 @@ impl Tables {
 ///
 /// # Errors
 /// The database failed, or a row is damaged.
-pub fn load_catalogue(sql: &dyn Sql, tables: &mut Tables) -> Result<(), StoreError> {
+pub fn read_catalogue(sql: &dyn Sql) -> Result<Part, StoreError> {
+    types(sql).map(Part::Catalogue)
+}
+
+fn types(sql: &dyn Sql) -> Result<Types, StoreError> {
+    let mut types = Types::default();
     sql.each(
         "SELECT id, name FROM event_type_names",
         values![],
         &mut |row| {
-            tables
-                .types
-                .put_name(NameId(row.get(0)?), rows::name(row, 1)?);
+            types.put_name(NameId(row.get(0)?), rows::name(row, 1)?);
             Ok(())
         },
     )?;
@@ -84,7 +182,7 @@ pub fn load_catalogue(sql: &dyn Sql, tables: &mut Tables) -> Result<(), StoreErr
         &mut |row| {
             let id = NameId(row.get(0)?);
             let entry = EventType {
-                wire: known(tables, id, row)?,
+                wire: known(&types, id, rows::audience(row, 1)?)?,
                 label: row.get(3)?,
                 description: row.get(4)?,
                 status: match row.get(5)? {
@@ -99,83 +197,88 @@ pub fn load_catalogue(sql: &dyn Sql, tables: &mut Tables) -> Result<(), StoreErr
                 schema: row.text_or_null(8)?.map(Arc::from),
                 example: row.text_or_null(9)?.map(Arc::from),
             };
-            tables.types.put(id, row.get(2)?, Arc::new(entry));
+            types.put(id, row.get(2)?, Arc::new(entry));
             Ok(())
         },
-    )
+    )?;
+    Ok(types)
 }
 
-/// Reads an organization anew, with its endpoints and keys: the tables then hold of it what the database holds.
+/// Reads an organization anew, with its endpoints and keys.
 ///
 /// # Errors
 /// The database failed, or a row is damaged.
-pub fn load_organization(
-    sql: &dyn Sql,
-    tables: &mut Tables,
-    id: OrganizationId,
-) -> Result<(), StoreError> {
+pub fn read_organization(sql: &dyn Sql, id: OrganizationId) -> Result<Part, StoreError> {
     let record = sql.one(ORGANIZATION, values![id.get()], rows::organization)?;
-    // Its old endpoints and keys go with it; those that are still there come again.
-    tables.remove_organization(id);
-    let Some(record) = record else {
-        return Ok(());
-    };
-    tables.put_organization(Arc::new(record));
-    load_endpoints(sql, tables, (ENDPOINTS_OF, CHOICES_OF), values![id.get()])?;
-    tables.index(id);
-    load_keys(sql, tables, KEYS_OF, values![id.get()])
+    let (mut endpoints, mut keys) = (Vec::new(), Vec::new());
+    if record.is_some() {
+        let texts = (ENDPOINTS_OF, CHOICES_OF);
+        each_endpoint(sql, texts, values![id.get()], &mut |row| {
+            endpoints.push(row);
+            Ok(())
+        })?;
+        each_key(sql, KEYS_OF, values![id.get()], &mut |hash, key| {
+            keys.push((hash, key));
+        })?;
+    }
+    Ok(Part::Organization {
+        id,
+        record: record.map(Arc::new),
+        endpoints,
+        keys,
+    })
 }
 
 /// Reads a key anew.
 ///
 /// # Errors
 /// The database failed, or the row is damaged.
-pub fn load_key(sql: &dyn Sql, tables: &mut Tables, id: KeyId) -> Result<(), StoreError> {
-    tables.remove_key(id);
-    load_keys(sql, tables, KEY, values![id.raw()])
+pub fn read_key(sql: &dyn Sql, id: KeyId) -> Result<Part, StoreError> {
+    let mut keys = Vec::new();
+    each_key(sql, KEY, values![id.raw()], &mut |hash, key| {
+        keys.push((hash, key));
+    })?;
+    Ok(Part::Key(id, keys))
 }
 
-/// The form of a type whose number is `id` and whose audience is the row's second column.
-fn known(tables: &Tables, id: NameId, row: &dyn Row) -> Result<WireType, StoreError> {
-    tables
-        .types
-        .wire_type(id, rows::audience(row, 1)?)
+/// One form of the type with this number.
+fn known(types: &Types, id: NameId, audience: Audience) -> Result<WireType, StoreError> {
+    types
+        .wire_type(id, audience)
         .cloned()
         .ok_or_else(|| unreadable(0, "an event type"))
 }
 
-/// Endpoints with the types they chose; choices of deleted ones are passed by.
-fn load_endpoints(
+/// Shows endpoints with the types they chose; choices of deleted ones are passed by.
+fn each_endpoint(
     sql: &dyn Sql,
-    tables: &mut Tables,
     (endpoints, choices): (&'static str, &'static str),
     of: &[Value<'_>],
+    meet: &mut dyn FnMut(EndpointRow) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     // Both come by endpoint, ascending.
     let chosen = sql.all(choices, of, |row| {
-        let wire = known(tables, NameId(row.get(0)?), row)?;
-        Ok((EndpointId::from_raw(row.get(2)?), wire))
+        let chosen = (NameId(row.get(0)?), rows::audience(row, 1)?);
+        Ok((EndpointId::from_raw(row.get(2)?), chosen))
     })?;
     let mut chosen = chosen.into_iter().peekable();
     sql.each(endpoints, of, &mut |row| {
-        let id = EndpointId::from_raw(row.get(0)?);
+        let (endpoint, secrets) = rows::endpoint(row)?;
         let mut types = Vec::new();
-        while let Some((owner, wire)) = chosen.next_if(|(owner, _)| *owner <= id) {
-            if owner == id {
-                types.push(wire);
+        while let Some((owner, chosen)) = chosen.next_if(|(owner, _)| *owner <= endpoint.id) {
+            if owner == endpoint.id {
+                types.push(chosen);
             }
         }
-        let (endpoint, secrets) = rows::endpoint(row, types)?;
-        tables.hold(Arc::new(endpoint), secrets);
-        Ok(())
+        meet((endpoint, secrets, types))
     })
 }
 
-fn load_keys(
+fn each_key(
     sql: &dyn Sql,
-    tables: &mut Tables,
     keys: &'static str,
     of: &[Value<'_>],
+    meet: &mut dyn FnMut(KeyHash, ApiKey),
 ) -> Result<(), StoreError> {
     sql.each(keys, of, &mut |row| {
         let hash: KeyHash = row.get(1)?;
@@ -187,7 +290,7 @@ fn load_keys(
             created_at: rows::moment(row, 5)?,
             expires_at: row.get::<Option<i64>>(6)?.map(Timestamp::from_micros),
         };
-        tables.put_key(hash, Arc::new(key));
+        meet(hash, key);
         Ok(())
     })
 }

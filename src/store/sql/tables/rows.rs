@@ -8,7 +8,7 @@ use crate::store::directory::Endpoint;
 use crate::store::sql::database::{Row, unreadable};
 use tidings_core::address::TargetUrl;
 use tidings_core::endpoint::HeaderNames;
-use tidings_core::event_type::{Audience, EventTypeName, WireType};
+use tidings_core::event_type::{Audience, EventTypeName};
 use tidings_core::id::EndpointId;
 use tidings_core::organization::{AddOns, KeptDays, Organization, Switch};
 use tidings_core::time::Timestamp;
@@ -34,20 +34,17 @@ pub fn organization(row: &dyn Row) -> Result<Organization, StoreError> {
 }
 
 /// An endpoint: id, organization, URL, description, names of headers, switch, version, created at, updated at, newest secret,
-/// older secret and its end, sealed headers. Its types are rows of their own.
+/// older secret and its end, sealed headers. Its types are rows of their own, and not in it yet.
 ///
 /// # Errors
 /// The row is damaged.
-pub fn endpoint(
-    row: &dyn Row,
-    event_types: Vec<WireType>,
-) -> Result<(Endpoint, SealedSecrets), StoreError> {
+pub fn endpoint(row: &dyn Row) -> Result<(Endpoint, SealedSecrets), StoreError> {
     let endpoint = Endpoint {
         id: EndpointId::from_raw(row.get(0)?),
         organization: row.get(1)?,
         url: TargetUrl::from_stored(row.text(2)?).map_err(|error| unreadable(2, error))?,
         description: row.text(3)?.into(),
-        event_types: event_types.into(),
+        event_types: Box::default(),
         headers: header_names(row, 4)?,
         switch: Switch::from_bool(row.get(5)?),
         version: row.get(6)?,

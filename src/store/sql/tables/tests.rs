@@ -252,7 +252,8 @@ fn an_organization_that_another_node_changed_is_read_again() {
              INSERT INTO api_keys VALUES (5, zeroblob(32), 'viewer', 8, '', 0, NULL, NULL);",
         )
         .unwrap();
-    load_organization(&connection, &mut tables, id).unwrap();
+    let part = read_organization(&connection, id).unwrap();
+    tables.take(part).unwrap();
     assert_eq!(tables.organization(id).unwrap().name, "Renamed");
     assert_eq!(tables.endpoint_ids(id).len(), 99);
     assert_eq!(own(&tables, 8).len(), 98);
@@ -261,7 +262,8 @@ fn an_organization_that_another_node_changed_is_read_again() {
     connection
         .execute_batch("UPDATE organizations SET deleted_at = 1 WHERE id = 8; UPDATE api_keys SET revoked_at = 1;")
         .unwrap();
-    load_organization(&connection, &mut tables, id).unwrap();
+    let part = read_organization(&connection, id).unwrap();
+    tables.take(part).unwrap();
     assert!(tables.organization(id).is_none() && tables.key(&[0; 32]).is_none());
     assert_eq!(tables.endpoints.len(), 99_900);
 }
