@@ -1,11 +1,16 @@
-//! What happens while the database lets somebody wait: others go on.
+//! What happens while the database lets somebody wait, or was gone for a moment: others go on.
 
+use crate::cut::Wire;
 use crate::verbs::{UPDATED, event};
-use crate::world::{LARKSPUR, World};
+use crate::world::{LARKSPUR, World, organization};
 use std::sync::Arc;
 use tidings::store::Reach;
 use tidings::store::directory::Directory;
+use tidings::store::handover;
+use tidings::store::log::Log;
 use tidings::store::queue::{Accepted, Queue};
+use tidings::store::room::Room;
+use tidings_core::id::ReplayId;
 
 /// Waits until a count from outside is so much.
 async fn until(world: &World, sql: &str, wanted: i64) {
@@ -37,4 +42,24 @@ async fn the_directory_answers_while_what_another_node_changed_is_read() {
     drop(held);
     let accepted = accepting.await.unwrap().unwrap();
     assert!(matches!(accepted[0], Accepted::Stored(_)));
+}
+
+#[tokio::test]
+async fn a_read_after_a_restart_of_the_database_connects_anew() {
+    let world = World::with_organizations().await;
+    let wire = Wire::to(world.place.port());
+    let (handover, _engine) = handover::channel(Room::new(10, 1 << 20));
+    let store = world
+        .place
+        .open_over(&wire.address, "two", &world.clock, handover)
+        .unwrap();
+    for _ in 0..3 {
+        let found = store.replay(organization(LARKSPUR), ReplayId::from_raw(1));
+        assert!(matches!(found.await, Ok(None)));
+        // Whatever ran over it breaks, and nobody is told before the next question.
+        wire.lead(Some(world.place.port()));
+    }
+    wire.lead(None);
+    let found = store.replay(organization(LARKSPUR), ReplayId::from_raw(1));
+    assert!(found.await.is_err(), "one that is gone is not waited for");
 }

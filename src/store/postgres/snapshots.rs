@@ -31,15 +31,30 @@ impl Pool {
             .unwrap_or_else(PoisonError::into_inner)
             .pop()
     }
+
+    /// A connection in a transaction: an idle one, or a new one if there is none that still works.
+    fn begun(&self) -> Result<Connection, StoreError> {
+        if let Some(idle) = self.take().filter(|connection| !connection.is_closed()) {
+            match begin(&idle) {
+                // It may have broken long ago, while nothing was asked of it.
+                Err(StoreError::Unreachable { .. }) => {}
+                begun => return begun.map(|()| idle),
+            }
+        }
+        let fresh = Connection::new(self.address.connect(SESSION)?);
+        begin(&fresh)?;
+        Ok(fresh)
+    }
+}
+
+/// Opens the transaction.
+fn begin(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?)
 }
 
 impl Snapshots for Pool {
     fn read(&self, read: Reading<'_>) -> Result<(), StoreError> {
-        let connection = match self.take().filter(|connection| !connection.is_closed()) {
-            Some(connection) => connection,
-            None => Connection::new(self.address.connect(SESSION)?),
-        };
-        connection.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+        let connection = self.begun()?;
         let answer = read(&connection);
         // One that does not end its transaction is not used again.
         if connection.batch("ROLLBACK").is_ok() {
