@@ -19,9 +19,10 @@ pub struct Node {
 /// How the store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// When the earliest delivery that waits in the store is due; in the past while there is a backlog.
+    /// When the earliest delivery is due that waits in the store for an endpoint that is sent to; in the past while there
+    /// is a backlog.
     pub oldest_due: Option<Timestamp>,
-    /// Endpoints with something due now that no node holds.
+    /// Endpoints that are sent to, with something due now that no node holds.
     pub endpoints_due: u64,
     /// How far the lists, which are written late, lie behind the newest event.
     pub list_lag: Duration,

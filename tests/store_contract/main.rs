@@ -24,6 +24,7 @@ mod erase;
 mod fan_out;
 mod filled;
 mod headers;
+mod health;
 mod keys;
 mod lists;
 mod lives;

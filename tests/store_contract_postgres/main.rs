@@ -33,6 +33,8 @@ mod fan_out;
 mod filled;
 #[path = "../store_contract/headers.rs"]
 mod headers;
+#[path = "../store_contract/health.rs"]
+mod health;
 #[path = "../store_contract/keys.rs"]
 mod keys;
 #[path = "../store_contract/lists.rs"]

@@ -177,9 +177,16 @@ impl DueSummary {
         !self.ready.is_empty()
     }
 
-    /// How many endpoints have something due now that was not claimed.
-    pub(super) fn ready(&self) -> usize {
-        self.ready.len()
+    /// How many of these endpoints have something due now that was not claimed.
+    pub(super) fn ready_of(&self, these: impl Fn(EndpointId) -> bool) -> usize {
+        let ready = self.ready.iter();
+        ready.filter(|endpoint| these(**endpoint)).count()
+    }
+
+    /// When the next of these endpoints has something due.
+    pub(super) fn next_of(&self, these: impl Fn(EndpointId) -> bool) -> Option<Timestamp> {
+        let next = self.later.iter().find(|(_, endpoint)| these(*endpoint));
+        next.map(|(at, _)| *at)
     }
 
     /// When the next endpoint has something due.
