@@ -1,13 +1,16 @@
-//! What happens while the database lets somebody wait, or was gone for a moment: others go on.
+//! What happens while the database lets somebody wait, or was gone for a moment: others go on, and two that wait for the
+//! same thing do not both get it.
 
 use crate::cut::Wire;
+use crate::nodes::Node;
 use crate::verbs::{UPDATED, event};
-use crate::world::{LARKSPUR, World, organization};
+use crate::world::{LARKSPUR, World, actor, organization};
 use std::sync::Arc;
+use std::time::Duration;
 use tidings::store::Reach;
 use tidings::store::directory::Directory;
 use tidings::store::handover;
-use tidings::store::log::Log;
+use tidings::store::log::{Log, NewReplay, ReplayInclude, ReplayStarted};
 use tidings::store::queue::{Accepted, Queue};
 use tidings::store::room::Room;
 use tidings_core::id::ReplayId;
@@ -62,4 +65,43 @@ async fn a_read_after_a_restart_of_the_database_connects_anew() {
     wire.lead(None);
     let found = store.replay(organization(LARKSPUR), ReplayId::from_raw(1));
     assert!(found.await.is_err(), "one that is gone is not waited for");
+}
+
+#[tokio::test]
+async fn of_two_replays_that_two_nodes_start_at_once_one_runs() {
+    let world = World::with_organizations().await;
+    let two = Node::beside(&world, "two", 100);
+    let endpoint = world.endpoint(LARKSPUR, &[UPDATED]).await;
+    let new = NewReplay {
+        organization: endpoint.organization,
+        endpoint: endpoint.id,
+        from: world.clock.now().minus(Duration::from_secs(3_600)),
+        to: world.clock.now(),
+        include: ReplayInclude {
+            missing: true,
+            ..ReplayInclude::default()
+        },
+    };
+    // Nobody gets further than having looked whether one runs.
+    let held = world.place.hold("LOCK TABLE replays IN SHARE MODE");
+    let starting = [&world.store, &two.store].map(|store| {
+        let (store, new) = (Arc::clone(store), new.clone());
+        tokio::spawn(async move { store.start_replay(new, actor()).await.unwrap() })
+    });
+    let both = "WITH stuck AS (SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'replays'::regclass)
+        SELECT count(*) FROM pg_stat_activity
+        WHERE pid IN (SELECT pid FROM stuck) OR pg_blocking_pids(pid) && ARRAY(SELECT pid FROM stuck)";
+    until(&world, both, 2).await;
+    drop(held);
+    let mut ids = Vec::new();
+    for answer in starting {
+        match answer.await.unwrap() {
+            ReplayStarted::Started(replay) => ids.push((replay.id, "started")),
+            ReplayStarted::Running(id) => ids.push((id, "running")),
+            other => panic!("{other:?}"),
+        }
+    }
+    ids.sort_by_key(|(_, answer)| *answer);
+    assert_eq!(ids, [(ids[0].0, "running"), (ids[0].0, "started")]);
+    assert_eq!(world.count("SELECT count(*) FROM replays"), 1);
 }

@@ -15,7 +15,7 @@ use crate::store::sql::database::{
 };
 use crate::store::sql::view;
 use std::collections::HashSet;
-use tidings_core::id::{DeliveryId, OrganizationId};
+use tidings_core::id::{DeliveryId, EndpointId, OrganizationId};
 use tidings_core::time::Timestamp;
 
 impl Database for Pg {
@@ -194,6 +194,17 @@ impl Database for Pg {
             connection.run(
                 "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))",
                 &[&key, &organization.get()],
+            )
+        })?;
+        Ok(())
+    }
+
+    fn hold_replays(&self, endpoint: EndpointId) -> Result<(), StoreError> {
+        self.flush()?;
+        self.with(|connection| {
+            connection.run(
+                "SELECT pg_advisory_xact_lock(hashtextextended('replays', $1))",
+                &[&endpoint.raw()],
             )
         })?;
         Ok(())

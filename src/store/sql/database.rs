@@ -13,7 +13,7 @@ use crate::store::StoreError;
 use crate::store::health::Node;
 use crate::store::queue::{AttemptRecord, Upkeep};
 use tidings_core::delivery::State;
-use tidings_core::id::{DeliveryId, KeyId, OrganizationId, Stripe};
+use tidings_core::id::{DeliveryId, EndpointId, KeyId, OrganizationId, Stripe};
 use tidings_core::time::Timestamp;
 
 /// A connection, inside a transaction or on a snapshot.
@@ -285,6 +285,12 @@ pub trait Database: Sql {
     /// # Errors
     /// The database failed.
     fn hold_key(&self, organization: OrganizationId, key: &str) -> Result<(), StoreError>;
+
+    /// Lets nobody else start a replay to an endpoint until this transaction ends.
+    ///
+    /// # Errors
+    /// The database failed.
+    fn hold_replays(&self, endpoint: EndpointId) -> Result<(), StoreError>;
 
     /// Shows an endpoint's first due rows by time and event, at most so many: event, organization, name, audience, round,
     /// attempts, failures, due at, fence. What comes up to `after` may be left out.

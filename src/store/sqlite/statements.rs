@@ -14,7 +14,7 @@ use crate::store::sql::database::{
 use rusqlite::{Connection, Statement, params};
 use std::cell::RefCell;
 use std::time::Duration;
-use tidings_core::id::{DeliveryId, OrganizationId};
+use tidings_core::id::{DeliveryId, EndpointId, OrganizationId};
 use tidings_core::time::Timestamp;
 
 /// Prepared statements and the connection they belong to.
@@ -302,6 +302,11 @@ impl Database for Statements<'_> {
 
     /// The writer is alone.
     fn hold_key(&self, _: OrganizationId, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// The writer is alone.
+    fn hold_replays(&self, _: EndpointId) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -30,6 +30,8 @@ pub fn start(
         Some(Sending::Off) => return Ok(ReplayStarted::EndpointOff),
         Some(Sending::Open) => {}
     }
+    // Another node may be about to start one, too: what is looked for next must be there by then.
+    step.database.hold_replays(new.endpoint)?;
     let sql = step.sql();
     let running: Option<i64> =
         sql.one(sql::RUNNING, values![new.endpoint.raw()], |row| row.get(0))?;
