@@ -430,3 +430,25 @@ async fn portal_links_are_made_refused_and_revoked_through_the_api() {
         .await
         .refused(404, "no_such_portal_link");
 }
+
+#[tokio::test]
+async fn where_a_portal_link_leads_back_to_is_kept_as_an_address_is_written() {
+    let world = World::with_organizations().await;
+    let path = format!("/v1/organizations/{LARKSPUR}/portal-links");
+    // As JSON it may hold what an address cannot, and what no database keeps as text.
+    let body = r#"{"role":"viewer","return_url":"http://a.example/\u0000?q=\u00fc"}"#;
+    let link = world.send("POST", &path, body).await.expect(201);
+    let url = link["url"].as_str().unwrap();
+    let entrance = format!("/admin/{}", url.split("/admin/").nth(1).unwrap());
+    let entered = post(&world, &entrance, "", &[]).await;
+    let cookie = entered.headers["set-cookie"].to_str().unwrap();
+    let place = entered.headers["location"].to_str().unwrap();
+    let page = get(&world, place, cookie.split(';').next().unwrap()).await;
+    let back = r#"href="http://a.example/%00?q=%C3%BC""#;
+    assert!(page.text.contains(back), "{}", page.text);
+    // Written out, each of these takes three bytes, unless they are the end.
+    let long = format!("http://a.example/{}x", "\\u0000".repeat(700));
+    let body = format!(r#"{{"role":"viewer","return_url":"{long}"}}"#);
+    let answer = world.send("POST", &path, &body).await;
+    answer.refused(422, "invalid_url");
+}

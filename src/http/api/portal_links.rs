@@ -49,14 +49,18 @@ const ROLES: [(&str, Role); 2] = [
     ("viewer", Role::Viewer),
 ];
 
+/// As an address is written, not as it was given: nothing in it is a control character then, which a browser would pass by
+/// and a database need not keep.
 fn read_return_url(value: Value<'_>) -> Read<String> {
     let text = value.string()?;
-    let fits = text.len() <= URL_BYTES
-        && url::Url::parse(&text)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    match fits {
-        true => Ok(text),
-        false => wrong(
+    let url = url::Url::parse(&text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .map(String::from)
+        .filter(|url| text.len() <= URL_BYTES && url.len() <= URL_BYTES);
+    match url {
+        Some(url) => Ok(url),
+        None => wrong(
             Code::InvalidUrl,
             format!("An http or https URL of at most {URL_BYTES} bytes."),
         ),
