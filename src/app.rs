@@ -29,7 +29,7 @@ use crate::store::seal::MasterKeyError;
 use crate::store::sql::SqlStore;
 use crate::store::{Store, StoreError, handover};
 pub use parts::database_authorities;
-use parts::{api, base, connection_limits, is_new, metrics, retention, sender};
+use parts::{api, base, connection_limits, is_new, metrics, metrics_listener, retention, sender};
 pub(crate) use parts::{certificates, dialer, extra_ca, listen, open_store};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -180,6 +180,8 @@ impl App {
         // Before anything is made or opened.
         check_secret_files(&settings)?;
         let (listener, address) = listen("listen", settings.listen)?;
+        // Here already: what may fail comes before the engine, which begins to send.
+        let watched = settings.metrics_listen.map(metrics_listener).transpose()?;
         let room = Room::new(settings.memory_deliveries, settings.memory_bytes);
         let (to_engine, handover) = handover::channel(room);
         let store = open_store(&settings, &clock, to_engine)?;
@@ -218,8 +220,7 @@ impl App {
         let courier = courier.map(|courier| courier.start(&drawing));
         let api = api(&settings, clock.clone(), &store, (&engine, &drawing))?;
         exporting::report(collector, &api, clock);
-        let wanted = settings.metrics_listen;
-        let metrics = wanted.map(|at| metrics(at, api.clone())).transpose()?;
+        let metrics = watched.map(|listener| metrics(listener, api.clone()));
         let (stop, stopped) = oneshot::channel::<()>();
         let limits = connection_limits(&settings);
         let server = tokio::spawn(http::serve(listener, api, limits, certificates, async {

@@ -56,10 +56,15 @@ pub(super) fn api(
     })
 }
 
-pub(super) fn metrics(wanted: SocketAddr, api: Api) -> Result<JoinHandle<()>, AppError> {
-    let (listener, address) = listen("telemetry.metrics_listen", wanted)?;
-    tracing::info!(%address, "metrics are served without a key");
-    Ok(tokio::spawn(http::serve_metrics(listener, api)))
+pub(super) fn metrics_listener(wanted: SocketAddr) -> Result<TcpListener, AppError> {
+    listen("telemetry.metrics_listen", wanted).map(|(listener, _)| listener)
+}
+
+pub(super) fn metrics(listener: TcpListener, api: Api) -> JoinHandle<()> {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "metrics are served without a key");
+    }
+    tokio::spawn(http::serve_metrics(listener, api))
 }
 
 /// How people reach the console, for links.
