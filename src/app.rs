@@ -36,7 +36,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_core::api_key::KeyText;
-use tidings_core::time::Timestamp;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -139,12 +138,9 @@ pub enum AppError {
     OperatorKey,
     /// The preset operator key was revoked.
     #[error(
-        "operator_key: this key was revoked on {revoked_at} and opens nothing; set another one (`tidings key generate --scope operator`), or none"
+        "operator_key: this key was revoked and opens nothing; set another one (`tidings key generate --scope operator`), or none"
     )]
-    OperatorKeyRevoked {
-        /// When.
-        revoked_at: Timestamp,
-    },
+    OperatorKeyRevoked,
     /// The system gives no threads.
     #[error("cannot start: {0}")]
     Runtime(std::io::Error),

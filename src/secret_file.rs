@@ -10,10 +10,11 @@
 //! What was opened is what was looked at. Deliberately absent: access lists beyond what the mode shows of them, and the rights
 //! of the folders above.
 
-use rustix::fs::{StatVfsMountFlags, fstatvfs};
-use std::fs::File;
+use rustix::fs::{OFlags, StatVfsMountFlags, fstatvfs};
+use rustix::process::geteuid;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -53,41 +54,9 @@ pub enum SecretFileError {
 /// # Errors
 /// It cannot be opened, or others may read it.
 pub fn open(setting: &'static str, path: &Path) -> Result<File, SecretFileError> {
-    let failed = |source| SecretFileError::Unreadable {
-        setting,
-        path: path.to_owned(),
-        source,
-    };
-    let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if is_private(mode, metadata.uid() == 0, || is_handed_over(&file)) {
-        Ok(file)
-    } else {
-        Err(SecretFileError::Exposed {
-            setting,
-            path: path.to_owned(),
-            mode,
-        })
-    }
-}
-
-/// The text of a file that nobody but the server's own user, or root, can have put where it lies.
-///
-/// # Errors
-/// As [`read`]; or it is somebody else's, or a link.
-pub fn own(setting: &'static str, path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
-    let failed = |source| SecretFileError::Unreadable {
-        setting,
-        path: path.to_owned(),
-        source,
-    };
-    let metadata = std::fs::symlink_metadata(path).map_err(failed)?;
-    let us = rustix::process::geteuid().as_raw();
-    if !metadata.is_file() || !(metadata.uid() == us || metadata.uid() == 0) {
-        return Err(failed(io::Error::other("it is not this user's file")));
-    }
-    read(setting, path)
+    let named = Named { setting, path };
+    let file = File::open(path).map_err(|error| named.unreadable(error))?;
+    named.private(file)
 }
 
 /// The text of such a file.
@@ -95,18 +64,69 @@ pub fn own(setting: &'static str, path: &Path) -> Result<Zeroizing<String>, Secr
 /// # Errors
 /// As [`open`]; or it is no text.
 pub fn read(setting: &'static str, path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
-    let file = open(setting, path)?;
-    // As long as it gets, so that no half of it is left behind where the text grew.
-    let length = file.metadata().map_or(0, |file| file.len().min(FILE_BYTES));
-    let mut text = Zeroizing::new(String::with_capacity(length as usize + 1));
-    file.take(FILE_BYTES)
-        .read_to_string(&mut text)
-        .map_err(|source| SecretFileError::Unreadable {
-            setting,
-            path: path.to_owned(),
+    open(setting, path).and_then(|file| Named { setting, path }.text(file))
+}
+
+/// The text of a file that nobody but this user, or root, can have written, whoever else may write to its folder.
+///
+/// # Errors
+/// As [`read`]; or it is somebody else's, or no file of its own.
+pub fn read_own(setting: &'static str, path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
+    let named = Named { setting, path };
+    // No link is followed, and nobody waits for a pipe that somebody put there.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.cast_signed())
+        .open(path);
+    let file = file.map_err(|error| named.unreadable(error))?;
+    let metadata = file.metadata().map_err(|error| named.unreadable(error))?;
+    let is_ours = [0, geteuid().as_raw()].contains(&metadata.uid());
+    if !is_ours || !metadata.is_file() {
+        return Err(named.unreadable(io::Error::other("it is not this user's file")));
+    }
+    named.private(file).and_then(|file| named.text(file))
+}
+
+/// A file and the setting that names it, for messages.
+struct Named<'n> {
+    setting: &'static str,
+    path: &'n Path,
+}
+
+impl Named<'_> {
+    fn unreadable(&self, source: io::Error) -> SecretFileError {
+        SecretFileError::Unreadable {
+            setting: self.setting,
+            path: self.path.to_owned(),
             source,
-        })?;
-    Ok(text)
+        }
+    }
+
+    /// The file, if others may not read it.
+    fn private(&self, file: File) -> Result<File, SecretFileError> {
+        let metadata = file.metadata().map_err(|error| self.unreadable(error))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if is_private(mode, metadata.uid() == 0, || is_handed_over(&file)) {
+            Ok(file)
+        } else {
+            Err(SecretFileError::Exposed {
+                setting: self.setting,
+                path: self.path.to_owned(),
+                mode,
+            })
+        }
+    }
+
+    fn text(&self, file: File) -> Result<Zeroizing<String>, SecretFileError> {
+        // As long as it gets, so that no half of it is left behind where the text grew.
+        let length = file.metadata().map_or(0, |file| file.len().min(FILE_BYTES));
+        let mut text = Zeroizing::new(String::with_capacity(length as usize + 1));
+        file.take(FILE_BYTES)
+            .read_to_string(&mut text)
+            .map_err(|error| self.unreadable(error))?;
+        Ok(text)
+    }
 }
 
 fn is_private(mode: u32, is_roots: bool, is_handed_over: impl FnOnce() -> bool) -> bool {
@@ -138,6 +158,7 @@ fn is_handed_over(_file: &File) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
     use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
     use std::fs;
 
     #[test]
@@ -189,5 +210,26 @@ mod tests {
         assert_eq!(*read("tls.key", &path).unwrap(), "hidden\n");
         // This folder can be written, whatever it lies on.
         assert!(!is_handed_over(&File::open(&path).unwrap()));
+    }
+
+    #[test]
+    fn s22_what_somebody_else_put_there_is_not_read_as_ones_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("setup-link.json");
+        fs::write(&path, "{}").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(*read_own("setup link", &path).unwrap(), "{}");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(read_own("setup link", &link).is_err());
+        assert!(read_own("setup link", folder.path()).is_err());
+        let pipe = folder.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        assert!(read_own("setup link", &pipe).is_err());
+        // Only root can give a file away.
+        if geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+            assert!(read_own("setup link", &path).is_err());
+        }
     }
 }

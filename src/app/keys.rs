@@ -125,9 +125,6 @@ pub(super) async fn operator_key(
         ),
         None => return Ok(None),
     };
-    if let Some(revoked_at) = store.key_revoked_at(key.hash()).await? {
-        return Err(AppError::OperatorKeyRevoked { revoked_at });
-    }
     if store.key(&key.hash()).is_none() {
         let new = NewKey {
             hash: key.hash(),
@@ -135,7 +132,8 @@ pub(super) async fn operator_key(
             description: description.to_owned(),
             expires_at: None,
         };
-        store.create_key(new, Actor::server()).await?;
+        let stored = store.create_key(new, Actor::server()).await?;
+        stored.ok_or(AppError::OperatorKeyRevoked)?;
     }
     Ok(show.then_some(key))
 }

@@ -34,21 +34,15 @@ fn judged(file: &Path, found: Result<(), Errno>) -> Result<(), Failure> {
 
 /// Refuses a folder in which this user can make no file, with what to do.
 pub fn may_make_in(folder: &Path) -> Result<(), Failure> {
+    let shown = folder.display();
     let words = match rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK) {
-        Err(Errno::NOENT | Errno::NOTDIR) => "there is no folder",
-        Err(Errno::ACCESS) => {
-            return Err(Failure::Environment(format!(
-                "{} cannot be written by this user; give it the right to, or choose another folder",
-                folder.display()
-            )));
-        }
-        _ if !folder.is_dir() => "there is no folder",
+        Err(Errno::ACCESS) => format!(
+            "{shown} cannot be written by this user; give it the right to, or choose another folder"
+        ),
+        _ if !folder.is_dir() => format!("there is no folder {shown}; make it or mount it"),
         _ => return Ok(()),
     };
-    Err(Failure::Environment(format!(
-        "{words} {}; make it or mount it",
-        folder.display()
-    )))
+    Err(Failure::Environment(words))
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@
 
 use super::output::{Failure, say};
 use crate::clock::Clock;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::signature_mistakes::likely;
 use std::io::Read as _;
 use std::path::PathBuf;
 use tidings_core::signature::{self, Delivered, VerifyError};
@@ -49,11 +48,9 @@ pub fn run(args: VerifyArgs) -> Result<(), Failure> {
     let secret = args.secret.as_bytes();
     if let Some(given) = &args.signature {
         if let Err(error) = signature::verify_vomo(secret, &body, given.trim()) {
-            let cause = likely_cause(
-                &body,
-                |candidate, secret| signature::verify_vomo(secret, candidate, given.trim()).is_ok(),
-                secret,
-            );
+            let cause = likely_cause(&body, &args.secret, |body, secret| {
+                signature::verify_vomo(secret, body, given.trim()).is_ok()
+            });
             let wanted = match error {
                 VerifyError::MalformedSignature => vomo_form(given.trim()),
                 _ => "",
@@ -83,11 +80,9 @@ pub fn run(args: VerifyArgs) -> Result<(), Failure> {
             signature::verify_standard(secret, &delivered, now, tolerance)
         };
         if let Err(error) = matches(&body, secret) {
-            let cause = likely_cause(
-                &body,
-                |candidate, secret| matches(candidate, secret).is_ok(),
-                secret,
-            );
+            let cause = likely_cause(&body, &args.secret, |body, secret| {
+                matches(body, secret).is_ok()
+            });
             return Err(Failure::Failed(format!(
                 "webhook-signature: {error}{cause}"
             )));
@@ -117,73 +112,8 @@ fn vomo_form(given: &str) -> &'static str {
     }
 }
 
-/// Which usual mistake would explain a mismatch: the words to add to the message, or none.
-fn likely_cause(body: &[u8], matches: impl Fn(&[u8], &[u8]) -> bool, secret: &[u8]) -> String {
-    let mut with_line_end = body.to_vec();
-    with_line_end.push(b'\n');
-    let trimmed_body = body.trim_ascii();
-    let compact = tidings_core::json::compact(body, tidings_core::json::Limits::default())
-        .unwrap_or_default();
-    let trimmed_secret = secret.trim_ascii();
-    let bare_secret = trimmed_secret
-        .strip_prefix(b"whsec_")
-        .unwrap_or(trimmed_secret);
-    let prefixed_secret = [b"whsec_", trimmed_secret].concat();
-    let carriage_returns = String::from_utf8_lossy(body).replace('\n', "\r\n");
-    let decoded_secret = STANDARD.decode(bare_secret).unwrap_or_default();
-    let candidates: [(&[u8], &[u8], &str); 8] = [
-        (
-            trimmed_body,
-            secret,
-            "the body has white space at an end that was not sent: compare the raw bytes",
-        ),
-        (
-            &with_line_end,
-            secret,
-            "the body lost a line end: compare the raw bytes",
-        ),
-        (
-            carriage_returns.as_bytes(),
-            secret,
-            "line breaks of the body were changed: compare the raw bytes",
-        ),
-        (
-            &compact,
-            secret,
-            "the body was parsed and written again: verify the raw bytes before parsing",
-        ),
-        (body, trimmed_secret, "the secret has white space at an end"),
-        (
-            body,
-            &prefixed_secret,
-            "whsec_ is missing in front of the secret: the key is the whole secret as shown",
-        ),
-        (
-            body,
-            bare_secret,
-            "it was signed without the whsec_ prefix: the key is the whole secret as shown",
-        ),
-        (
-            body,
-            &decoded_secret,
-            "it was signed with the decoded secret: the key is the secret's text as shown, whsec_ included",
-        ),
-    ];
-    let mistake = candidates
-        .iter()
-        .find(|(body, secret, _)| matches(body, secret))
-        .map(|(_, _, cause)| *cause);
-    mistake
-        .or_else(|| reprinted(body, |respelled| matches(respelled, secret)))
-        .map_or_else(String::new, |cause| format!(" Likely: {cause}."))
-}
-
-/// What is said when the body is another spelling of the JSON that was signed: `\/` became `/`, 1.10 became 1.1.
-fn reprinted(body: &[u8], matches: impl Fn(&[u8]) -> bool) -> Option<&'static str> {
-    let body = std::str::from_utf8(body).ok()?.trim();
-    crate::http::spellings(body)
-        .any(|respelled| matches(respelled.as_bytes()))
-        .then_some(
-            "the body was parsed and printed again, which wrote escapes, numbers or white space another way: verify the raw bytes before parsing",
-        )
+/// What is probably wrong, to add to a message.
+fn likely_cause(body: &[u8], secret: &str, fits: impl Fn(&[u8], &[u8]) -> bool) -> String {
+    likely(&String::from_utf8_lossy(body), secret, fits)
+        .map_or_else(String::new, |words| format!(" Likely: {words}"))
 }

@@ -35,7 +35,7 @@ pub use body::BodyPace;
 pub use certificates::{CertificateError, Certificates};
 pub use code::Code;
 pub use connection::PhaseLimits;
-pub use console::{ConsoleParts, EngineLoad, EngineView, SETUP_FILE, SetupTicket, spellings};
+pub use console::{ConsoleParts, EngineLoad, EngineView, SETUP_FILE, SetupTicket};
 pub use metrics_listener::serve_metrics;
 pub use notices::NoticeParts;
 pub use rates::EventRates;

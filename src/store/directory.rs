@@ -359,8 +359,12 @@ pub trait Directory: Send + Sync {
         actor: Actor,
     ) -> Result<Arc<EventType>, StoreError>;
 
-    /// Stores a key.
-    async fn create_key(&self, new: NewKey, actor: Actor) -> Result<Arc<ApiKey>, StoreError>;
+    /// Stores a key; one that is known already answers itself, and `None` one that was revoked: it stays so.
+    async fn create_key(
+        &self,
+        new: NewKey,
+        actor: Actor,
+    ) -> Result<Option<Arc<ApiKey>>, StoreError>;
     /// Revokes a key within reach, at once.
     async fn revoke_key(
         &self,

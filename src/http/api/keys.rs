@@ -152,7 +152,8 @@ pub(in crate::http) async fn post_key(call: Call) -> Result<Reply, Problem> {
         description: input.description.unwrap_or_default(),
         expires_at: input.expires_at,
     };
-    let key = store.create_key(new, call.actor()).await?;
+    let made = store.create_key(new, call.actor()).await?;
+    let key = made.ok_or_else(|| Problem::internal(&"a key just made was there, revoked"))?;
     let shown = show(&key, Some(text.expose().to_owned()));
     Reply::json(StatusCode::CREATED, &shown)
 }

@@ -115,7 +115,7 @@ pub(super) async fn get(visit: Visit) -> Outcome {
 }
 
 fn laid_out(json: &str) -> String {
-    super::respelled::for_reading(json.as_bytes()).unwrap_or_else(|| json.to_owned())
+    crate::respelled::for_reading(json.as_bytes()).unwrap_or_else(|| json.to_owned())
 }
 
 fn switch_form(visit: &Visit, entry: &EventType) -> Markup {

@@ -36,7 +36,6 @@ mod pieces;
 mod places;
 mod portal;
 mod replay;
-mod respelled;
 mod route;
 mod schemas;
 mod second_factor;
@@ -120,11 +119,6 @@ pub(super) struct Console {
     following: Following,
     stopping: watch::Sender<bool>,
     delays: Mutex<Delays>,
-}
-
-/// Other spellings of a JSON body, for `tidings verify`, which names the same mistakes as the signature check.
-pub fn spellings(body: &str) -> impl Iterator<Item = String> {
-    respelled::spellings(body)
 }
 
 impl Console {

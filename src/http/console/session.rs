@@ -208,7 +208,7 @@ impl Console {
         let Some(text) = self
             .setup_file
             .as_deref()
-            .and_then(|path| secret_file::own("setup link", path).ok())
+            .and_then(|path| secret_file::read_own("setup link", path).ok())
         else {
             return false;
         };

@@ -1,6 +1,6 @@
 //! Does this header fit this body and this secret, and if not, why? Pure; [`super::signature`] is the page around it.
 
-use super::respelled::{compact, spellings};
+use crate::signature_mistakes::likely;
 use tidings_core::signature::{Delivered, SigningKey, VerifyError, verify_standard, verify_vomo};
 
 /// Far more than the difference of any two clocks: the check says what a timestamp is, it does not refuse it.
@@ -40,65 +40,6 @@ impl Finding {
     }
 }
 
-/// Another body that a receiver may have signed by mistake, and what happened to it; the likely ones first.
-fn body_variants(body: &str) -> impl Iterator<Item = (String, &'static str)> {
-    let mut variants = vec![
-        (
-            body.trim_end_matches('\n').to_owned(),
-            "The body ends with a line break that was not part of the request: it was copied along or added by an editor.",
-        ),
-        (
-            format!("{body}\n"),
-            "The request's body ended with a line break that is missing here.",
-        ),
-        (
-            body.trim().to_owned(),
-            "There is white space around the body that was not part of the request.",
-        ),
-        (
-            body.replace('\n', "\r\n"),
-            "Line breaks were changed on the way.",
-        ),
-    ];
-    if let Some(compact) = compact(body) {
-        variants.push((compact, "The body was laid out for reading. What is signed has no white space between its tokens."));
-    }
-    let reprinted = "The JSON was parsed and printed again before the check. Check the bytes of the request as they came, before any parsing.";
-    variants.retain(|(variant, _)| variant != body);
-    let spellings = spellings(body).map(move |text| (text, reprinted));
-    variants.into_iter().chain(spellings)
-}
-
-/// Other readings of a secret, and what would be wrong with using them.
-fn secret_variants(secret: &str) -> Vec<(Vec<u8>, &'static str)> {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    let bare = secret.trim().strip_prefix("whsec_");
-    let mut variants = vec![(
-        secret.trim().as_bytes().to_vec(),
-        "There is white space around the secret that does not belong to it.",
-    )];
-    if let Some(bare) = bare {
-        variants.push((
-            bare.as_bytes().to_vec(),
-            "The signature was made without the secret's beginning whsec_: it belongs to the key of this header.",
-        ));
-        if let Ok(decoded) = STANDARD.decode(bare) {
-            variants.push((
-                decoded,
-                "The signature was made with the decoded secret. For this header the key is the secret's text as it is shown, whsec_ included.",
-            ));
-        }
-    } else {
-        variants.push((
-            format!("whsec_{}", secret.trim()).into_bytes(),
-            "The secret's beginning whsec_ is missing here; it belongs to it.",
-        ));
-    }
-    variants.retain(|(variant, _)| variant != secret.as_bytes());
-    variants
-}
-
 /// Whether `vomo-signature` fits, and if not, what is probably wrong.
 fn check_vomo(asked: &Asked) -> Finding {
     let (secret, body) = (asked.secret.as_bytes(), asked.body.as_bytes());
@@ -108,19 +49,10 @@ fn check_vomo(asked: &Asked) -> Finding {
         Err(VerifyError::MalformedSignature) => return Finding::bad(malformed(&asked.vomo)),
         Err(other) => return Finding::bad(other.to_string()),
     }
-    for (variant, words) in body_variants(&asked.body) {
-        if verify_vomo(secret, variant.as_bytes(), &asked.vomo).is_ok() {
-            return Finding::bad(words);
-        }
-    }
-    for (variant, words) in secret_variants(&asked.secret) {
-        if verify_vomo(&variant, body, &asked.vomo).is_ok() {
-            return Finding::bad(words);
-        }
-    }
-    Finding::bad(
+    let fits = |body: &[u8], secret: &[u8]| verify_vomo(secret, body, &asked.vomo).is_ok();
+    Finding::bad(likely(&asked.body, &asked.secret, fits).unwrap_or(
         "The signature is of another body or made with another secret. Compare the secret with the endpoint's; during a rotation this header is still signed with the old one.",
-    )
+    ))
 }
 
 fn malformed(given: &str) -> &'static str {
@@ -137,17 +69,17 @@ fn malformed(given: &str) -> &'static str {
 
 /// Whether `webhook-signature` fits, and if not, what is probably wrong.
 fn check_standard(asked: &Asked, now_seconds: i64) -> Finding {
-    let secret = asked.secret.trim().as_bytes();
-    let verify = |body: &str| {
+    let secret = asked.secret.trim();
+    let verify = |body: &[u8], secret: &[u8]| {
         let delivered = Delivered {
             id: &asked.id,
             timestamp: &asked.timestamp,
             signature: &asked.standard,
-            body: body.as_bytes(),
+            body,
         };
         verify_standard(secret, &delivered, now_seconds, ANY_AGE)
     };
-    match verify(&asked.body) {
+    match verify(asked.body.as_bytes(), secret.as_bytes()) {
         Ok(()) => {
             let age = asked
                 .timestamp
@@ -163,14 +95,10 @@ fn check_standard(asked: &Asked, now_seconds: i64) -> Finding {
         Err(VerifyError::Mismatch) => {}
         Err(other) => return Finding::bad(other.to_string()),
     }
-    for (variant, words) in body_variants(&asked.body) {
-        if verify(&variant).is_ok() {
-            return Finding::bad(words);
-        }
-    }
-    Finding::bad(
+    let fits = |body: &[u8], secret: &[u8]| verify(body, secret).is_ok();
+    Finding::bad(likely(&asked.body, secret, fits).unwrap_or(
         "The signature is of another body, id or timestamp, or made with another secret. All three headers must be of the same request.",
-    )
+    ))
 }
 
 /// What both signatures would have to be.
@@ -293,7 +221,7 @@ mod tests {
     }
 
     fn pretty(body: &str) -> String {
-        super::super::respelled::for_reading(body.as_bytes()).unwrap_or_default()
+        crate::respelled::for_reading(body.as_bytes()).unwrap_or_default()
     }
 
     #[test]

@@ -32,17 +32,6 @@ use tidings_core::event_type::{EventType, WireType};
 use tidings_core::id::{EndpointId, KeyId, OrganizationId};
 use tidings_core::organization::{Organization, Switch};
 use tidings_core::secret::Secrets;
-use tidings_core::time::Timestamp;
-
-impl SqlStore {
-    /// When a key was revoked; `None` for one that is in force or unknown.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn key_revoked_at(&self, hash: KeyHash) -> Result<Option<Timestamp>, StoreError> {
-        self.read(move |sql| keys::revoked_at(sql, &hash)).await
-    }
-}
 
 #[async_trait]
 impl Directory for SqlStore {
@@ -236,7 +225,11 @@ impl Directory for SqlStore {
             .await
     }
 
-    async fn create_key(&self, new: NewKey, actor: Actor) -> Result<Arc<ApiKey>, StoreError> {
+    async fn create_key(
+        &self,
+        new: NewKey,
+        actor: Actor,
+    ) -> Result<Option<Arc<ApiKey>>, StoreError> {
         self.change(move |step| keys::create(step, new, &actor))
             .await
     }

@@ -2,28 +2,20 @@
 
 use super::super::step::Step;
 use super::audit::{self, Act};
-use crate::store::directory::{ApiKey, Changed, KeyHash, NewKey};
-use crate::store::sql::database::{DirectoryChange, Sql, values};
+use crate::store::directory::{ApiKey, Changed, NewKey};
+use crate::store::sql::database::{DirectoryChange, values};
 use crate::store::{Actor, Reach, StoreError};
 use std::sync::Arc;
 use tidings_core::id::{KeyId, OrganizationId};
-use tidings_core::time::Timestamp;
 
-/// When a key was revoked; `None` for one that is in force or unknown.
-pub fn revoked_at(sql: &dyn Sql, hash: &KeyHash) -> Result<Option<Timestamp>, StoreError> {
-    let found = sql.one(
-        "SELECT revoked_at FROM api_keys WHERE hash = ?1",
-        values![hash],
-        |row| row.get::<Option<i64>>(0),
-    )?;
-    Ok(found.flatten().map(Timestamp::from_micros))
-}
-
-/// Stores a key. A hash in use answers the key it belongs to; a revoked one is made anew: whether it may be is for who presets
-/// it to ask ([`revoked_at`]).
-pub fn create(step: &mut Step<'_>, new: NewKey, actor: &Actor) -> Result<Arc<ApiKey>, StoreError> {
+/// Stores a key. A hash in use answers the key it belongs to; one that was revoked stays so, whoever presets it, and answers `None`.
+pub fn create(
+    step: &mut Step<'_>,
+    new: NewKey,
+    actor: &Actor,
+) -> Result<Option<Arc<ApiKey>>, StoreError> {
     if let Some(known) = step.tables.key(&new.hash) {
-        return Ok(Arc::clone(known));
+        return Ok(Some(Arc::clone(known)));
     }
     let record = Arc::new(ApiKey {
         id: KeyId::from_raw(step.next_id()),
@@ -33,23 +25,27 @@ pub fn create(step: &mut Step<'_>, new: NewKey, actor: &Actor) -> Result<Arc<Api
         expires_at: new.expires_at,
     });
     let owner = record.scope.organization();
-    step.sql().execute("INSERT INTO api_keys (id, hash, scope, organization_id, description, created_at, expires_at)
+    let stored = step.sql().execute("INSERT INTO api_keys (id, hash, scope, organization_id, description, created_at, expires_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (hash) DO UPDATE SET id = excluded.id, scope = excluded.scope,
                 organization_id = excluded.organization_id, description = excluded.description,
-                created_at = excluded.created_at, expires_at = excluded.expires_at, revoked_at = NULL", values![record.id.raw(),
+                created_at = excluded.created_at, expires_at = excluded.expires_at
+             WHERE api_keys.revoked_at IS NULL", values![record.id.raw(),
             new.hash,
             record.scope.name(),
             owner.map(OrganizationId::get),
             record.description,
             record.created_at.as_micros(),
             record.expires_at.map(|moment| moment.as_micros()),])?;
+    if stored == 0 {
+        return Ok(None);
+    }
     Act::new("key.create", owner, record.id.to_string())
         .turning(None, Some(audit::key(&record)))
         .record(step, actor)?;
     let (hash, seen) = (new.hash, Arc::clone(&record));
     step.apply(changed(&record), move |tables| tables.put_key(hash, seen));
-    Ok(record)
+    Ok(Some(record))
 }
 
 /// Revokes a key within reach.

@@ -44,7 +44,7 @@ const DIGITS: usize = 25;
 
 /// Every other spelling of a body, made as it is asked for; none when it is no JSON. What they take is bounded: each is a few times
 /// as long as the body.
-pub(super) fn spellings(body: &str) -> impl Iterator<Item = String> {
+pub fn spellings(body: &str) -> impl Iterator<Item = String> {
     let longest = body.len() * TIMES + ROOM;
     Some(body)
         .filter(|body| body.len() <= LONGEST)
@@ -66,7 +66,7 @@ pub(super) fn spellings(body: &str) -> impl Iterator<Item = String> {
 }
 
 /// A body without white space between its tokens, as it is sent.
-pub(super) fn compact(body: &str) -> Option<String> {
+pub fn compact(body: &str) -> Option<String> {
     let limits = tidings_core::json::Limits::default();
     let bytes = tidings_core::json::compact(body.as_bytes(), limits).ok()?;
     String::from_utf8(bytes).ok()
@@ -249,7 +249,7 @@ fn laid_out(json: &str, layout: Layout, longest: usize) -> Option<String> {
 const FOR_READING: usize = 8;
 
 /// JSON with line breaks, for reading; numbers and strings stay as they are written. `None` when that would be far longer.
-pub(super) fn for_reading(json: &[u8]) -> Option<String> {
+pub fn for_reading(json: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(json).ok()?;
     laid_out(text, Layout::Indented(2), text.len() * FOR_READING + ROOM)
 }
