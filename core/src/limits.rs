@@ -107,3 +107,9 @@ pub const SECOND_FACTOR_PENDING: Duration = Duration::from_secs(15 * 60);
 pub const RECOVERY_CODES: usize = 10;
 /// Organizations one account may belong to.
 pub const GRANTS_PER_ACCOUNT: usize = 200;
+/// Accounts with a role in one organization.
+pub const MEMBERS_PER_ORGANIZATION: usize = 1_000;
+/// Invitations and portal links of one organization, or invitations of operators, that wait to be used.
+pub const OPEN_LINKS: usize = 1_000;
+/// API keys of one organization that are in force.
+pub const KEYS_PER_ORGANIZATION: usize = 100;

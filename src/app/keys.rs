@@ -8,7 +8,7 @@ use crate::clock;
 use crate::config::{KeySource, Settings};
 use crate::secret_file::{self, SecretFileError};
 use crate::store::Actor;
-use crate::store::directory::{Directory as _, NewKey, Scope};
+use crate::store::directory::{CreateKey, Directory as _, NewKey, Scope};
 use crate::store::seal::MasterKey;
 use crate::store::seal::file::{self, MASTER_KEY_FILE};
 use crate::store::sql::SqlStore;
@@ -132,8 +132,9 @@ pub(super) async fn operator_key(
             description: description.to_owned(),
             expires_at: None,
         };
-        let stored = store.create_key(new, Actor::server()).await?;
-        stored.ok_or(AppError::OperatorKeyRevoked)?;
+        if store.create_key(new, Actor::server()).await? == CreateKey::Revoked {
+            return Err(AppError::OperatorKeyRevoked);
+        }
     }
     Ok(show.then_some(key))
 }

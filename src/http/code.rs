@@ -80,6 +80,7 @@ codes! {
     TestNotRepeated = 409 "test_not_repeated" "A test is sent anew, not again",
     ReplayRunning = 409 "replay_running" "A replay is running",
     BeingErased = 409 "being_erased" "The organization is being erased",
+    OrganizationDeleted = 409 "organization_deleted" "The organization was deleted",
     CompatibleType = 409 "compatible_type" "The compatible set cannot be changed",
     BodyExpired = 410 "body_expired" "The body is gone",
     EventErased = 410 "event_erased" "The event was erased",

@@ -220,6 +220,11 @@ impl Api {
             }
             None => self.0.recheck(guest, true),
         }
+        if let Some(own) = caller.and_then(|caller| caller.scope.organization())
+            && refusals::is_change(&head)
+        {
+            self.0.rates.admit_change(own)?;
+        }
         let change = refusals::is_change(&head).then(|| {
             let subject = refusals::named(&head.method, route.path, &params);
             (subject, caller.and_then(|caller| route.of(&params, caller)))

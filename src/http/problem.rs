@@ -299,6 +299,9 @@ impl From<StoreError> for Problem {
                 )
             }
             StoreError::BeingErased { .. } => Self::new(Code::BeingErased, format!("{error}.")),
+            StoreError::WasDeleted { .. } => {
+                Self::new(Code::OrganizationDeleted, format!("{error}."))
+            }
             StoreError::DoesNotOpen { .. } => {
                 tracing::error!(%error, "a request was refused");
                 Self::new(Code::DoesNotOpen, format!("Nothing was changed: {error}."))

@@ -1,5 +1,6 @@
 //! How many events are taken in a second: in all, and of one organization (P2), off until an operator sets a limit; and how
-//! many tests of one endpoint are sent in a minute (S24).
+//! many tests of one endpoint are sent in a minute (S24), and how many changes an organization's own people make: each leaves
+//! an entry on the audit log, so without a limit one of them could fill the disk.
 //!
 //! Invariants: an event over a limit is refused before anything of it is stored, with the seconds after which one fits
 //! again; without limits nothing is counted. What is over the limit of all is refused before its body is parsed. Each
@@ -23,6 +24,9 @@ const TESTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 /// And of all endpoints of one organization.
 const TESTS_OF: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 const MINUTE: Duration = Duration::from_secs(60);
+/// Changes that an organization's own keys and members may make in an hour, and at once; operators' are not counted.
+const CHANGES: NonZeroU32 = NonZeroU32::MIN.saturating_add(3_599);
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Events a second; `None` is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,6 +45,7 @@ pub(super) struct Rates {
     per_organization: Option<(NonZeroU32, Buckets<OrganizationId>)>,
     tests: Buckets<EndpointId>,
     tests_of: Buckets<OrganizationId>,
+    changes: Buckets<OrganizationId>,
 }
 
 /// A bucket for each subject; full ones are forgotten, whenever there are twice as many as were left the last time.
@@ -93,6 +98,7 @@ impl Rates {
                 .map(|rate| (rate, Buckets::new(Rate::per_second(rate)))),
             tests: Buckets::new(Rate::per(TESTS, MINUTE)),
             tests_of: Buckets::new(Rate::per(TESTS_OF, MINUTE)),
+            changes: Buckets::new(Rate::per(CHANGES, HOUR)),
             clock,
         }
     }
@@ -125,6 +131,20 @@ impl Rates {
                 Code::RateLimited,
                 format!(
                     "{rate} events a second for one organization: this one was not stored. Try again in {retry_after} s."
+                ),
+            )
+            .after_about(retry_after)
+        })
+    }
+
+    /// Whether an organization's own people may change one more thing now.
+    pub fn admit_change(&self, organization: OrganizationId) -> Result<(), Problem> {
+        let taken = self.changes.take(organization, self.clock.monotonic().0);
+        taken.map_err(|TooMany { retry_after }| {
+            Problem::new(
+                Code::RateLimited,
+                format!(
+                    "{CHANGES} changes in an hour for one organization: nothing was changed. Try again in {retry_after} s."
                 ),
             )
             .after_about(retry_after)

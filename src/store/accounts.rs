@@ -257,6 +257,8 @@ pub enum Redeemed {
     NameTaken,
     /// The account has roles in as many organizations as it may; the link may still be used.
     TooManyRoles,
+    /// The organization has as many members as it may; the link may still be used.
+    OrganizationFull,
 }
 
 /// What became of the wish to end something's last operator.
@@ -279,14 +281,14 @@ pub trait Accounts: Send + Sync {
     async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
     /// Accounts by name; for one organization those with a role in it.
     async fn accounts(&self, reach: Reach, page: PageRequest) -> Result<Page<Account>, StoreError>;
-    /// Takes a role in one organization away; an account without any role is removed.
+    /// Takes a role in one organization away; an account without any role is removed. Links it made there end.
     async fn leave(
         &self,
         id: AccountId,
         organization: OrganizationId,
         actor: Actor,
     ) -> Result<Removed, StoreError>;
-    /// Removes an account with its sessions.
+    /// Removes an account with its sessions and the links it made.
     async fn remove_account(&self, id: AccountId, actor: Actor) -> Result<Removed, StoreError>;
     /// Sets a password; all sessions of the account end but `keep`.
     async fn set_password(
@@ -325,8 +327,8 @@ pub trait Accounts: Send + Sync {
         actor: Actor,
     ) -> Result<Changed<()>, StoreError>;
 
-    /// Makes a link.
-    async fn create_link(&self, new: NewLink, actor: Actor) -> Result<Link, StoreError>;
+    /// Makes a link. `None`: as many of its organization, or of none, are open as may be.
+    async fn create_link(&self, new: NewLink, actor: Actor) -> Result<Option<Link>, StoreError>;
     /// The link of a token, if it may be used at `now`; using it is another matter.
     async fn link(&self, hash: TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError>;
     /// Links within reach that may be used or whose sessions may go on at `now`, newest first.

@@ -108,6 +108,17 @@ pub enum CreateEndpoint {
     LimitReached,
 }
 
+/// What became of the wish to make a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreateKey {
+    /// Made, or known already.
+    Created(Arc<ApiKey>),
+    /// It was revoked, and stays so.
+    Revoked,
+    /// The organization has as many keys as it may have.
+    LimitReached,
+}
+
 /// What became of a change.
 #[derive(Debug)]
 pub enum Changed<T> {
@@ -226,6 +237,8 @@ pub struct OrganizationChange {
     pub add_ons: AddOns,
     /// How long its own events are kept; absent stays.
     pub kept: Option<KeptDays>,
+    /// Of one that was deleted: whether it comes back, with its history. Otherwise its number is refused.
+    pub restore: bool,
 }
 
 /// One page of a list, newest first unless said otherwise.
@@ -359,13 +372,9 @@ pub trait Directory: Send + Sync {
         actor: Actor,
     ) -> Result<Arc<EventType>, StoreError>;
 
-    /// Stores a key; one that is known already answers itself, and `None` one that was revoked: it stays so.
-    async fn create_key(
-        &self,
-        new: NewKey,
-        actor: Actor,
-    ) -> Result<Option<Arc<ApiKey>>, StoreError>;
-    /// Revokes a key within reach, at once.
+    /// Stores a key; one that is known already answers itself.
+    async fn create_key(&self, new: NewKey, actor: Actor) -> Result<CreateKey, StoreError>;
+    /// Revokes a key within reach, at once, with the links it made that nobody used.
     async fn revoke_key(
         &self,
         reach: Reach,

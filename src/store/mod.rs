@@ -29,6 +29,7 @@ pub mod stats;
 
 use std::path::{Path, PathBuf};
 use tidings_core::id::{EndpointId, OrganizationId};
+use tidings_core::time::Timestamp;
 
 /// Everything a store does.
 pub trait Store:
@@ -179,6 +180,16 @@ pub enum StoreError {
     BeingErased {
         /// Which.
         organization: OrganizationId,
+    },
+    /// An organization of this number was deleted and its history is still kept: whoever gets the number would see it.
+    #[error(
+        "organization {organization} was deleted on {deleted_at}, and its history is still kept: say `restore` to bring it back with its history, or erase it first (DELETE /v1/organizations/{organization}?erase=true)"
+    )]
+    WasDeleted {
+        /// Which.
+        organization: OrganizationId,
+        /// When.
+        deleted_at: Timestamp,
     },
     /// Something sealed does not open: it was changed, or its master key is gone. Nothing was changed.
     #[error("the sealed {what} of {endpoint} cannot be opened (changed outside the server, or sealed with a master key that it was not given): {remedy}", what = what.name(), remedy = what.remedy())]

@@ -194,3 +194,29 @@ async fn deleting_with_erase_answers_with_an_erasure_and_asking_again_with_the_s
         .refused(422, "invalid_choice");
     let _ = event;
 }
+
+#[tokio::test]
+async fn s9_a_deleted_organizations_number_is_refused_until_it_is_restored_or_erased() {
+    let world = World::with_organizations().await;
+    let path = "/v1/organizations/4417";
+    assert_eq!(world.send("DELETE", path, "").await.status, 204);
+    let refused = world
+        .send("PUT", path, r#"{"name":"Anew","add_ons":[]}"#)
+        .await;
+    let said = refused.refused(409, "organization_deleted");
+    assert!(
+        said["detail"].as_str().unwrap().contains("erase it first"),
+        "{said}"
+    );
+    world.get(path).await.refused(404, "no_such_organization");
+    let put = r#"{"name":"Anew","add_ons":[],"restore":true}"#;
+    assert_eq!(
+        world.send("PUT", path, put).await.expect(201)["name"],
+        "Anew"
+    );
+    let put = r#"{"name":"Anew","add_ons":[],"restore":"yes"}"#;
+    world
+        .send("PUT", path, put)
+        .await
+        .refused(422, "wrong_type");
+}

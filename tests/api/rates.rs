@@ -4,6 +4,8 @@ use super::world::{LARKSPUR, RIVERSIDE, World};
 use std::num::NonZeroU32;
 use tidings::clock::Clock;
 use tidings::http::EventRates;
+use tidings::store::directory::Scope;
+use tidings_core::id::OrganizationId;
 use tidings_core::time::Timestamp;
 
 async fn taking(total: u32, per_organization: u32) -> World {
@@ -93,4 +95,30 @@ async fn p2_a_batch_counts_each_of_its_events() {
     let refused = world.send("POST", "/v1/events/batch", &batch(1)).await;
     check_retry_after(&refused, 2);
     refused.refused(503, "overloaded");
+}
+
+#[tokio::test]
+async fn p1_an_organizations_own_people_make_so_many_changes_an_hour_and_operators_as_many_as_they_like()
+ {
+    let world = taking(0, 0).await;
+    let [larkspur, riverside] = [LARKSPUR, RIVERSIDE].map(|id| OrganizationId::new(id).unwrap());
+    let own = world.key(Scope::Administrator(larkspur)).await;
+    let another = world.key(Scope::Viewer(larkspur)).await;
+    let theirs = world.key(Scope::Administrator(riverside)).await;
+    let path = format!("/v1/organizations/{LARKSPUR}/endpoints/ep_none");
+    for _ in 0..3_600 {
+        world.call("DELETE", &path, &own, "").await.expect(404);
+    }
+    for key in [&own, &another] {
+        let refused = world.call("DELETE", &path, key, "").await;
+        check_retry_after(&refused, 1);
+        refused.refused(429, "rate_limited");
+        world.call("GET", &path, key, "").await.expect(404);
+    }
+    world.send("DELETE", &path, "").await.expect(404);
+    world.call("DELETE", &path, &theirs, "").await.expect(404);
+    world
+        .clock
+        .set(world.clock.now().plus(std::time::Duration::from_secs(2)));
+    world.call("DELETE", &path, &another, "").await.expect(403);
 }

@@ -101,6 +101,7 @@ impl World {
             slug: None,
             add_ons: AddOns::NONE.with(AddOn::ApiAccess),
             kept: None,
+            restore: false,
         };
         let store = &world.store;
         store

@@ -75,6 +75,7 @@ impl World {
             slug: None,
             add_ons: AddOns::NONE.with(AddOn::ApiAccess),
             kept: None,
+            restore: false,
         };
         store
             .put_organization(owner(), change, Actor::server())

@@ -17,7 +17,7 @@ pub struct Place(pub TempDir);
 
 impl Place {
     /// The newest format, and from which on there are statistics, accounts, chains of the audit log, and sealed headers.
-    pub const FORMATS: usize = 11;
+    pub const FORMATS: usize = 12;
     pub const STATS: usize = 3;
     pub const ACCOUNTS: usize = 4;
     pub const AUDIT: usize = 5;

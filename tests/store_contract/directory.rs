@@ -1,16 +1,17 @@
 //! Organizations and endpoints: every verb, what it leaves on the record, and that it is
 //! still so in the next life of the process.
 
+use crate::verbs::{OK, event};
 use crate::world::{
     LARKSPUR, RIVERSIDE, World, actor, new_endpoint, one_add_on, organization, url, wire,
 };
 use std::sync::Arc;
 use std::time::Duration;
-use tidings::store::Reach;
 use tidings::store::directory::{
     Changed, CreateEndpoint, Cursor, Directory, Endpoint, EndpointPatch, NewKey,
     OrganizationChange, PageRequest, Scope, Sending, SwitchChange,
 };
+use tidings::store::{Reach, StoreError};
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::id::EndpointId;
 use tidings_core::organization::{AddOns, Switch};
@@ -57,6 +58,7 @@ async fn an_organization_is_made_changed_and_found_again() {
         slug: Some(String::from("larkspur-commons")),
         add_ons: one_add_on(),
         kept: None,
+        restore: false,
     };
     world
         .store
@@ -433,4 +435,49 @@ async fn every_act_is_on_the_record_with_who_and_from_where() {
         made.id
     );
     assert_eq!(world.count(&complete), 6);
+}
+
+#[tokio::test]
+async fn s9_the_number_of_a_deleted_organization_comes_with_its_history_or_not_at_all() {
+    let mut world = World::with_organizations().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.post(event(LARKSPUR)).await;
+    let job = world.job();
+    world.end(job, OK).await;
+    let id = organization(LARKSPUR);
+    let deleted_at = world.clock.now();
+    world.store.delete_organization(id, actor()).await.unwrap();
+    let mut change = OrganizationChange {
+        name: String::from("Somebody else"),
+        slug: None,
+        add_ons: one_add_on(),
+        kept: None,
+        restore: false,
+    };
+    let refused = world
+        .store
+        .put_organization(id, change.clone(), actor())
+        .await;
+    assert_eq!(
+        refused.err(),
+        Some(StoreError::WasDeleted {
+            organization: id,
+            deleted_at
+        })
+    );
+    assert!(world.store.organization(id).is_none());
+    change.restore = true;
+    let back = world
+        .store
+        .put_organization(id, change.clone(), actor())
+        .await;
+    assert_eq!(back.unwrap().name, "Somebody else");
+    assert_eq!(world.deliveries(), 1);
+    change.name = String::from("Once more");
+    let again = world.store.put_organization(id, change, actor()).await;
+    assert_eq!(
+        again.unwrap().name,
+        "Once more",
+        "there is nothing to restore"
+    );
 }

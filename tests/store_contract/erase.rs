@@ -7,11 +7,11 @@ use bytes::Bytes;
 use std::time::{Duration, Instant};
 use tidings::store::accounts::Accounts as _;
 use tidings::store::audit::{Entry, Inspection, Tampering};
-use tidings::store::directory::{Directory as _, NewEndpoint, OrganizationChange};
+use tidings::store::directory::{Changed, Directory as _, NewEndpoint, OrganizationChange};
 use tidings::store::erasure::{Erasing as _, Erasure};
 use tidings::store::log::{Log as _, Retried};
 use tidings::store::queue::{Accept, Change, Job, Queue as _};
-use tidings::store::{Reach, StoreError};
+use tidings::store::{Actor, Reach, StoreError};
 use tidings_core::delivery::{CancelReason, State};
 use tidings_core::event::Reference;
 use tidings_core::id::{AccountId, ErasureId};
@@ -221,6 +221,7 @@ async fn full_of_canaries(world: &mut World) {
         slug: Some(String::from(CANARY)),
         add_ons: one_add_on(),
         kept: None,
+        restore: false,
     };
     let larkspur = organization(LARKSPUR);
     world
@@ -276,6 +277,7 @@ async fn everything_of_an_organization_goes_also_over_a_crash_and_nothing_of_oth
         slug: None,
         add_ons: one_add_on(),
         kept: None,
+        restore: false,
     };
     let refused = world
         .store
@@ -372,6 +374,20 @@ async fn the_audit_log_stays_whole_when_entries_lose_what_they_said() {
     let password = String::from("y");
     let set = world.store.set_password(person, password, None, actor());
     set.await.unwrap();
+    // A login and its end, from an address of the person's own.
+    let own = Actor {
+        name: format!("account {person}"),
+        address: Some("192.0.2.7".parse().unwrap()),
+        request_id: None,
+    };
+    let opened = world
+        .store
+        .open_session(person, crate::accounts::session(1), own.clone());
+    let Changed::Done(session) = opened.await.unwrap() else {
+        panic!("it is opened")
+    };
+    let ended = world.store.end_session(None, session, own);
+    assert!(matches!(ended.await.unwrap(), Changed::Done(())));
     let begun = world
         .store
         .erase_organization(organization(LARKSPUR), actor())
@@ -383,7 +399,9 @@ async fn the_audit_log_stays_whole_when_entries_lose_what_they_said() {
     assert!(inspection.erased > 2, "{inspection:?}");
     let account = AccountId::from_raw(77).to_string();
     let accounts = log.iter().filter(|entry| entry.subject == account);
-    assert!(accounts.clone().count() > 0 && accounts.clone().all(|entry| entry.erased));
+    assert!(accounts.clone().count() > 2 && accounts.clone().all(|entry| entry.erased));
+    let theirs = Some("192.0.2.7".parse().unwrap());
+    assert!(log.iter().all(|entry| entry.address != theirs), "{log:?}");
     // Whoever passes a change off as an erasure is found out by what is still said.
     let place = log.iter().rposition(|entry| entry.erased).unwrap();
     let mut forged = log[place].clone();

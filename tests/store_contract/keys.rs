@@ -5,8 +5,9 @@ use crate::world::{LARKSPUR, RIVERSIDE, World, actor, organization, wire};
 use std::sync::Arc;
 use std::time::Duration;
 use tidings::store::Reach;
-use tidings::store::directory::{Changed, Directory, NewKey, Scope};
+use tidings::store::directory::{Changed, CreateKey, Directory, NewKey, Scope};
 use tidings_core::event_type::{EventType, SchemaUse, TypeStatus};
+use tidings_core::limits::KEYS_PER_ORGANIZATION;
 
 #[tokio::test]
 async fn w9_the_catalogue_starts_with_the_contracts_types_and_takes_more() {
@@ -90,7 +91,10 @@ async fn keys_are_known_by_their_hash_until_they_are_revoked() {
         let key = world.store.create_key(new.clone(), actor()).await.unwrap();
         let again = world.store.create_key(new, actor()).await.unwrap();
         assert_eq!(key, again, "a hash in use answers its key");
-        made.push(key.unwrap());
+        let CreateKey::Created(key) = key else {
+            panic!("{key:?}")
+        };
+        made.push(key);
     }
     let world = world.reopen();
     for (number, key) in (0_u8..).zip(&made) {
@@ -123,6 +127,52 @@ async fn keys_are_known_by_their_hash_until_they_are_revoked() {
         expires_at: None,
     };
     let again = world.store.create_key(preset, actor()).await.unwrap();
-    assert_eq!(again, None, "a revoked one does not come back");
+    assert_eq!(again, CreateKey::Revoked, "it does not come back");
     assert!(world.store.key(&[0; 32]).is_none());
+}
+
+#[tokio::test]
+async fn an_organization_has_so_many_keys_in_force_and_no_more() {
+    let world = World::with_organizations().await;
+    let end = world.clock.now().plus(Duration::from_secs(60));
+    let make = async |number: u8, owner: i64, expires_at| {
+        let new = NewKey {
+            hash: [number; 32],
+            scope: Scope::Viewer(organization(owner)),
+            description: String::new(),
+            expires_at,
+        };
+        world.store.create_key(new, actor()).await.unwrap()
+    };
+    for number in 1..=KEYS_PER_ORGANIZATION as u8 {
+        let end = (number <= 2).then_some(end);
+        assert!(matches!(
+            make(number, LARKSPUR, end).await,
+            CreateKey::Created(_)
+        ));
+    }
+    assert_eq!(make(200, LARKSPUR, None).await, CreateKey::LimitReached);
+    assert!(matches!(
+        make(201, RIVERSIDE, None).await,
+        CreateKey::Created(_)
+    ));
+    let known = make(3, LARKSPUR, None).await;
+    let CreateKey::Created(known) = known else {
+        panic!("one that is known is not one more: {known:?}")
+    };
+    let revoked = world.store.revoke_key(Reach::All, known.id, actor()).await;
+    done(revoked.unwrap());
+    assert!(matches!(
+        make(202, LARKSPUR, None).await,
+        CreateKey::Created(_)
+    ));
+    world.clock.set(end.plus(Duration::from_secs(1)));
+    for number in 203..=204 {
+        let made = make(number, LARKSPUR, None).await;
+        assert!(
+            matches!(made, CreateKey::Created(_)),
+            "two are over: {made:?}"
+        );
+    }
+    assert_eq!(make(205, LARKSPUR, None).await, CreateKey::LimitReached);
 }

@@ -26,6 +26,7 @@ mod filled;
 mod headers;
 mod health;
 mod keys;
+mod links;
 mod lists;
 mod lives;
 mod log;

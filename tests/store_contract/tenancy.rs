@@ -138,7 +138,12 @@ async fn s9_links_of_nobody_or_of_others_are_out_of_reach() {
             purpose,
             expires_at: world.clock.now().plus(std::time::Duration::from_secs(60)),
         };
-        let link = world.store.create_link(new, actor()).await.unwrap();
+        let link = world
+            .store
+            .create_link(new, actor())
+            .await
+            .unwrap()
+            .unwrap();
         for (owner, theirs) in [(RIVERSIDE, false), (LARKSPUR, is_theirs)] {
             let reach = Reach::One(organization(owner));
             let revoked = world

@@ -139,6 +139,7 @@ impl World {
             slug: None,
             add_ons,
             kept,
+            restore: true,
         };
         self.store
             .put_organization(organization(id), change, actor())

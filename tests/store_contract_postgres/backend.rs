@@ -54,7 +54,7 @@ impl Drop for Held {
 
 impl Place {
     /// The newest format, and from which on there are statistics, accounts, chains of the audit log, and sealed headers.
-    pub const FORMATS: usize = 10;
+    pub const FORMATS: usize = 11;
     pub const STATS: usize = 2;
     pub const ACCOUNTS: usize = 3;
     pub const AUDIT: usize = 4;

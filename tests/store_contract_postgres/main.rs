@@ -37,6 +37,8 @@ mod headers;
 mod health;
 #[path = "../store_contract/keys.rs"]
 mod keys;
+#[path = "../store_contract/links.rs"]
+mod links;
 #[path = "../store_contract/lists.rs"]
 mod lists;
 #[path = "../store_contract/lives.rs"]

@@ -168,7 +168,7 @@ impl Directory for SecretsOnly {
     async fn put_event_type(&self, _: EventType, _: Actor) -> Result<Arc<EventType>, StoreError> {
         unasked()
     }
-    async fn create_key(&self, _: NewKey, _: Actor) -> Result<Option<Arc<ApiKey>>, StoreError> {
+    async fn create_key(&self, _: NewKey, _: Actor) -> Result<CreateKey, StoreError> {
         unasked()
     }
     async fn revoke_key(&self, _: Reach, _: KeyId, _: Actor) -> Result<Changed<()>, StoreError> {

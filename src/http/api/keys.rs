@@ -10,12 +10,12 @@ use super::intake::{read_organization, unknown_organization};
 use super::show::time;
 use super::{List, done, list};
 use crate::clock::random_bytes;
-use crate::store::directory::{ApiKey, NewKey, Scope};
+use crate::store::directory::{ApiKey, CreateKey, NewKey, Scope};
 use http::StatusCode;
 use serde::Serialize;
 use tidings_core::api_key::{KeyKind, KeyText};
 use tidings_core::id::{KeyId, OrganizationId};
-use tidings_core::limits::TEXT_CHARS;
+use tidings_core::limits::{KEYS_PER_ORGANIZATION, TEXT_CHARS};
 use tidings_core::time::Timestamp;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
@@ -152,10 +152,19 @@ pub(in crate::http) async fn post_key(call: Call) -> Result<Reply, Problem> {
         description: input.description.unwrap_or_default(),
         expires_at: input.expires_at,
     };
-    let made = store.create_key(new, call.actor()).await?;
-    let key = made.ok_or_else(|| Problem::internal(&"a key just made was there, revoked"))?;
-    let shown = show(&key, Some(text.expose().to_owned()));
-    Reply::json(StatusCode::CREATED, &shown)
+    match store.create_key(new, call.actor()).await? {
+        CreateKey::Created(key) => {
+            let shown = show(&key, Some(text.expose().to_owned()));
+            Reply::json(StatusCode::CREATED, &shown)
+        }
+        CreateKey::LimitReached => Err(Problem::new(
+            Code::LimitReached,
+            format!(
+                "This organization has {KEYS_PER_ORGANIZATION} keys in force, its limit. Revoke one first."
+            ),
+        )),
+        CreateKey::Revoked => Err(Problem::internal(&"a key just made was there, revoked")),
+    }
 }
 
 /// Keys within reach, newest first.

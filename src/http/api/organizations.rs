@@ -89,6 +89,10 @@ pub(in crate::http) struct Input {
     /// whole it stays.
     #[schema(value_type = Option<RetentionShown>)]
     retention: Option<KeptDays>,
+    /// Of a number whose organization was deleted and not erased: bring it back, with its history. Without it the answer is
+    /// 409 `organization_deleted`.
+    #[schema(value_type = Option<bool>)]
+    restore: bool,
 }
 
 fn read_add_on(value: Value<'_>) -> Read<AddOn> {
@@ -142,17 +146,22 @@ fn check_kept(kept: KeptDays, server: Option<Retention>) -> Result<(), Problem> 
 }
 
 fn read(body: &[u8]) -> Result<Input, Problem> {
-    let mut fields = Fields::of(body, known(&["name", "slug", "add_ons", "retention"]))?;
+    let mut fields = Fields::of(
+        body,
+        known(&["name", "slug", "add_ons", "retention", "restore"]),
+    )?;
     let name = fields.required("name", |value| value.words(1..=TEXT_CHARS));
     let slug = fields.optional("slug", read_slug);
     let add_ons = fields.required("add_ons", |value| value.list(AddOn::ALL.len(), read_add_on));
     let retention = fields.optional("retention", |value| {
         Ok(value.or_null(read_kept)?.unwrap_or_default())
     });
+    let restore = fields.optional("restore", Value::boolean);
     let made = name.zip(add_ons).map(|(name, add_ons)| Input {
         name,
         slug,
         retention,
+        restore: restore.unwrap_or(false),
         add_ons: add_ons.into_iter().collect(),
     });
     fields.finish(made)
@@ -163,7 +172,7 @@ fn read(body: &[u8]) -> Result<Input, Problem> {
     params(("org" = i64, Path, description = "The organization's number, 1 to 2^53 - 1")),
     request_body = Input,
     responses((status = 200, description = "Changed", body = OrganizationShown), (status = 201, description = "Created", body = OrganizationShown),
-        (status = 409, description = "being_erased")))]
+        (status = 409, description = "being_erased, organization_deleted")))]
 pub(in crate::http) async fn put_organization(call: Call) -> Result<Reply, Problem> {
     call.caller()?.operates()?;
     call.no_query()?;
@@ -174,6 +183,7 @@ pub(in crate::http) async fn put_organization(call: Call) -> Result<Reply, Probl
         slug: input.slug,
         add_ons: input.add_ons,
         kept: input.retention,
+        restore: input.restore,
     };
     let store = &call.api.store;
     if let Some(kept) = change.kept {

@@ -14,7 +14,7 @@ use http::StatusCode;
 use serde::Serialize;
 use std::time::Duration;
 use tidings_core::id::LinkId;
-use tidings_core::limits::{PORTAL_LINK_DEFAULT, PORTAL_LINK_MAX, URL_BYTES};
+use tidings_core::limits::{OPEN_LINKS, PORTAL_LINK_DEFAULT, PORTAL_LINK_MAX, URL_BYTES};
 use utoipa::ToSchema;
 
 /// A portal link to make.
@@ -81,6 +81,16 @@ fn read(body: &[u8]) -> Result<Input, Problem> {
     }))
 }
 
+/// What is said when as many links are open as may be.
+pub(in crate::http) fn too_many_links() -> Problem {
+    Problem::new(
+        Code::LimitReached,
+        format!(
+            "{OPEN_LINKS} links wait to be used, the limit. Revoke some, or wait until they are over."
+        ),
+    )
+}
+
 /// Make a short-lived, single-use link into the console for one organization and one role.
 #[utoipa::path(post, path = "/v1/organizations/{org}/portal-links", tag = "portal links", security(("key" = ["administrator"])),
     params(("org" = i64, Path, description = "The organization's number")),
@@ -103,7 +113,8 @@ pub(in crate::http) async fn post_portal_link(call: Call) -> Result<Reply, Probl
         },
         expires_at: call.api.clock.now().plus(Duration::from_secs(seconds)),
     };
-    let link = call.api.store.create_link(new, call.actor()).await?;
+    let made = call.api.store.create_link(new, call.actor()).await?;
+    let link = made.ok_or_else(too_many_links)?;
     let base = call.api.console.base(&call.head.headers);
     let shown = PortalLinkShown {
         id: link.id.to_string(),

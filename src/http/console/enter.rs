@@ -13,7 +13,9 @@ use crate::store::accounts::{
     Acceptance, Grant, Holder, Invited, Link, NewLink, Purpose, Redeemed, TokenHash, token_hash,
 };
 use maud::{Markup, html};
-use tidings_core::limits::{ACCOUNT_NAME, GRANTS_PER_ACCOUNT, SETUP_LINK};
+use tidings_core::limits::{
+    ACCOUNT_NAME, GRANTS_PER_ACCOUNT, MEMBERS_PER_ORGANIZATION, SETUP_LINK,
+};
 use zeroize::Zeroizing;
 
 /// The link in the path.
@@ -36,6 +38,14 @@ fn too_many_roles() -> Refusal {
     Problem::new(
         Code::LimitReached,
         format!("This account has roles in {GRANTS_PER_ACCOUNT} organizations; more do not fit. Leave one, or make another account with this link."),
+    )
+    .into()
+}
+
+fn organization_full() -> Refusal {
+    Problem::new(
+        Code::LimitReached,
+        format!("{MEMBERS_PER_ORGANIZATION} accounts have a role in this organization; more do not fit. Its administrators can remove some, then this link works."),
     )
     .into()
 }
@@ -176,6 +186,7 @@ pub(super) async fn post(visit: Visit) -> Outcome {
             ),
         ),
         Redeemed::TooManyRoles => Err(too_many_roles()),
+        Redeemed::OrganizationFull => Err(organization_full()),
     }
 }
 
@@ -200,8 +211,8 @@ async fn keep_ticket(visit: &Visit, found: &Found) -> Result<(), Refusal> {
         purpose: Purpose::Setup,
         expires_at: visit.now().plus(SETUP_LINK),
     };
-    visit.api.store.create_link(new, visit.actor()).await?;
-    Ok(())
+    let made = visit.api.store.create_link(new, visit.actor()).await?;
+    made.map(|_| ()).ok_or_else(gone)
 }
 
 /// Adds an invitation's role to the account that is logged in.
@@ -215,5 +226,6 @@ async fn join(visit: &Visit, found: &Found) -> Outcome {
         Redeemed::Done(_) => Ok(Answer::see("/admin?done=joined")),
         Redeemed::NoLink | Redeemed::NameTaken => Err(gone()),
         Redeemed::TooManyRoles => Err(too_many_roles()),
+        Redeemed::OrganizationFull => Err(organization_full()),
     }
 }

@@ -328,8 +328,27 @@ where
         let body = body::read(body, headers, most, api.pace, &api.clock).await?;
         visit.form = Form::parse(&body);
         session::check_token(visit)?;
+        admit_change(visit)?;
     }
     Ok(route.handler)
+}
+
+/// A member's change counts as its organization's; with several and none named, as the first one's.
+fn admit_change(visit: &Visit) -> Result<(), Refusal> {
+    let Some(login) = &visit.login else {
+        return Ok(());
+    };
+    let named = visit.place().ok().map(|place| place.id());
+    let known = login.organizations();
+    match known
+        .iter()
+        .copied()
+        .find(|own| Some(*own) == named)
+        .or(known.first().copied())
+    {
+        Some(organization) => Ok(visit.api.rates.admit_change(organization)?),
+        None => Ok(()),
+    }
 }
 
 /// Does what takes a processor for a while where no other page waits for it.

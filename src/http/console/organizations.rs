@@ -1,6 +1,7 @@
 //! Organizations: choosing one, and for operators making, changing and deleting them.
 
 use super::super::api::organizations::{delete_organization, put_organization};
+use super::super::code::Code;
 use super::form::{Faults, object};
 use super::overview;
 use super::page::{Page, Section};
@@ -135,6 +136,17 @@ struct Typed {
     add_ons: Vec<String>,
     bodies_days: String,
     attempts_days: String,
+    restore: Restore,
+}
+
+/// Whether an organization that was deleted is to come back with its number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Restore {
+    /// Nobody asked: nothing is known to have been deleted.
+    Unasked,
+    /// The number belonged to one, so the form asks.
+    Asked,
+    Wanted,
 }
 
 impl Typed {
@@ -147,6 +159,10 @@ impl Typed {
             add_ons: form.all("add_ons").map(str::to_owned).collect(),
             bodies_days: form.trimmed("bodies_days").to_owned(),
             attempts_days: form.trimmed("attempts_days").to_owned(),
+            restore: match form.get("restore") {
+                "" => Restore::Unasked,
+                _ => Restore::Wanted,
+            },
         }
     }
 
@@ -162,6 +178,7 @@ impl Typed {
                 .collect(),
             bodies_days: typed_days(organization.kept.bodies),
             attempts_days: typed_days(organization.kept.attempts),
+            restore: Restore::Unasked,
         }
     }
 
@@ -173,6 +190,9 @@ impl Typed {
         ];
         if !self.slug.is_empty() {
             members.push(("slug", Value::from(self.slug.as_str())));
+        }
+        if self.restore == Restore::Wanted {
+            members.push(("restore", Value::Bool(true)));
         }
         let days = [
             ("bodies_days", number_or_null(&self.bodies_days)),
@@ -211,6 +231,12 @@ fn draw(visit: &Visit, typed: &Typed, faults: &Faults, edited: Option<&Place>) -
             @if edited.is_none() {
                 (Field::text("id", "Number", &typed.id).kind("number").required()
                     .hint("Its id in your platform: it goes out with every request as organization_id.").draw(faults))
+            }
+            @if typed.restore != Restore::Unasked {
+                label .check {
+                    input type="checkbox" name="restore" value="true" checked[typed.restore == Restore::Wanted];
+                    "Bring it back, with all that was sent before it was deleted"
+                }
             }
             (Field::text("slug", "Short name", &typed.slug).hint("a-z, 0-9 and -").draw(faults))
             fieldset .plainly {
@@ -259,6 +285,7 @@ pub(super) async fn get_new(visit: Visit) -> Outcome {
         add_ons: vec![AddOn::ApiAccess.name().to_owned()],
         bodies_days: String::new(),
         attempts_days: String::new(),
+        restore: Restore::Unasked,
     };
     Ok(draw(&visit, &typed, &Faults::default(), None).into())
 }
@@ -266,7 +293,7 @@ pub(super) async fn get_new(visit: Visit) -> Outcome {
 /// `POST /admin/organizations/new`.
 pub(super) async fn post_new(visit: Visit) -> Outcome {
     let caller = visit.operator()?;
-    let typed = Typed::of_form(&visit);
+    let mut typed = Typed::of_form(&visit);
     let id = tidings_core::id::OrganizationId::new(typed.id.parse().unwrap_or(0));
     let faults = match id {
         None => Some(Faults::one(
@@ -289,9 +316,14 @@ pub(super) async fn post_new(visit: Visit) -> Outcome {
             "/admin/integrations/webhooks?organization={}&done=created",
             typed.id
         ))),
-        Err(problem) => Ok(draw(&visit, &typed, &Faults::of(&problem), None)
-            .with_status(UNPROCESSABLE)
-            .into()),
+        Err(problem) => {
+            if problem.code() == Code::OrganizationDeleted {
+                typed.restore = Restore::Asked;
+            }
+            Ok(draw(&visit, &typed, &Faults::of(&problem), None)
+                .with_status(UNPROCESSABLE)
+                .into())
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who may come in: members of an organization, all accounts for operators, and the links that are open.
 
+use super::super::api::portal_links::too_many_links;
 use super::super::code::Code;
 use super::super::problem::Problem;
 use super::page::{Page, Section};
@@ -29,7 +30,8 @@ async fn make_link(visit: &Visit, title: &str, purpose: Purpose) -> Result<Page,
         purpose,
         expires_at: visit.now().plus(kept),
     };
-    let link = visit.api.store.create_link(new, visit.actor()).await?;
+    let made = visit.api.store.create_link(new, visit.actor()).await?;
+    let link = made.ok_or_else(too_many_links)?;
     let base = visit.console().base(visit.headers());
     let url = format!("{base}/admin/{path}/{}", *token);
     let body = html! {

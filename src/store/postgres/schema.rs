@@ -8,7 +8,7 @@ use postgres::{Client, GenericClient, Transaction};
 use std::path::Path;
 
 /// Every format there was: the steps from nothing to now.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("../../../migrations/postgres/0001_first.sql"),
     include_str!("../../../migrations/postgres/0002_stats.sql"),
     include_str!("../../../migrations/postgres/0003_accounts.sql"),
@@ -19,6 +19,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("../../../migrations/postgres/0008_audit_parts.sql"),
     include_str!("../../../migrations/postgres/0009_sealed_headers.sql"),
     include_str!("../../../migrations/postgres/0010_second_factors.sql"),
+    include_str!("../../../migrations/postgres/0011_makers_of_links.sql"),
 ];
 /// The first format whose custom headers are sealed: the step to it seals what was not.
 const SEALED_HEADERS: usize = 9;

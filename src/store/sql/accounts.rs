@@ -8,7 +8,7 @@ mod people;
 mod sessions;
 
 pub(super) use factors::{Sealed, all_sealed, seal_anew};
-pub(super) use links::forget_organization;
+pub(super) use links::{end_made_by, forget_organization};
 pub(super) use people::delete;
 pub(super) use sessions::forget;
 
@@ -109,7 +109,7 @@ impl Accounts for SqlStore {
             .await
     }
 
-    async fn create_link(&self, new: NewLink, actor: Actor) -> Result<Link, StoreError> {
+    async fn create_link(&self, new: NewLink, actor: Actor) -> Result<Option<Link>, StoreError> {
         self.change(move |step| links::create(step, new, &actor))
             .await
     }

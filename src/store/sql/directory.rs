@@ -18,8 +18,9 @@ pub(super) use organizations::delete as delete_organization;
 use super::SqlStore;
 use super::tables::SealedSecrets;
 use crate::store::directory::{
-    ApiKey, Changed, CreateEndpoint, Cursor, Directory, Endpoint, EndpointPatch, KeyHash,
-    NewEndpoint, NewKey, OrganizationChange, Page, PageRequest, Rotated, Rotation, Sending,
+    ApiKey, Changed, CreateEndpoint, CreateKey, Cursor, Directory, Endpoint, EndpointPatch,
+    KeyHash, NewEndpoint, NewKey, OrganizationChange, Page, PageRequest, Rotated, Rotation,
+    Sending,
 };
 use crate::store::headers;
 use crate::store::retention::Retention;
@@ -225,11 +226,7 @@ impl Directory for SqlStore {
             .await
     }
 
-    async fn create_key(
-        &self,
-        new: NewKey,
-        actor: Actor,
-    ) -> Result<Option<Arc<ApiKey>>, StoreError> {
+    async fn create_key(&self, new: NewKey, actor: Actor) -> Result<CreateKey, StoreError> {
         self.change(move |step| keys::create(step, new, &actor))
             .await
     }

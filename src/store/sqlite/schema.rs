@@ -24,7 +24,7 @@ const APPLICATION_ID: i32 = 0x5444_4E47;
 /// Older ones can corrupt a write-ahead log.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Every format there was: the steps from nothing to now.
-pub(in crate::store) const MIGRATIONS: [&str; 11] = [
+pub(in crate::store) const MIGRATIONS: [&str; 12] = [
     include_str!("../../../migrations/sqlite/0001_first.sql"),
     include_str!("../../../migrations/sqlite/0002_unusual.sql"),
     include_str!("../../../migrations/sqlite/0003_stats.sql"),
@@ -36,6 +36,7 @@ pub(in crate::store) const MIGRATIONS: [&str; 11] = [
     include_str!("../../../migrations/sqlite/0009_audit_parts.sql"),
     include_str!("../../../migrations/sqlite/0010_sealed_headers.sql"),
     include_str!("../../../migrations/sqlite/0011_second_factors.sql"),
+    include_str!("../../../migrations/sqlite/0012_makers_of_links.sql"),
 ];
 /// The first format whose custom headers are sealed: the step to it seals what was not.
 pub(super) const SEALED_HEADERS: u32 = 10;

@@ -50,6 +50,7 @@ async fn open() -> (TempDir, Arc<SqlStore>) {
         slug: None,
         add_ons: AddOns::NONE,
         kept: None,
+        restore: false,
     };
     let id = OrganizationId::new(1).unwrap();
     store

@@ -645,6 +645,9 @@ pub struct OrganizationInput {
         regex(path = "REGEX_ENDPOINT_INPUT_DESCRIPTION")
     )]
     pub name: String,
+    /// Of a number whose organization was deleted and not erased: bring it back, with its history. Without it the answer is
+    /// 409 `organization_deleted`.
+    pub restore: Option<bool>,
     pub retention: Option<Retention>,
     /// The platform's short name; left out it stays.
     #[validate(regex(path = "REGEX_ORGANIZATION_INPUT_SLUG"))]
@@ -1148,6 +1151,8 @@ pub enum ProblemCode {
     ReplayRunning,
     #[serde(rename = "being_erased")]
     BeingErased,
+    #[serde(rename = "organization_deleted")]
+    OrganizationDeleted,
     #[serde(rename = "compatible_type")]
     CompatibleType,
     #[serde(rename = "body_expired")]
@@ -1336,6 +1341,7 @@ impl core::fmt::Display for ProblemCode {
             Self::TestNotRepeated => write!(f, "test_not_repeated"),
             Self::ReplayRunning => write!(f, "replay_running"),
             Self::BeingErased => write!(f, "being_erased"),
+            Self::OrganizationDeleted => write!(f, "organization_deleted"),
             Self::CompatibleType => write!(f, "compatible_type"),
             Self::BodyExpired => write!(f, "body_expired"),
             Self::EventErased => write!(f, "event_erased"),
@@ -1462,6 +1468,7 @@ impl From<String> for ProblemCode {
             "test_not_repeated" => Self::TestNotRepeated,
             "replay_running" => Self::ReplayRunning,
             "being_erased" => Self::BeingErased,
+            "organization_deleted" => Self::OrganizationDeleted,
             "compatible_type" => Self::CompatibleType,
             "body_expired" => Self::BodyExpired,
             "event_erased" => Self::EventErased,

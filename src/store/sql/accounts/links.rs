@@ -12,11 +12,15 @@ use crate::store::directory::Changed;
 use crate::store::{Actor, Reach, StoreError};
 use serde_json::json;
 use tidings_core::id::{AccountId, LinkId, OrganizationId, SessionId};
-use tidings_core::limits::{GRANTS_PER_ACCOUNT, SESSION_KEPT};
+use tidings_core::limits::{
+    GRANTS_PER_ACCOUNT, MEMBERS_PER_ORGANIZATION, OPEN_LINKS, SESSION_KEPT,
+};
 use tidings_core::time::Timestamp;
 
 /// Links that a list shows.
 const SHOWN: i64 = 200;
+const COUNT_OPEN: &str = "SELECT count(*) FROM links
+    WHERE coalesce(organization_id, 0) = ?1 AND expires_at > ?2 AND used_at IS NULL AND revoked_at IS NULL";
 
 /// Links as [`read`] takes them.
 macro_rules! links_where {
@@ -86,10 +90,29 @@ fn within(reach: Reach, purpose: &Purpose) -> bool {
     }
 }
 
-/// Makes a link.
-pub fn create(step: &mut Step<'_>, new: NewLink, actor: &Actor) -> Result<Link, StoreError> {
-    let id = LinkId::from_raw(step.next_id());
+/// Whether one more link may be open. There is one password link for an account, and whoever is locked out needs a setup link.
+fn has_place(step: &Step<'_>, purpose: &Purpose) -> Result<bool, StoreError> {
+    if matches!(purpose, Purpose::Setup | Purpose::Password(_)) {
+        return Ok(true);
+    }
+    let of = purpose.organization().map_or(0, OrganizationId::get);
+    let open: i64 = step
+        .sql()
+        .get(COUNT_OPEN, values![of, step.now.as_micros()])?;
+    Ok(usize::try_from(open).is_ok_and(|open| open < OPEN_LINKS))
+}
+
+/// Makes a link. `None`: as many of its organization, or of none, are open as may be.
+pub fn create(
+    step: &mut Step<'_>,
+    new: NewLink,
+    actor: &Actor,
+) -> Result<Option<Link>, StoreError> {
+    if !has_place(step, &new.purpose)? {
+        return Ok(None);
+    }
     let grant = new.purpose.grant();
+    let id = LinkId::from_raw(step.next_id());
     let (account, return_url) = match &new.purpose {
         Purpose::Setup | Purpose::Invitation(_) => (None, None),
         Purpose::Password(account) => (Some(*account), None),
@@ -99,8 +122,8 @@ pub fn create(step: &mut Step<'_>, new: NewLink, actor: &Actor) -> Result<Link, 
         people::end_password_links(step, account)?;
     }
     step.sql().execute(
-        "INSERT INTO links (id, hash, purpose, account_id, organization_id, role, return_url, created_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO links (id, hash, purpose, account_id, organization_id, role, return_url, created_at, expires_at, made_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         values![
             id.raw(),
             new.hash,
@@ -110,7 +133,8 @@ pub fn create(step: &mut Step<'_>, new: NewLink, actor: &Actor) -> Result<Link, 
             grant.map(|grant| grant.role.name()),
             return_url,
             step.now.as_micros(),
-            new.expires_at.as_micros()
+            new.expires_at.as_micros(),
+            actor.name,
         ],
     )?;
     let shown = json!({
@@ -121,12 +145,26 @@ pub fn create(step: &mut Step<'_>, new: NewLink, actor: &Actor) -> Result<Link, 
     Act::new("link.create", new.purpose.organization(), id.to_string())
         .turning(None, Some(shown))
         .record(step, actor)?;
-    Ok(Link {
+    Ok(Some(Link {
         id,
         purpose: new.purpose,
         created_at: step.now,
         expires_at: new.expires_at,
-    })
+    }))
+}
+
+/// Ends the links that somebody made and nobody used, in one organization or everywhere: who is shut out must not have left
+/// a door open. `maker` is as the audit log names them. What was opened with a link before goes on.
+pub fn end_made_by(
+    sql: &dyn Sql,
+    maker: &str,
+    organization: Option<OrganizationId>,
+) -> Result<(), StoreError> {
+    sql.execute(
+        "DELETE FROM links WHERE made_by = ?1 AND used_at IS NULL AND (organization_id = ?2 OR ?2 = 0)",
+        values![maker, organization.map_or(0, OrganizationId::get)],
+    )?;
+    Ok(())
 }
 
 /// Revokes a link within reach, and ends the sessions it opened.
@@ -212,6 +250,9 @@ pub fn accept(
                 Changed::NotFound | Changed::AddOnRequired => return Ok(Redeemed::NoLink),
             }
         }
+        (Purpose::Invitation(Invited::Member(grant)), _) if is_full(step, *grant)? => {
+            return Ok(Redeemed::OrganizationFull);
+        }
         (Purpose::Invitation(invited), Acceptance::Person { name, password }) => {
             if people::named(step.sql(), name)?.is_some() {
                 return Ok(Redeemed::NameTaken);
@@ -236,6 +277,15 @@ pub fn accept(
         Some(account) => Ok(Redeemed::Done(account)),
         None => Ok(Redeemed::NoLink),
     }
+}
+
+/// Whether an organization has as many members as it may.
+fn is_full(step: &Step<'_>, grant: Grant) -> Result<bool, StoreError> {
+    let members: i64 = step.sql().get(
+        "SELECT count(*) FROM account_grants WHERE organization_id = ?1",
+        values![grant.organization.get()],
+    )?;
+    Ok(usize::try_from(members).is_ok_and(|members| members >= MEMBERS_PER_ORGANIZATION))
 }
 
 fn make(

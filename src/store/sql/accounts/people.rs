@@ -4,7 +4,7 @@ use super::super::audit::Act;
 use super::super::database::{Row, Sql, values};
 use super::super::directory::place;
 use super::super::step::Step;
-use super::{moment, role, sessions};
+use super::{links, moment, role, sessions};
 use crate::store::accounts::{Account, Grant, Removed, Standing};
 use crate::store::directory::{Changed, Cursor, Page, PageRequest};
 use crate::store::{Actor, Reach, StoreError};
@@ -241,6 +241,7 @@ pub fn leave(
         delete(step.sql(), id)?;
     } else {
         write_standing(step, id, &standing)?;
+        links::end_made_by(step.sql(), &maker(id), Some(organization))?;
     }
     Act::new("account.leave", Some(organization), id.to_string())
         .turning(Some(was), Some(is))
@@ -277,7 +278,12 @@ pub fn delete(sql: &dyn Sql, id: AccountId) -> Result<(), StoreError> {
     ] {
         sql.execute(statement, values![id.raw()])?;
     }
-    Ok(())
+    links::end_made_by(sql, &maker(id), None)
+}
+
+/// An account as the audit log names it.
+fn maker(id: AccountId) -> String {
+    format!("account {id}")
 }
 
 /// Ends password links that were made before something about the way in changed: what an older one was made for is over.

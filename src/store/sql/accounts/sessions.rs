@@ -8,8 +8,9 @@ use crate::store::accounts::{Grant, Holder, NewSession, Session, TokenHash};
 use crate::store::directory::Changed;
 use crate::store::queue::Upkeep;
 use crate::store::{Actor, StoreError};
+use serde_json::json;
 use std::net::IpAddr;
-use tidings_core::id::{AccountId, LinkId, SessionId};
+use tidings_core::id::{AccountId, LinkId, OrganizationId, SessionId};
 use tidings_core::limits::SESSION_KEPT;
 use tidings_core::time::Timestamp;
 
@@ -25,6 +26,8 @@ const BY_HASH: &str = "SELECT s.id, s.opened_at, s.seen_at, s.address, s.agent, 
     FROM sessions s LEFT JOIN links l ON l.id = s.link_id AND l.revoked_at IS NULL WHERE s.hash = ?1";
 const OF_ACCOUNT: &str = "SELECT id, opened_at, seen_at, address, agent FROM sessions
     WHERE account_id = ?1 ORDER BY id DESC LIMIT ?2";
+const OWNER: &str = "SELECT s.account_id, s.link_id, l.organization_id
+    FROM sessions s LEFT JOIN links l ON l.id = s.link_id WHERE s.id = ?1";
 
 /// A session's row, but for whose it is.
 struct Found {
@@ -181,26 +184,33 @@ pub fn touch(step: &mut Step<'_>, id: SessionId, now: Timestamp) -> Result<(), S
     Ok(())
 }
 
-/// Ends a session; with an account, only one of its own.
+/// Ends a session; with an account, only one of its own. On the record it is done to whom the session was: so an erasure of
+/// the account, or of the link's organization, finds the entry.
 pub fn end(
     step: &mut Step<'_>,
     account: Option<AccountId>,
     id: SessionId,
     actor: &Actor,
 ) -> Result<Changed<()>, StoreError> {
-    let ended = match account {
-        Some(account) => step.sql().execute(
-            "DELETE FROM sessions WHERE id = ?1 AND account_id = ?2",
-            values![id.raw(), account.raw()],
-        )?,
-        None => step
-            .sql()
-            .execute("DELETE FROM sessions WHERE id = ?1", values![id.raw()])?,
-    };
-    if ended == 0 {
+    let found = step.sql().one(OWNER, values![id.raw()], |row| {
+        let owner = row.get::<Option<i64>>(0)?.map(AccountId::from_raw);
+        let link = row.get::<Option<i64>>(1)?.map(LinkId::from_raw);
+        Ok((owner, link, row.get::<Option<OrganizationId>>(2)?))
+    })?;
+    let within = |owner: Option<AccountId>| account.is_none() || owner == account;
+    let Some((owner, link, organization)) = found.filter(|(owner, ..)| within(*owner)) else {
         return Ok(Changed::NotFound);
-    }
-    Act::new("session.end", None, id.to_string()).record(step, actor)?;
+    };
+    step.sql()
+        .execute("DELETE FROM sessions WHERE id = ?1", values![id.raw()])?;
+    let subject = match (owner, link) {
+        (Some(account), _) => account.to_string(),
+        (None, Some(link)) => link.to_string(),
+        (None, None) => id.to_string(),
+    };
+    Act::new("session.end", organization, subject)
+        .turning(Some(json!({ "session": id.to_string() })), None)
+        .record(step, actor)?;
     Ok(Changed::Done(()))
 }
 

@@ -1,21 +1,24 @@
 //! Making and revoking API keys. Only hashes are known here.
 
+use super::super::accounts;
 use super::super::step::Step;
 use super::audit::{self, Act};
-use crate::store::directory::{ApiKey, Changed, NewKey};
+use crate::store::directory::{ApiKey, Changed, CreateKey, NewKey};
 use crate::store::sql::database::{DirectoryChange, values};
 use crate::store::{Actor, Reach, StoreError};
 use std::sync::Arc;
 use tidings_core::id::{KeyId, OrganizationId};
+use tidings_core::limits::KEYS_PER_ORGANIZATION;
 
-/// Stores a key. A hash in use answers the key it belongs to; one that was revoked stays so, whoever presets it, and answers `None`.
-pub fn create(
-    step: &mut Step<'_>,
-    new: NewKey,
-    actor: &Actor,
-) -> Result<Option<Arc<ApiKey>>, StoreError> {
+/// Stores a key. A hash in use answers the key it belongs to; one that was revoked stays so, whoever presets it.
+pub fn create(step: &mut Step<'_>, new: NewKey, actor: &Actor) -> Result<CreateKey, StoreError> {
     if let Some(known) = step.tables.key(&new.hash) {
-        return Ok(Some(Arc::clone(known)));
+        return Ok(CreateKey::Created(Arc::clone(known)));
+    }
+    if let Some(owner) = new.scope.organization()
+        && in_force(step, owner)? >= KEYS_PER_ORGANIZATION
+    {
+        return Ok(CreateKey::LimitReached);
     }
     let record = Arc::new(ApiKey {
         id: KeyId::from_raw(step.next_id()),
@@ -38,17 +41,27 @@ pub fn create(
             record.created_at.as_micros(),
             record.expires_at.map(|moment| moment.as_micros()),])?;
     if stored == 0 {
-        return Ok(None);
+        return Ok(CreateKey::Revoked);
     }
     Act::new("key.create", owner, record.id.to_string())
         .turning(None, Some(audit::key(&record)))
         .record(step, actor)?;
     let (hash, seen) = (new.hash, Arc::clone(&record));
     step.apply(changed(&record), move |tables| tables.put_key(hash, seen));
-    Ok(Some(record))
+    Ok(CreateKey::Created(record))
 }
 
-/// Revokes a key within reach.
+/// How many keys an organization has.
+fn in_force(step: &Step<'_>, owner: OrganizationId) -> Result<usize, StoreError> {
+    let found: i64 = step.sql().get(
+        "SELECT count(*) FROM api_keys
+         WHERE organization_id = ?1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)",
+        values![owner.get(), step.now.as_micros()],
+    )?;
+    Ok(usize::try_from(found).unwrap_or(usize::MAX))
+}
+
+/// Revokes a key within reach, with the links it made that nobody used.
 pub fn revoke(
     step: &mut Step<'_>,
     reach: Reach,
@@ -63,6 +76,7 @@ pub fn revoke(
         "UPDATE api_keys SET revoked_at = ?1 WHERE id = ?2",
         values![step.now.as_micros(), id.raw()],
     )?;
+    accounts::end_made_by(step.sql(), &format!("key {id}"), None)?;
     Act::new("key.revoke", record.scope.organization(), id.to_string())
         .turning(Some(audit::key(&record)), None)
         .record(step, actor)?;

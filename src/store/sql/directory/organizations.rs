@@ -1,6 +1,8 @@
 //! Changes of organizations (W1 to W3).
 //!
-//! An organization that is deleted keeps its row for its history; put again, it starts anew.
+//! An organization that is deleted keeps its row for its history. Its number is given again only with that history, and only
+//! if that is what was said ([`OrganizationChange::restore`]): a platform that gives old numbers to new organizations must not
+//! show one what another was sent.
 
 use super::super::accounts;
 use super::super::erase;
@@ -9,11 +11,12 @@ use super::super::step::Step;
 use super::audit::{self, Act};
 use super::sweep::{self, Reason};
 use crate::store::directory::{Changed, OrganizationChange};
-use crate::store::sql::database::{DirectoryChange, values};
+use crate::store::sql::database::{DirectoryChange, Sql, values};
 use crate::store::{Actor, StoreError};
 use std::sync::Arc;
 use tidings_core::id::OrganizationId;
 use tidings_core::organization::{KeptDays, Organization, Switch};
+use tidings_core::time::Timestamp;
 
 /// Creates or changes an organization; what waits is cancelled when its last add-on goes (W2).
 pub fn put(
@@ -23,8 +26,8 @@ pub fn put(
     actor: &Actor,
 ) -> Result<Arc<Organization>, StoreError> {
     let before = step.tables.organization(id).cloned();
-    if before.is_none() && erase::is_running(step.sql(), id)? {
-        return Err(StoreError::BeingErased { organization: id });
+    if before.is_none() {
+        check_free(step.sql(), id, change.restore)?;
     }
     let mut record = match &before {
         Some(before) => Organization::clone(before),
@@ -68,6 +71,27 @@ pub fn put(
         )
         .record(step, actor)?;
     Ok(seen(step, record))
+}
+
+/// Whether the number can be given to an organization.
+fn check_free(sql: &dyn Sql, id: OrganizationId, restore: bool) -> Result<(), StoreError> {
+    if erase::is_running(sql, id)? {
+        return Err(StoreError::BeingErased { organization: id });
+    }
+    let deleted_at: Option<i64> = sql
+        .one(
+            "SELECT deleted_at FROM organizations WHERE id = ?1",
+            values![id.get()],
+            |row| row.get(0),
+        )?
+        .flatten();
+    match deleted_at.map(Timestamp::from_micros) {
+        Some(deleted_at) if !restore => Err(StoreError::WasDeleted {
+            organization: id,
+            deleted_at,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Sets the switch of W3.

@@ -26,12 +26,16 @@ class OrganizationInput:
         add_ons (list[OrganizationInputAddOnsItem]): All add-ons it now has: `crm_integrations`, `api_access`. Example:
             ['api_access'].
         name (str): 1 to 200 characters. Example: Larkspur Commons.
+        restore (bool | Unset): Of a number whose organization was deleted and not erased: bring it back, with its
+            history. Without it the answer is
+            409 `organization_deleted`.
         retention (None | Retention | Unset):
         slug (str | Unset): The platform's short name; left out it stays.
     """
 
     add_ons: list[OrganizationInputAddOnsItem]
     name: str
+    restore: bool | Unset = UNSET
     retention: None | Retention | Unset = UNSET
     slug: str | Unset = UNSET
 
@@ -44,6 +48,8 @@ class OrganizationInput:
             add_ons.append(add_ons_item)
 
         name = self.name
+
+        restore = self.restore
 
         retention: dict[str, Any] | None | Unset
         if isinstance(self.retention, Unset):
@@ -63,6 +69,8 @@ class OrganizationInput:
                 "name": name,
             }
         )
+        if restore is not UNSET:
+            field_dict["restore"] = restore
         if retention is not UNSET:
             field_dict["retention"] = retention
         if slug is not UNSET:
@@ -83,6 +91,8 @@ class OrganizationInput:
             add_ons.append(add_ons_item)
 
         name = d.pop("name")
+
+        restore = d.pop("restore", UNSET)
 
         def _parse_retention(data: object) -> None | Retention | Unset:
             if data is None:
@@ -106,6 +116,7 @@ class OrganizationInput:
         organization_input = cls(
             add_ons=add_ons,
             name=name,
+            restore=restore,
             retention=retention,
             slug=slug,
         )

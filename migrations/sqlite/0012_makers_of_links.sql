@@ -1,0 +1,2 @@
+-- Who made a link, as the audit log names them: what somebody made and nobody used ends with them.
+ALTER TABLE links ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
