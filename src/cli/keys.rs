@@ -159,8 +159,12 @@ fn line(key: &Value) -> String {
         "" => String::from("never ends"),
         end => format!("ends {end}"),
     };
+    let used = match member(key, "last_used_at") {
+        "" => String::from("never used"),
+        time => format!("used {time}"),
+    };
     let line = format!(
-        "{}  {scope:<24}  {ends}  {}",
+        "{}  {scope:<24}  {used}  {ends}  {}",
         member(key, "id"),
         member(key, "description")
     );

@@ -45,7 +45,7 @@ use crate::clock::{Clock, RandomBits};
 use crate::metrics::{COUNTS, Figures};
 use crate::store::Store;
 use api::metrics::{self, Watched, note_problem};
-use auth::Caller;
+use auth::{Caller, Who};
 use body::BodyRule;
 use bytes::Bytes;
 use console::Console;
@@ -271,7 +271,12 @@ impl Api {
             Access::Anyone => Ok(None),
             Access::Key => {
                 let find = |hash: &_| shared.store.key(hash);
-                auth::authenticate(&head.headers, find, shared.clock.now()).map(Some)
+                let now = shared.clock.now();
+                let caller = auth::authenticate(&head.headers, find, now)?;
+                if let Who::Key(id) = caller.who {
+                    shared.store.note_use(id, now);
+                }
+                Ok(Some(caller))
             }
         }
     }

@@ -7,6 +7,7 @@
 use super::retention::Retention;
 use super::{Actor, Reach, StoreError};
 use async_trait::async_trait;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tidings_core::address::TargetUrl;
 use tidings_core::endpoint::{CustomHeaders, HeaderNames};
@@ -298,6 +299,11 @@ pub trait Directory: Send + Sync {
     fn key(&self, hash: &KeyHash) -> Option<Arc<ApiKey>>;
     /// Keys within reach, newest first.
     fn keys(&self, reach: Reach, page: &PageRequest) -> Page<Arc<ApiKey>>;
+    /// Notes that a key was used; costs no statement.
+    fn note_use(&self, key: KeyId, now: Timestamp);
+    /// When these keys were last used, to the minute; those that never were are missing. What another node noted is known
+    /// when it has written it, and a crash loses the last minute.
+    async fn last_uses(&self, keys: Vec<KeyId>) -> Result<HashMap<KeyId, Timestamp>, StoreError>;
 
     /// Creates or changes an organization. Taking the last add-on away cancels what waits (W2).
     async fn put_organization(

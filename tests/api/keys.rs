@@ -14,10 +14,14 @@ async fn a_key_is_shown_once_expires_and_is_revoked_at_once() {
     let listed = world.get("/v1/keys?limit=1").await.expect(200);
     assert_eq!(listed["data"][0]["id"], made["id"]);
     assert!(listed["data"][0].get("key").is_none());
+    assert!(listed["data"][0]["last_used_at"].is_null());
+    let used_at = world.clock.now().rfc3339();
     world
         .call("GET", "/v1/event-types", key, "")
         .await
         .expect(200);
+    let listed = world.get("/v1/keys?limit=1").await.expect(200);
+    assert_eq!(listed["data"][0]["last_used_at"], used_at);
     world
         .clock
         .set(world.clock.now().plus(Duration::from_secs(3_600)));
@@ -28,6 +32,11 @@ async fn a_key_is_shown_once_expires_and_is_revoked_at_once() {
     assert_eq!(
         problem["detail"],
         "This key expired on 2026-03-01T13:00:00.000Z."
+    );
+    let listed = world.get("/v1/keys?limit=1").await.expect(200);
+    assert_eq!(
+        listed["data"][0]["last_used_at"], used_at,
+        "refused is not used"
     );
     let second = world
         .send("POST", "/v1/keys", r#"{"scope":"operator"}"#)

@@ -6,7 +6,7 @@ use tidings::store::accounts::{
     Acceptance, Account, Accounts as _, Grant, Holder, Invited, NewLink, NewSession, Purpose,
     Redeemed, Removed, Role, Standing, TokenHash,
 };
-use tidings::store::directory::{Changed, CreateKey, Directory as _, NewKey, PageRequest, Scope};
+use tidings::store::directory::{Changed, Directory as _, PageRequest};
 use tidings::store::{Actor, Reach};
 use tidings_core::id::OrganizationId;
 use tidings_core::limits::{GRANTS_PER_ACCOUNT, SESSION_IDLE, SESSION_KEPT};

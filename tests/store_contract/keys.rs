@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings::store::Reach;
 use tidings::store::directory::{Changed, CreateKey, Directory, NewKey, Scope};
+use tidings::store::queue::Queue as _;
 use tidings_core::event_type::{EventType, SchemaUse, TypeStatus};
 use tidings_core::limits::KEYS_PER_ORGANIZATION;
 
@@ -175,4 +176,62 @@ async fn an_organization_has_so_many_keys_in_force_and_no_more() {
         );
     }
     assert_eq!(make(205, LARKSPUR, None).await, CreateKey::LimitReached);
+}
+
+#[tokio::test]
+async fn s8_when_a_key_was_last_used_is_known_to_the_minute_and_over_a_restart() {
+    let world = World::with_organizations().await;
+    let key = |number: u8| NewKey {
+        hash: [number; 32],
+        scope: Scope::Producer,
+        description: String::new(),
+        expires_at: None,
+    };
+    let mut ids = Vec::new();
+    for number in 1..=2 {
+        match world.store.create_key(key(number), actor()).await.unwrap() {
+            CreateKey::Created(key) => ids.push(key.id),
+            other => panic!("{other:?}"),
+        }
+    }
+    let used = async |world: &World| {
+        let mut found = world.store.last_uses(ids.clone()).await.unwrap();
+        (found.remove(&ids[0]), found.remove(&ids[1]))
+    };
+    assert_eq!(used(&world).await, (None, None));
+    let first = world.clock.now();
+    world.store.note_use(ids[0], first);
+    assert_eq!(
+        used(&world).await,
+        (Some(first), None),
+        "before it is written"
+    );
+    let written = || world.count("SELECT count(*) FROM api_keys WHERE used_at IS NOT NULL");
+    assert_eq!(written(), 0, "a request writes nothing");
+    world.rest().await;
+    assert_eq!(written(), 1);
+    world
+        .store
+        .note_use(ids[0], first.plus(Duration::from_secs(59)));
+    assert_eq!(used(&world).await, (Some(first), None), "to the minute");
+    let later = first.plus(Duration::from_secs(60));
+    world.store.note_use(ids[0], later);
+    world.store.note_use(ids[1], later);
+    world.rest().await;
+    world.store.note_use(ids[1], first);
+    world.rest().await;
+    let world = world.reopen();
+    assert_eq!(
+        used(&world).await,
+        (Some(later), Some(later)),
+        "never an earlier one"
+    );
+    let last = later.plus(Duration::from_secs(300));
+    world.store.note_use(ids[1], last);
+    world.store.close().await;
+    let written = format!(
+        "SELECT count(*) FROM api_keys WHERE used_at = {}",
+        last.as_micros()
+    );
+    assert_eq!(world.count(&written), 1, "a stop loses nothing");
 }

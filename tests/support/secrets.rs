@@ -16,6 +16,7 @@ use tidings_core::event_type::{EventType, WireType};
 use tidings_core::id::{EndpointId, KeyId, OrganizationId};
 use tidings_core::organization::{Organization, Switch};
 use tidings_core::secret::{Secret, Secrets};
+use tidings_core::time::Timestamp;
 
 /// The directory.
 #[derive(Default)]
@@ -90,6 +91,12 @@ impl Directory for SecretsOnly {
         unasked()
     }
     fn keys(&self, _: Reach, _: &PageRequest) -> Page<Arc<ApiKey>> {
+        unasked()
+    }
+    fn note_use(&self, _: KeyId, _: Timestamp) {
+        unasked()
+    }
+    async fn last_uses(&self, _: Vec<KeyId>) -> Result<HashMap<KeyId, Timestamp>, StoreError> {
         unasked()
     }
     async fn put_organization(

@@ -1096,6 +1096,11 @@ export interface components {
             /** @description The key itself; in the answer that makes it only. */
             key?: string;
             /**
+             * Format: date-time
+             * @description To the minute; null: never.
+             */
+            last_used_at: string | null;
+            /**
              * Format: int64
              * @example 4417
              */

@@ -54,9 +54,12 @@ pub(in crate::http) struct KeyShown {
     created_at: String,
     #[schema(required = true)]
     expires_at: Option<String>,
+    /// To the minute; null: never.
+    #[schema(required = true)]
+    last_used_at: Option<String>,
 }
 
-fn show(key: &ApiKey, text: Option<String>) -> KeyShown {
+fn show(key: &ApiKey, text: Option<String>, used: Option<Timestamp>) -> KeyShown {
     let (kind, organization) = match key.scope {
         Scope::Operator => (KeyKind::Operator, None),
         Scope::Producer => (KeyKind::Producer, None),
@@ -71,6 +74,7 @@ fn show(key: &ApiKey, text: Option<String>) -> KeyShown {
         description: key.description.clone(),
         created_at: time(key.created_at),
         expires_at: key.expires_at.map(time),
+        last_used_at: used.map(time),
     }
 }
 
@@ -154,7 +158,7 @@ pub(in crate::http) async fn post_key(call: Call) -> Result<Reply, Problem> {
     };
     match store.create_key(new, call.actor()).await? {
         CreateKey::Created(key) => {
-            let shown = show(&key, Some(text.expose().to_owned()));
+            let shown = show(&key, Some(text.expose().to_owned()), None);
             Reply::json(StatusCode::CREATED, &shown)
         }
         CreateKey::LimitReached => Err(Problem::new(
@@ -174,8 +178,13 @@ pub(in crate::http) async fn post_key(call: Call) -> Result<Reply, Problem> {
 pub(in crate::http) async fn list_keys(call: Call) -> Result<Reply, Problem> {
     let reach = call.caller()?.reach_to_change()?;
     let (request, cursors) = call.query(&["limit", "cursor"])?.page()?;
-    list(call.api.store.keys(reach, &request), cursors, |key| {
-        show(&key, None)
+    let store = &call.api.store;
+    let page = store.keys(reach, &request);
+    let used = store
+        .last_uses(page.items.iter().map(|key| key.id).collect())
+        .await?;
+    list(page, cursors, |key| {
+        show(&key, None, used.get(&key.id).copied())
     })
 }
 

@@ -18,25 +18,28 @@ const PATH: &str = "/admin/keys";
 /// `GET /admin/keys`.
 pub(super) async fn get(visit: Visit) -> Outcome {
     visit.operator()?;
-    Ok(draw(&visit, &Faults::default(), &html! {})?.into())
+    Ok(draw(&visit, &Faults::default(), &html! {}).await?.into())
 }
 
-fn draw(visit: &Visit, faults: &Faults, made: &Markup) -> Result<Page, Refusal> {
+async fn draw(visit: &Visit, faults: &Faults, made: &Markup) -> Result<Page, Refusal> {
     let (request, cursors) = visit.page(PATH)?;
     let page = visit.api.store.keys(Reach::All, &request);
     let next = cursors.write(page.next.as_ref());
+    let ids = page.items.iter().map(|key| key.id).collect();
+    let used = visit.api.store.last_uses(ids).await?;
     let body = html! {
         h1 { "API keys" }
         (made)
         (fault_summary(faults))
         table .list .cards {
-            thead { tr { th scope="col" { "Scope" } th scope="col" { "Description" } th scope="col" { "Made" } th scope="col" { "Ends" } th scope="col" { span .hidden { "Revoke" } } } }
+            thead { tr { th scope="col" { "Scope" } th scope="col" { "Description" } th scope="col" { "Made" } th scope="col" { "Last used" } th scope="col" { "Ends" } th scope="col" { span .hidden { "Revoke" } } } }
             tbody {
                 @for key in &page.items {
                     tr {
                         td data-label="Scope" { (key.scope.name()) @if let Some(organization) = key.scope.organization() { " of " (organization) } }
                         td data-label="Description" { (key.description) p .quiet { (key.id) } }
                         td data-label="Made" { (moment(key.created_at)) }
+                        td data-label="Last used" { @if let Some(at) = used.get(&key.id) { (moment(*at)) } @else { "never" } }
                         td data-label="Ends" { @if let Some(end) = key.expires_at { (moment(end)) } @else { "never" } }
                         td { (revoking(visit, key)) }
                     }
@@ -113,9 +116,10 @@ pub(super) async fn post(visit: Visit) -> Outcome {
                     (copyable("new-key", text.unwrap_or_default()))
                 }
             };
-            Ok(draw(&visit, &Faults::default(), &made)?.into())
+            Ok(draw(&visit, &Faults::default(), &made).await?.into())
         }
-        Err(problem) => Ok(draw(&visit, &Faults::of(&problem), &html! {})?
+        Err(problem) => Ok(draw(&visit, &Faults::of(&problem), &html! {})
+            .await?
             .with_status(UNPROCESSABLE)
             .into()),
     }

@@ -74,7 +74,7 @@ pub(super) const TABLES: [Table; 29] = [
     table!("subscriptions", 3, [Int "endpoint_id", Int "name_id", Int "audience"]),
     table!("api_keys", 1, [
         Int "id", Blob "hash", Text "scope", Int "organization_id", Text "description", Int "created_at",
-        Int "expires_at", Int "revoked_at",
+        Int "expires_at", Int "revoked_at", Int "used_at",
     ]),
     table!("accounts", 1, [
         Int "id", Text "name", Int "operator", Text "password", Int "created_at", Int "login_at",

@@ -19,7 +19,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("../../../migrations/postgres/0008_audit_parts.sql"),
     include_str!("../../../migrations/postgres/0009_sealed_headers.sql"),
     include_str!("../../../migrations/postgres/0010_second_factors.sql"),
-    include_str!("../../../migrations/postgres/0011_makers_of_links.sql"),
+    include_str!("../../../migrations/postgres/0011_links_and_keys.sql"),
 ];
 /// The first format whose custom headers are sealed: the step to it seals what was not.
 const SEALED_HEADERS: usize = 9;

@@ -10,6 +10,7 @@ mod keys;
 mod organizations;
 pub(super) mod secrets;
 mod sweep;
+pub(super) mod uses;
 
 pub use catalogue::{seed, write as write_entry};
 
@@ -27,12 +28,14 @@ use crate::store::retention::Retention;
 use crate::store::seal::SealError;
 use crate::store::{Actor, Reach, StoreError};
 use async_trait::async_trait;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event_type::{EventType, WireType};
 use tidings_core::id::{EndpointId, KeyId, OrganizationId};
 use tidings_core::organization::{Organization, Switch};
 use tidings_core::secret::Secrets;
+use tidings_core::time::Timestamp;
 
 #[async_trait]
 impl Directory for SqlStore {
@@ -119,6 +122,15 @@ impl Directory for SqlStore {
             .keys_before(before)
             .filter(|key| keys::within(reach, key));
         paged(page, within.cloned(), |last| last.id.raw())
+    }
+
+    fn note_use(&self, key: KeyId, now: Timestamp) {
+        self.uses.note(key, now);
+    }
+
+    async fn last_uses(&self, keys: Vec<KeyId>) -> Result<HashMap<KeyId, Timestamp>, StoreError> {
+        let uses = self.uses.clone();
+        self.read(move |sql| uses.last(sql, &keys)).await
     }
 
     async fn put_organization(

@@ -92,6 +92,8 @@ pub struct SqlStore {
     failed: watch::Receiver<Option<StoreError>>,
     /// What became of attempts, counted.
     tally: stats::Tally,
+    /// When keys were last used.
+    uses: directory::uses::Uses,
     /// Test sends whose callers wait for the result.
     waiting: Waiting,
     /// Whether a fan-out may be unfinished.
@@ -117,6 +119,7 @@ struct Opened {
     expanding: Arc<AtomicBool>,
     withheld: Arc<erase::Withheld>,
     tally: stats::Tally,
+    uses: directory::uses::Uses,
     factors: Vec<accounts::Sealed>,
 }
 
@@ -165,6 +168,7 @@ impl SqlStore {
             expanding: opened.expanding,
             withheld: opened.withheld,
             tally: opened.tally,
+            uses: opened.uses,
             tenure: parts.tenure,
             retention: OnceLock::new(),
             kept: OnceLock::new(),
@@ -274,6 +278,8 @@ impl SqlStore {
 
     async fn shut(&self) {
         while matches!(self.alone(stats::write_out).await, Ok(Upkeep::More)) {}
+        let write_uses = |step: &mut Step<'_>| directory::uses::step(step, step.now);
+        while matches!(self.alone(write_uses).await, Ok(Upkeep::More)) {}
         self.readers.close().await;
         let (closed, wait) = oneshot::channel();
         if let Some(queue) = &self.writer
@@ -349,6 +355,7 @@ impl Thread {
                     expanding: Arc::clone(&memory.expanding),
                     withheld: Arc::clone(&memory.withheld),
                     tally: memory.tally.clone(),
+                    uses: memory.uses.clone(),
                 };
                 let _opener_gone = self.ready.send(Ok(opened));
                 Some(Writer {

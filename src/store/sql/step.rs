@@ -5,6 +5,7 @@
 
 use super::aside::Aside;
 use super::database::{Database, DirectoryChange, Sql, values};
+use super::directory::uses::Uses;
 use super::due::DueSummary;
 use super::erase::{self, Withheld};
 use super::notices::Noting;
@@ -72,6 +73,8 @@ pub(super) struct Memory {
     pub expanding: Arc<AtomicBool>,
     /// What became of attempts, counted outside the writer.
     pub tally: Tally,
+    /// When keys were last used, as far as it is not written yet.
+    pub uses: Uses,
     /// The part of it that is being written.
     pub writing: Writing,
     /// Where upkeep stands.
@@ -103,6 +106,7 @@ impl Memory {
             sweeping: read_sweeping(sql)?,
             expanding: Arc::new(AtomicBool::new(expanding)),
             tally: Tally::default(),
+            uses: Uses::default(),
             writing: Writing::default(),
             chores: Chores::load(sql, wall_clock)?,
             notices: Noting::default(),

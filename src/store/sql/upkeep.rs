@@ -15,7 +15,7 @@ pub(super) use wall_clock::WallClock;
 
 use super::database::{Sql, values};
 use super::step::Step;
-use super::{accounts, aside, due, erase, notices, recover, stats};
+use super::{accounts, aside, directory, due, erase, notices, recover, stats};
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
 use listing::Listing;
@@ -88,13 +88,14 @@ impl Chores {
 type Chore = fn(&mut Step<'_>, Timestamp) -> Result<Upkeep, StoreError>;
 
 /// The last [`AGED`] of them remove what is old: only by a clock that can be believed.
-const CHORES: [Chore; 11] = [
+const CHORES: [Chore; 12] = [
     wall_clock::mark,
     sweep::step,
     aside::step,
     listing::step,
     replay::step,
     stats::step,
+    directory::uses::step,
     notices::step,
     erase::step,
     forget_keys,

@@ -36,7 +36,7 @@ pub(in crate::store) const MIGRATIONS: [&str; 12] = [
     include_str!("../../../migrations/sqlite/0009_audit_parts.sql"),
     include_str!("../../../migrations/sqlite/0010_sealed_headers.sql"),
     include_str!("../../../migrations/sqlite/0011_second_factors.sql"),
-    include_str!("../../../migrations/sqlite/0012_makers_of_links.sql"),
+    include_str!("../../../migrations/sqlite/0012_links_and_keys.sql"),
 ];
 /// The first format whose custom headers are sealed: the step to it seals what was not.
 pub(super) const SEALED_HEADERS: u32 = 10;

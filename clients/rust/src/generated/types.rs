@@ -536,6 +536,8 @@ pub struct Key {
     pub id: String,
     /// The key itself; in the answer that makes it only.
     pub key: Option<String>,
+    /// To the minute; null: never.
+    pub last_used_at: Option<chrono::DateTime<chrono::Utc>>,
     pub organization_id: Option<i64>,
     pub scope: KeyScope,
 }

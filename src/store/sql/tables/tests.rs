@@ -249,7 +249,7 @@ fn an_organization_that_another_node_changed_is_read_again() {
             "UPDATE endpoints SET deleted_at = 1 WHERE id = 7;
              UPDATE endpoints SET enabled = 0 WHERE id = 1007;
              UPDATE organizations SET name = 'Renamed' WHERE id = 8;
-             INSERT INTO api_keys VALUES (5, zeroblob(32), 'viewer', 8, '', 0, NULL, NULL);",
+             INSERT INTO api_keys VALUES (5, zeroblob(32), 'viewer', 8, '', 0, NULL, NULL, NULL);",
         )
         .unwrap();
     let part = read_organization(&connection, id).unwrap();

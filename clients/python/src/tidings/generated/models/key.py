@@ -22,6 +22,7 @@ class Key:
         description (str):
         expires_at (datetime.datetime | None):
         id (str):
+        last_used_at (datetime.datetime | None): To the minute; null: never.
         organization_id (int | None):
         scope (KeyScope):
         key (str | Unset): The key itself; in the answer that makes it only.
@@ -31,6 +32,7 @@ class Key:
     description: str
     expires_at: datetime.datetime | None
     id: str
+    last_used_at: datetime.datetime | None
     organization_id: int | None
     scope: KeyScope
     key: str | Unset = UNSET
@@ -49,6 +51,12 @@ class Key:
 
         id = self.id
 
+        last_used_at: None | str
+        if isinstance(self.last_used_at, datetime.datetime):
+            last_used_at = self.last_used_at.isoformat()
+        else:
+            last_used_at = self.last_used_at
+
         organization_id: int | None
         organization_id = self.organization_id
 
@@ -64,6 +72,7 @@ class Key:
                 "description": description,
                 "expires_at": expires_at,
                 "id": id,
+                "last_used_at": last_used_at,
                 "organization_id": organization_id,
                 "scope": scope,
             }
@@ -97,6 +106,21 @@ class Key:
 
         id = d.pop("id")
 
+        def _parse_last_used_at(data: object) -> datetime.datetime | None:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                last_used_at_type_0 = datetime.datetime.fromisoformat(data)
+
+                return last_used_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None, data)
+
+        last_used_at = _parse_last_used_at(d.pop("last_used_at"))
+
         def _parse_organization_id(data: object) -> int | None:
             if data is None:
                 return data
@@ -113,6 +137,7 @@ class Key:
             description=description,
             expires_at=expires_at,
             id=id,
+            last_used_at=last_used_at,
             organization_id=organization_id,
             scope=scope,
             key=key,

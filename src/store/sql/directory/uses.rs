@@ -1,0 +1,118 @@
+//! When keys were last used, to the minute: noted in memory by whoever checks them, written a minute's worth at a time.
+//!
+//! Invariants: a request costs a look at memory and no statement; a key is written at most once a minute and node, and a time
+//! is never replaced by an earlier one. What a crash loses is the last minute.
+
+use super::super::database::{Sql, values};
+use super::super::step::Step;
+use crate::store::StoreError;
+use crate::store::queue::Upkeep;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tidings_core::id::KeyId;
+use tidings_core::time::Timestamp;
+
+/// How exact it is.
+const MINUTE: Duration = Duration::from_secs(60);
+/// Keys written in one step.
+const AT_ONCE: usize = 200;
+
+/// The keys that were used lately.
+#[derive(Debug, Default, Clone)]
+pub struct Uses(Arc<Mutex<HashMap<KeyId, Use>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Use {
+    at: Timestamp,
+    written: bool,
+}
+
+impl Use {
+    fn is_of_this_minute(self, now: Timestamp) -> bool {
+        self.at <= now && now.since(self.at) < MINUTE
+    }
+}
+
+impl Uses {
+    /// A key was used.
+    pub fn note(&self, key: KeyId, now: Timestamp) {
+        let mut known = self.lock();
+        if known
+            .get(&key)
+            .is_some_and(|last| last.is_of_this_minute(now))
+        {
+            return;
+        }
+        let fresh = Use {
+            at: now,
+            written: false,
+        };
+        known.insert(key, fresh);
+    }
+
+    /// When these keys were last used, as far as any node has written it or this one knows.
+    pub fn last(
+        &self,
+        sql: &dyn Sql,
+        keys: &[KeyId],
+    ) -> Result<HashMap<KeyId, Timestamp>, StoreError> {
+        let mut found = HashMap::new();
+        for key in keys {
+            let written = sql
+                .one(
+                    "SELECT used_at FROM api_keys WHERE id = ?1",
+                    values![key.raw()],
+                    |row| row.get::<Option<i64>>(0),
+                )?
+                .flatten()
+                .map(Timestamp::from_micros);
+            let here = self.lock().get(key).map(|last| last.at);
+            if let Some(at) = written.max(here) {
+                found.insert(*key, at);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Some that are not written yet.
+    fn unwritten(&self) -> Vec<(KeyId, Timestamp)> {
+        let known = self.lock();
+        let fresh = known.iter().filter(|(_, last)| !last.written);
+        fresh
+            .take(AT_ONCE)
+            .map(|(key, last)| (*key, last.at))
+            .collect()
+    }
+
+    /// These are written, and what is written and old is forgotten.
+    fn wrote(&self, keys: &[(KeyId, Timestamp)], now: Timestamp) {
+        let mut known = self.lock();
+        for (key, at) in keys {
+            if let Some(last) = known.get_mut(key) {
+                last.written |= last.at == *at;
+            }
+        }
+        known.retain(|_, last| !last.written || last.is_of_this_minute(now));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, Use>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes some of what was noted.
+pub fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
+    let noted = step.memory.uses.unwritten();
+    for (key, at) in &noted {
+        step.sql().execute(
+            "UPDATE api_keys SET used_at = ?2 WHERE id = ?1 AND (used_at IS NULL OR used_at < ?2)",
+            values![key.raw(), at.as_micros()],
+        )?;
+    }
+    if noted.is_empty() {
+        return Ok(Upkeep::Idle);
+    }
+    step.memory.uses.wrote(&noted, now);
+    Ok(Upkeep::More)
+}
