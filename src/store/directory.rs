@@ -135,7 +135,12 @@ pub enum Changed<T> {
 #[derive(Debug)]
 pub enum Rotated {
     /// Done.
-    Done(Arc<Endpoint>),
+    Done {
+        /// How it is now.
+        endpoint: Arc<Endpoint>,
+        /// When the older secret ends, if one is still in force.
+        overlap_until: Option<Timestamp>,
+    },
     /// No such endpoint in this organization.
     NotFound,
     /// An overlap is running until then (W21).
@@ -284,12 +289,12 @@ pub trait Directory: Send + Sync {
     /// The secrets of an endpoint within reach that is not deleted, opened.
     ///
     /// # Errors
-    /// The stored secret does not open: damage.
+    /// [`StoreError::DoesNotOpen`]: rotating mends it.
     fn secrets(&self, reach: Reach, id: EndpointId) -> Result<Option<Secrets>, StoreError>;
     /// The custom headers of an endpoint within reach that is not deleted, opened.
     ///
     /// # Errors
-    /// What is stored does not open: damage.
+    /// [`StoreError::DoesNotOpen`]: setting them anew mends it.
     fn headers(&self, reach: Reach, id: EndpointId) -> Result<Option<CustomHeaders>, StoreError>;
     /// The catalogue, by object, then in the order of the contract.
     fn event_types(&self) -> Vec<Arc<EventType>>;

@@ -105,6 +105,21 @@ pub fn open(
     }
 }
 
+/// The same for who can do nothing without.
+///
+/// # Errors
+/// [`StoreError::DoesNotOpen`].
+pub fn held(
+    key: &MasterKey,
+    record: &Endpoint,
+    sealed: Option<&[u8]>,
+) -> Result<CustomHeaders, StoreError> {
+    open(key, record, sealed).map_err(|_| StoreError::DoesNotOpen {
+        endpoint: record.id,
+        what: SealedPart::Headers,
+    })
+}
+
 /// The same headers sealed for another version of their endpoint, or anew for the same one.
 ///
 /// # Errors
@@ -115,10 +130,7 @@ pub fn carry(
     sealed: Option<&[u8]>,
     to: u32,
 ) -> Result<Option<Box<[u8]>>, StoreError> {
-    let headers = open(key, from, sealed).map_err(|_| StoreError::DoesNotOpen {
-        endpoint: from.id,
-        what: SealedPart::Headers,
-    })?;
+    let headers = held(key, from, sealed)?;
     let of = Of {
         version: to,
         ..Of::record(from)

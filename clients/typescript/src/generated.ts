@@ -824,7 +824,10 @@ export interface components {
         };
         /** @description What differs. */
         DifferingHeaders: {
-            /** @description Names, in lower case, that the endpoint has not or has with another value. */
+            /**
+             * @description Names, in lower case, that the endpoint has not or has with another value. All of them where its headers cannot be
+             *     opened: setting them anew mends that.
+             */
             differing: string[];
         };
         /** @description An endpoint. */

@@ -148,7 +148,7 @@ impl Signer {
         let secrets = self
             .directory
             .secrets(Reach::One(endpoint.organization), endpoint.id)
-            .map_err(|error| unusable("signing secret", &error))?
+            .map_err(|error| unusable(&error))?
             .ok_or_else(deleted)?;
         let headers = self.headers(endpoint)?;
         let custom = self
@@ -183,7 +183,7 @@ impl Signer {
         }
         self.directory
             .headers(Reach::One(endpoint.organization), endpoint.id)
-            .map_err(|error| unusable("custom headers", &error))?
+            .map_err(|error| unusable(&error))?
             .ok_or_else(deleted)
     }
 
@@ -333,11 +333,9 @@ fn misfit() -> Fault {
     )
 }
 
-fn unusable(what: &str, error: &StoreError) -> Fault {
-    Fault::ours(
-        OwnFault::Resources,
-        format!("the endpoint's {what} cannot be opened: {error}"),
-    )
+/// The error names what does not open, and what mends it.
+fn unusable(error: &StoreError) -> Fault {
+    Fault::ours(OwnFault::Resources, error.to_string())
 }
 
 fn deleted() -> Fault {

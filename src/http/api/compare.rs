@@ -9,7 +9,7 @@ use super::super::reply::Reply;
 use super::super::route::Call;
 use super::endpoint_input::read_headers;
 use super::endpoints::existing;
-use crate::store::Reach;
+use crate::store::{Reach, StoreError};
 use serde::Serialize;
 use subtle::ConstantTimeEq as _;
 use tidings_core::endpoint::CustomHeaders;
@@ -28,7 +28,8 @@ pub(in crate::http) struct Input {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DifferingHeaders)]
 pub(in crate::http) struct Differing {
-    /// Names, in lower case, that the endpoint has not or has with another value.
+    /// Names, in lower case, that the endpoint has not or has with another value. All of them where its headers cannot be
+    /// opened: setting them anew mends that.
     differing: Vec<String>,
 }
 
@@ -47,9 +48,15 @@ pub(in crate::http) async fn compare_headers(call: Call) -> Result<Reply, Proble
     let headers = fields.required("headers", |value| read_headers(value, &call.api));
     let input = fields.finish(headers.map(|headers| Input { headers }))?;
     let store = &call.api.store;
-    let there = store
-        .headers(Reach::One(organization), endpoint.id)?
-        .unwrap_or_default();
+    let there = match store.headers(Reach::One(organization), endpoint.id) {
+        Ok(there) => there.unwrap_or_default(),
+        // They differ from any, as they do when they are set anew.
+        Err(error @ StoreError::DoesNotOpen { .. }) => {
+            tracing::error!(%error, "headers were compared with what does not open");
+            CustomHeaders::default()
+        }
+        Err(error) => return Err(error.into()),
+    };
     let same = |name: &str, value: &str| {
         let mut others = there.iter();
         others

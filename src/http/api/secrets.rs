@@ -9,7 +9,6 @@ use super::done;
 use super::endpoints::no_endpoint;
 use super::show::time;
 use crate::clock::random_bytes;
-use crate::store::Reach;
 use crate::store::directory::{Rotated, Rotation};
 use serde::Serialize;
 use tidings_core::limits::{ROTATION_OVERLAP_DEFAULT, ROTATION_OVERLAP_MAX};
@@ -113,15 +112,10 @@ pub(in crate::http) async fn rotate_secret(call: Call) -> Result<Reply, Problem>
         .rotate_secret(organization, id, rotation, call.actor())
         .await?
     {
-        Rotated::Done(_) => {
-            let secrets = store.secrets(Reach::One(organization), id)?;
-            let now = call.api.clock.now();
-            let until = secrets.and_then(|both| both.older(now).map(|older| time(older.until)));
-            Reply::ok(&RotatedShown {
-                secret,
-                overlap_until: until,
-            })
-        }
+        Rotated::Done { overlap_until, .. } => Reply::ok(&RotatedShown {
+            secret,
+            overlap_until: overlap_until.map(time),
+        }),
         Rotated::NotFound => Err(no_endpoint(&call)),
         Rotated::OverlapRunning { until } => Err(Problem::new(
             Code::OverlapRunning,

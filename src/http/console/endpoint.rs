@@ -9,6 +9,7 @@ use super::page::{Page, Section, part};
 use super::pieces::{moment, token};
 use super::visit::Visit;
 use super::{Answer, Outcome, secret, test_send};
+use crate::store::Reach;
 use crate::store::directory::{Endpoint, Sending};
 use maud::{Markup, html};
 use serde_json::Value;
@@ -54,6 +55,11 @@ pub(super) async fn get(visit: Visit) -> Outcome {
             dt { "Changed" } dd { (moment(endpoint.updated_at)) }
             @if !endpoint.headers.is_empty() {
                 dt { "Custom headers" } dd { @for name in endpoint.headers.iter() { code { (name) ": ***" } " " } }
+            }
+        }
+        @if visit.api.store.headers(Reach::One(endpoint.organization), endpoint.id).is_err() {
+            p .notice .bad {
+                "The stored custom headers cannot be opened, so nothing is sent. Whoever may change this endpoint mends it by giving them anew, all of them, or none."
             }
         }
     };

@@ -16,21 +16,21 @@ use tidings_core::id::EndpointId;
 /// The part of the endpoint's page; it holds no secret.
 pub(super) fn panel(visit: &Visit, endpoint: &Endpoint) -> Markup {
     let path = format!("{PATH}/{}", endpoint.id);
-    let secrets = visit
-        .api
-        .store
-        .secrets(Reach::One(endpoint.organization), endpoint.id)
-        .ok()
-        .flatten();
+    let store = &visit.api.store;
+    let reach = Reach::One(endpoint.organization);
+    let secrets = store.secrets(reach, endpoint.id);
+    let opens = secrets.is_ok();
     let now = visit.now();
     let overlap = secrets
-        .as_ref()
+        .ok()
+        .flatten()
         .and_then(|both| both.older(now).map(|older| older.until));
     html! {
         section .panel #secret {
             h2 { "Secret" }
             p { "Your receiver checks with it that a request comes from here. " code { "•••••••••••••••• " } }
-            (action(visit, &format!("{path}/secret"), "Reveal", ""))
+            @if opens { (action(visit, &format!("{path}/secret"), "Reveal", "")) }
+            @else { p .notice .bad { "The stored secret cannot be opened, so nothing is sent. Rotate it: that mends it, and your receiver needs the new one." } }
             @if let Some(until) = overlap {
                 div .notice {
                     p { "Two secrets are in force until " (moment(until)) ". " code { (visit.api.signature_header) }

@@ -83,24 +83,14 @@ impl Directory for SqlStore {
         let Some((endpoint, sealed)) = self.sealed(reach, id) else {
             return Ok(None);
         };
-        secrets::open(&self.master_key(), &endpoint, &sealed)
-            .map(Some)
-            .map_err(|error| StoreError::Damaged {
-                path: self.file.clone(),
-                what: format!("{id}: {error}"),
-            })
+        secrets::held(&self.master_key(), &endpoint, &sealed).map(Some)
     }
 
     fn headers(&self, reach: Reach, id: EndpointId) -> Result<Option<CustomHeaders>, StoreError> {
         let Some((endpoint, sealed)) = self.sealed(reach, id) else {
             return Ok(None);
         };
-        headers::open(&self.master_key(), &endpoint, sealed.headers.as_deref())
-            .map(Some)
-            .map_err(|error| StoreError::Damaged {
-                path: self.file.clone(),
-                what: format!("custom headers of {id}: {error}"),
-            })
+        headers::held(&self.master_key(), &endpoint, sealed.headers.as_deref()).map(Some)
     }
 
     fn event_types(&self) -> Vec<Arc<EventType>> {

@@ -272,7 +272,8 @@ pub struct DeliveryDetail {
 /// What differs.
 #[derive(Debug, Clone, PartialEq, Deserialize, oas3_gen_support::Default)]
 pub struct DifferingHeaders {
-    /// Names, in lower case, that the endpoint has not or has with another value.
+    /// Names, in lower case, that the endpoint has not or has with another value. All of them where its headers cannot be
+    /// opened: setting them anew mends that.
     pub differing: Vec<String>,
 }
 /// An endpoint.

@@ -38,7 +38,7 @@ pub fn open(
 }
 
 /// The same for who can do nothing without.
-fn held(
+pub fn held(
     key: &MasterKey,
     endpoint: &Endpoint,
     sealed: &SealedSecrets,
@@ -69,9 +69,12 @@ pub fn rotate(
         Err(RotateError::OverlapRunning { until }) => Ok(Rotated::OverlapRunning { until }),
         Ok(pair) => store(step, key, (&before, &sealed), &pair).and_then(|record| {
             Act::new("secret.rotate", Some(owner), id.to_string()).record(step, actor)?;
-            let older_until = pair.older(step.now).map(|older| older.until);
-            notices::rotated(step, &record, older_until, actor)?;
-            Ok(Rotated::Done(record))
+            let overlap_until = pair.older(step.now).map(|older| older.until);
+            notices::rotated(step, &record, overlap_until, actor)?;
+            Ok(Rotated::Done {
+                endpoint: record,
+                overlap_until,
+            })
         }),
     }
 }

@@ -14,7 +14,9 @@ class DifferingHeaders:
     """What differs.
 
     Attributes:
-        differing (list[str]): Names, in lower case, that the endpoint has not or has with another value.
+        differing (list[str]): Names, in lower case, that the endpoint has not or has with another value. All of them
+            where its headers cannot be
+            opened: setting them anew mends that.
     """
 
     differing: list[str]
