@@ -16,7 +16,7 @@ mod tests;
 mod url_error;
 
 pub use cidr::{Cidr, CidrError};
-pub use egress::{EgressRules, Refusal};
+pub use egress::{EgressRules, Lacking, Refusal};
 pub use host::Host;
 pub use proxy::{ProxyAddress, ProxyAddressError};
 pub use target::{Origin, Scheme, TargetUrl};

@@ -29,7 +29,7 @@ fn url(text: &str, allow: &[&str]) -> &'static str {
 }
 
 /// Verdicts, and the URLs that get them when nothing is opened.
-const VERDICTS: [(&str, &str); 10] = [
+const VERDICTS: [(&str, &str); 11] = [
     (
         "ok",
         "
@@ -99,7 +99,12 @@ const VERDICTS: [(&str, &str); 10] = [
     (
         "name_not_allowed",
         "
-            https://intranet/ http://localhost:8080/ http://LOCALHOST/",
+            https://intranet/ https://notlocalhost/",
+    ),
+    (
+        "address_not_public",
+        "
+            http://localhost:8080/ http://LOCALHOST/ https://a.localhost/",
     ),
 ];
 
@@ -151,7 +156,10 @@ fn long_urls_are_refused_as_written_and_as_sent() {
 
 #[test]
 fn settings_open_names_addresses_and_close_http() {
-    assert_eq!(url("http://localhost:8080/", &["127.0.0.1/32"]), "ok");
+    let half = &["127.0.0.0/8"];
+    assert_eq!(url("http://localhost:8080/", half), "address_not_public");
+    let both = &["127.0.0.0/8", "::1/128"];
+    assert_eq!(url("http://localhost:8080/", both), "ok");
     assert_eq!(url("https://intranet/", &["10.0.0.0/8"]), "ok");
     assert_eq!(
         url("http://127.0.0.1:9/", &["127.0.0.1/32"]),
@@ -187,6 +195,10 @@ fn url_errors_say_what_to_write() {
     check(
         "http://127.0.0.1/x",
         r#"127.0.0.1 is a loopback address. To allow it set egress.allow = ["127.0.0.1/32"]."#,
+    );
+    check(
+        "http://localhost/",
+        r#"127.0.0.1 is a loopback address. To allow it and what else the name leads to, set egress.allow = ["127.0.0.1/32", "::1/128"]."#,
     );
     check(
         "http://169.254.169.254/",

@@ -73,7 +73,10 @@ pub fn run(args: DoctorArgs) -> Result<(), Failure> {
             },
         ),
         ("tls", certificates(&settings)),
-        ("names", runtime.block_on(names(args.resolve.as_deref()))),
+        (
+            "names",
+            runtime.block_on(names(&settings, args.resolve.as_deref())),
+        ),
         ("egress", egress(&settings)),
         ("collector", runtime.block_on(collector(&settings))),
         ("notices", runtime.block_on(notices(&settings))),
@@ -309,7 +312,8 @@ async fn listen(setting: &'static str, wanted: SocketAddr, is_running: Option<bo
     }
 }
 
-async fn names(host: Option<&str>) -> Finding {
+/// A host is judged as a send judges it, in its words.
+async fn names(settings: &Settings, host: Option<&str>) -> Finding {
     let resolver = match Resolver::system() {
         Ok(resolver) => resolver,
         Err(error) => {
@@ -323,16 +327,20 @@ async fn names(host: Option<&str>) -> Finding {
             "the system's resolver settings are read (try a host with --resolve HOST)",
         ));
     };
-    match resolver.lookup(host).await {
-        Ok(addresses) => Finding::Good(format!(
-            "{host} is {}",
-            addresses
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", ")
-        )),
-        Err(error) => Finding::Bad(format!("{host}: {error}")),
+    let addresses = match resolver.lookup(host).await {
+        Ok(addresses) => addresses,
+        Err(error) => return Finding::Bad(format!("{host}: {error}")),
+    };
+    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let found = format!("{host} is {}", shown.join(", "));
+    if settings.proxy.is_some() {
+        return Finding::Note(format!(
+            "{found} from here; sends ask the proxy, which looks it up itself"
+        ));
+    }
+    match settings.egress.vet_addresses(&addresses) {
+        Ok(()) => Finding::Good(found),
+        Err(refusal) => Finding::Bad(format!("{found}; a send to it is refused: {refusal}")),
     }
 }
 

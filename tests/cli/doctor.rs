@@ -31,6 +31,8 @@ fn finds_nothing_on_a_good_machine_and_names_a_database_that_is_none() {
         "127.0.0.1:0",
         "--resolve",
         "localhost",
+        "--egress-allow",
+        "127.0.0.0/8,::1",
     ]);
     assert!(output.status.success(), "{}", text(&output.stdout));
     assert_eq!(
@@ -44,6 +46,20 @@ fn finds_nothing_on_a_good_machine_and_names_a_database_that_is_none() {
         said.starts_with("BAD  database") && code == Some(1),
         "{said}"
     );
+}
+
+#[test]
+fn a_host_that_a_send_is_refused_is_bad_in_the_words_of_the_send() {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().to_str().unwrap();
+    let arguments = ["doctor", "--data", path, "--listen", "127.0.0.1:0"];
+    let resolve = ["--resolve", "localhost", "--egress-allow", "127.0.0.0/8"];
+    let output = run(&[&arguments[..], &resolve].concat());
+    let said = text(&output.stdout);
+    let words = "localhost is 127.0.0.1, ::1; a send to it is refused: \
+                 ::1 is a loopback address. To allow it add \"::1/128\" to egress.allow.";
+    assert!(said.contains(&format!("BAD  names     {words}")), "{said}");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 /// Settings, the line of doctor that is BAD, and words that both it and a start say.

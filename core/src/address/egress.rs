@@ -1,9 +1,11 @@
 //! What the operator opened and closed, and the verdict on an address or a port (S1, S2).
 //!
-//! Invariants: [`EgressRules::vet_address`] is asked for each address about to be dialled, by whoever dials it;
-//! without settings only ordinary public addresses pass.
+//! Invariants: [`EgressRules::vet_addresses`] is asked for all addresses of a name before one is dialled, by whoever dials it;
+//! without settings only ordinary public addresses pass. A refusal names every entry that is missing, so that an operator
+//! who opens a name meets it once.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use thiserror::Error;
 
@@ -16,6 +18,15 @@ const FETCH_BLOCKED: [u16; 19] = [
     1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669,
     6679, 6697, 10080,
 ];
+
+/// What `localhost`, and every name under it, leads to (RFC 6761, 6.3): no name server is asked.
+pub(super) const LOCALHOST: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+];
+
+/// Missing entries that a refusal repeats at most: a name may lead to any number of addresses.
+const TAUGHT: usize = 4;
 
 /// Where requests may go: the settings `egress.allow`, `egress.allow_http` and `egress.closed_ports`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,12 +57,14 @@ impl Default for EgressRules {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The address is not on the public network and not opened.
-    #[error("{ip} is {what}. To allow it set egress.allow = [\"{}\"].", Cidr::exact(*ip))]
+    #[error("{ip} is {what}. {lacking}.")]
     AddressNotPublic {
         /// The address.
         ip: IpAddr,
         /// What it is, with its article: "a loopback address".
         what: &'static str,
+        /// What would open it, and what else the name leads to.
+        lacking: Lacking,
     },
     /// An IPv6 address that stands for an IPv4 one: it could lead anywhere, so no setting opens it.
     #[error("{ip} stands for an IPv4 address ({form}). Use the IPv4 address itself.")]
@@ -86,6 +99,34 @@ pub enum Refusal {
         /// The port.
         port: u16,
     },
+}
+
+/// The entries of `egress.allow` that are missing. Those that are there are never repeated: a tenant reads this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// Each once, in the order of the addresses; at least one.
+    entries: Vec<Cidr>,
+    /// Whether there are others, which must stay.
+    beside_others: bool,
+}
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.entries.len() {
+            0 | 1 => "To allow it ",
+            _ => "To allow it and what else the name leads to, ",
+        })?;
+        let shown = self.entries.iter().take(TAUGHT);
+        let mut entries: Vec<String> = shown.map(|entry| format!("\"{entry}\"")).collect();
+        if self.entries.len() > TAUGHT {
+            entries.push("…".to_owned());
+        }
+        let entries = entries.join(", ");
+        match self.beside_others {
+            true => write!(f, "add {entries} to egress.allow"),
+            false => write!(f, "set egress.allow = [{entries}]"),
+        }
+    }
 }
 
 impl Refusal {
@@ -123,10 +164,38 @@ impl EgressRules {
         }
         match special(ip) {
             Some(what) if !self.allow.iter().any(|block| block.contains(ip)) => {
-                Err(Refusal::AddressNotPublic { ip, what })
+                let lacking = Lacking {
+                    entries: vec![Cidr::exact(ip)],
+                    beside_others: !self.allow.is_empty(),
+                };
+                Err(Refusal::AddressNotPublic { ip, what, lacking })
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether connections to all addresses of a name may be opened: one that may not closes the name.
+    ///
+    /// # Errors
+    /// The [`Refusal`] of the first one, which names what would open all of them; one that no such entry opens goes before.
+    pub fn vet_addresses(&self, ips: &[IpAddr]) -> Result<(), Refusal> {
+        let mut first: Option<Refusal> = None;
+        for ip in ips {
+            match (self.vet_address(*ip), &mut first) {
+                (Ok(()), _) => {}
+                (
+                    Err(Refusal::AddressNotPublic { lacking: other, .. }),
+                    Some(Refusal::AddressNotPublic { lacking, .. }),
+                ) => {
+                    let fresh = other.entries.into_iter();
+                    let fresh = fresh.filter(|entry| !lacking.entries.contains(entry));
+                    lacking.entries.extend(fresh.collect::<Vec<_>>());
+                }
+                (Err(refusal @ Refusal::AddressNotPublic { .. }), first) => *first = Some(refusal),
+                (Err(refusal), _) => return Err(refusal),
+            }
+        }
+        first.map_or(Ok(()), Err)
     }
 
     /// Whether a connection to this port may be opened, at any address.

@@ -2,7 +2,7 @@
 //!
 //! Invariants: a [`TargetUrl`] is `http` or `https`, has a host in its one canonical spelling, no credentials and
 //! no fragment, and means the same to us as to the URL standard. Whether its host may be dialled is asked
-//! again at every attempt ([`EgressRules::vet_address`]); rules change, and names move.
+//! again at every attempt ([`EgressRules::vet_addresses`]); rules change, and names move.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use url::{Position, Url};
 
-use super::egress::{EgressRules, Refusal};
+use super::egress::{EgressRules, LOCALHOST, Refusal};
 use super::host::Host;
 use super::url_error::UrlError;
 use crate::limits::URL_BYTES;
@@ -68,6 +68,7 @@ impl Origin {
         }
         match &self.host {
             Host::Ip(ip) => rules.vet_address(*ip)?,
+            Host::Name(name) if is_localhost(name) => rules.vet_addresses(&LOCALHOST)?,
             Host::Name(name) if !name.contains('.') && rules.allow.is_empty() => {
                 return Err(UrlError::NameNotAllowed);
             }
@@ -256,6 +257,12 @@ fn read_scheme(text: &str) -> Result<(Scheme, &str), UrlError> {
 /// From the two slashes to the path or the query.
 fn authority_of(rest: &str) -> &str {
     rest.split(['/', '?']).next().unwrap_or_default()
+}
+
+/// A name whose addresses are known without looking it up.
+fn is_localhost(name: &str) -> bool {
+    name.strip_suffix("localhost")
+        .is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 /// Whether the host of this URL is written as we print it, in whatever case.

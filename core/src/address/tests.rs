@@ -97,6 +97,44 @@ fn s1_an_entry_opens_its_block_and_no_more() {
 }
 
 #[test]
+fn s3_a_refused_name_teaches_every_entry_that_is_missing() {
+    for (ips, allow, words) in [
+        (
+            "8.8.8.8 10.0.0.7",
+            &[][..],
+            r#"10.0.0.7 is a private address. To allow it set egress.allow = ["10.0.0.7/32"]."#,
+        ),
+        (
+            "127.0.0.1 ::1",
+            &["127.0.0.0/8"],
+            r#"::1 is a loopback address. To allow it add "::1/128" to egress.allow."#,
+        ),
+        (
+            "10.0.0.1 ::1 10.0.0.1",
+            &["10.1.0.0/16"],
+            r#"10.0.0.1 is a private address. To allow it and what else the name leads to, add "10.0.0.1/32", "::1/128" to egress.allow."#,
+        ),
+        (
+            "10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5",
+            &[],
+            r#"10.0.0.1 is a private address. To allow it and what else the name leads to, set egress.allow = ["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32", "10.0.0.4/32", …]."#,
+        ),
+        (
+            "10.0.0.1 169.254.169.254",
+            &[],
+            "169.254.169.254 is a cloud metadata address. Only an entry with exactly this address opens it (egress.allow).",
+        ),
+    ] {
+        let ips: Vec<IpAddr> = ips.split(' ').map(|ip| ip.parse().unwrap()).collect();
+        let refusal = rules(allow).vet_addresses(&ips).unwrap_err();
+        assert_eq!(refusal.to_string(), words);
+    }
+    let both = rules(&["127.0.0.0/8", "::1"]);
+    let localhost = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
+    assert_eq!(both.vet_addresses(&localhost), Ok(()));
+}
+
+#[test]
 fn s2_metadata_addresses_open_one_by_one_only() {
     let metadata = [
         "169.254.169.254",

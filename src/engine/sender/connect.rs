@@ -166,9 +166,7 @@ impl Connector {
             Host::Ip(ip) => vec![*ip],
             Host::Name(name) => self.look_up(name, journey).await?,
         };
-        for ip in &found {
-            self.rules.vet_address(*ip).map_err(denied)?;
-        }
+        self.rules.vet_addresses(&found).map_err(denied)?;
         found.sort_by_key(IpAddr::is_ipv6);
         found.truncate(ADDRESSES_TRIED);
         Ok(found
