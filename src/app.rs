@@ -16,6 +16,7 @@ pub use notices::mailer;
 
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::data_directory;
 use crate::engine::resolver::LookupError;
 use crate::engine::sender::SenderError;
 use crate::engine::{Drained, Engine, EngineParts};
@@ -175,6 +176,11 @@ impl App {
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, AppError> {
         // Before anything is made or opened.
         check_secret_files(&settings)?;
+        if settings.database.is_none()
+            && let Some(shared) = data_directory::shared(&settings.data)
+        {
+            tracing::warn!("{shared}");
+        }
         let (listener, address) = listen("listen", settings.listen)?;
         // Here already: what may fail comes before the engine, which begins to send.
         let watched = settings.metrics_listen.map(metrics_listener).transpose()?;

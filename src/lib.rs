@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod core_dump;
+pub mod data_directory;
 pub mod engine;
 pub mod handles;
 pub mod http;

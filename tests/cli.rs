@@ -23,6 +23,8 @@ mod manual;
     reason = "shared with the other process tests"
 )]
 mod server;
+#[path = "cli/start.rs"]
+mod start;
 
 #[path = "cli/secret_files.rs"]
 mod secret_files;

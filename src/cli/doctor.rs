@@ -10,6 +10,7 @@ use super::small_runtime;
 use crate::app::{self, AppError, check_secret_files, database_authorities};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, Settings};
+use crate::data_directory;
 use crate::engine::resolver::Resolver;
 use crate::store::StoreError;
 use crate::store::postgres::{self, Address};
@@ -170,7 +171,9 @@ fn disk(settings: &Settings) -> Finding {
                 existing.display(),
                 free >> 20
             );
-            if free < SPACE {
+            if let Some(shared) = data_directory::shared(&settings.data) {
+                Finding::Note(format!("{text}; but {shared}"))
+            } else if free < SPACE {
                 Finding::Note(text)
             } else {
                 Finding::Good(text)

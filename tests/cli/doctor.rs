@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// The line of a check, and how the command ended.
-fn line(data: &Path, settings: &[(&str, &str)], check: &str) -> (String, Option<i32>) {
+pub fn line(data: &Path, settings: &[(&str, &str)], check: &str) -> (String, Option<i32>) {
     let data = data.to_str().unwrap();
     let output = run_with(
         &["doctor", "--data", data, "--listen", "127.0.0.1:0"],
