@@ -4,7 +4,7 @@
 use crate::cut::Wire;
 use crate::nodes::Node;
 use crate::verbs::{UPDATED, event};
-use crate::world::{LARKSPUR, World, actor, organization};
+use crate::world::{LARKSPUR, RIVERSIDE, World, actor, one_add_on, organization};
 use std::sync::Arc;
 use std::time::Duration;
 use tidings::store::Reach;
@@ -45,6 +45,65 @@ async fn the_directory_answers_while_what_another_node_changed_is_read() {
     drop(held);
     let accepted = accepting.await.unwrap().unwrap();
     assert!(matches!(accepted[0], Accepted::Stored(_)));
+}
+
+#[tokio::test]
+async fn the_time_of_an_event_is_that_after_its_transaction_has_begun() {
+    let world = World::with_organizations().await;
+    let held = world.place.hold("LOCK TABLE directory");
+    let store = Arc::clone(&world.store);
+    let accepting = tokio::spawn(async move { store.accept(vec![event(LARKSPUR)]).await });
+    // Other looks of the node wait there, too; the one that began to write has its row in `commits`.
+    let begun = "SELECT count(*) FROM pg_locks waiting JOIN pg_locks writes USING (pid)
+        WHERE NOT waiting.granted AND waiting.relation = 'directory'::regclass
+            AND writes.relation = 'commits'::regclass AND writes.mode = 'RowExclusiveLock'";
+    until(&world, begun, 1).await;
+    world.pass(Duration::from_secs(5));
+    drop(held);
+    let Accepted::Stored(id) = accepting.await.unwrap().unwrap()[0] else {
+        panic!("not stored");
+    };
+    assert_eq!(
+        id.time(),
+        world.clock.now(),
+        "ids from before would lie below the lists' mark"
+    );
+}
+
+#[tokio::test]
+async fn old_changes_are_removed_and_a_node_that_missed_them_reads_everything() {
+    let world = World::with_organizations().await;
+    let two = Node::beside(&world, "two", 100);
+    let name = |node: &Node| {
+        let there = node.store.organization(organization(LARKSPUR));
+        there.unwrap().name.clone()
+    };
+    let before = name(&two);
+    let noted = "SELECT count(*) FROM directory_changes";
+    // While this node looked away: more changes than are kept, the oldest of them one that it must see.
+    world.place.run(&format!(
+        "UPDATE organizations SET name = 'Renamed' WHERE id = {LARKSPUR};
+         INSERT INTO directory_changes (version, kind, subject)
+            SELECT directory.version + n, 0, CASE n WHEN 1 THEN {LARKSPUR} ELSE {RIVERSIDE} END
+            FROM directory, generate_series(1, 10600) AS n;
+         DELETE FROM directory_changes WHERE version = (SELECT version + 1 FROM directory);
+         UPDATE directory SET version = version + 10600"
+    ));
+    two.store.accept(vec![event(LARKSPUR)]).await.unwrap();
+    assert_ne!(before, "Renamed");
+    assert_eq!(name(&two), "Renamed");
+    assert!(world.count(noted) > 10_500);
+    world.store.accept(vec![event(LARKSPUR)]).await.unwrap();
+    world.rest().await;
+    assert_eq!(world.count(noted), 10_000);
+    // What is left tells of the newest.
+    let newest = "SELECT count(*) FROM directory WHERE version = (SELECT max(version) FROM directory_changes)";
+    assert_eq!(world.count(newest), 1);
+    world.rest().await;
+    world.put_organization(LARKSPUR, one_add_on()).await;
+    two.store.accept(vec![event(LARKSPUR)]).await.unwrap();
+    let there = two.store.organization(organization(LARKSPUR)).unwrap();
+    assert_eq!(there.add_ons, one_add_on());
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ pub(super) use wall_clock::WallClock;
 
 use super::database::{Sql, values};
 use super::step::Step;
-use super::{accounts, aside, directory, due, erase, notices, recover, stats};
+use super::{accounts, aside, directory, due, erase, notices, recover, stats, view};
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
 use listing::Listing;
@@ -45,6 +45,8 @@ pub(super) struct Chores {
     looked_to: EndpointId,
     /// How often it was looked around.
     looks: u32,
+    /// Changes of the directory up to this version are forgotten.
+    pub changes_removed_to: i64,
     /// What is being erased.
     pub erasing: erase::Turns,
     /// What was kept long enough.
@@ -65,6 +67,7 @@ impl Chores {
             last_replay: 0,
             looked_to: due::FIRST,
             looks: 0,
+            changes_removed_to: 0,
             erasing: erase::Turns::default(),
             retiring: Retiring::default(),
             wall_clock,
@@ -88,7 +91,7 @@ impl Chores {
 type Chore = fn(&mut Step<'_>, Timestamp) -> Result<Upkeep, StoreError>;
 
 /// The last [`AGED`] of them remove what is old: only by a clock that can be believed.
-const CHORES: [Chore; 12] = [
+const CHORES: [Chore; 13] = [
     wall_clock::mark,
     sweep::step,
     aside::step,
@@ -98,6 +101,7 @@ const CHORES: [Chore; 12] = [
     directory::uses::step,
     notices::step,
     erase::step,
+    view::forget,
     forget_keys,
     accounts::forget,
     retention::step,
