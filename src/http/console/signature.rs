@@ -7,11 +7,12 @@ use super::page::{Page, Section};
 use super::pieces::token;
 use super::signature_check::{Asked, Checked, check};
 use super::visit::Visit;
-use super::{Outcome, UNPROCESSABLE, aside};
+use super::{Console, Outcome, UNPROCESSABLE, aside};
 use crate::store::Reach;
 use maud::{Markup, html};
 use std::sync::Arc;
 use tidings_core::id::DeliveryId;
+use tokio::sync::OwnedSemaphorePermit;
 
 impl Asked {
     fn of(form: &Form) -> Self {
@@ -76,11 +77,8 @@ pub(super) async fn post(visit: Visit) -> Outcome {
             .into());
     }
     let now = visit.now().as_seconds();
-    // Only a few at once, and none of them waits in line with its body. The turn ends with the work, not with the request.
-    let Ok(turn) = Arc::clone(&visit.console().checks).try_acquire_owned() else {
-        let words = "Others are checking signatures just now; try again in a moment.";
-        return Err(Problem::new(Code::Overloaded, words).after(1).into());
-    };
+    // The turn ends with the work, not with the request.
+    let turn = visit.console().turn_to_check()?;
     // A large body in all its spellings takes a while, and other pages go on meanwhile.
     let (asked, checked) = aside(move || {
         let checked = check(&asked, now);
@@ -90,6 +88,16 @@ pub(super) async fn post(visit: Visit) -> Outcome {
     .await?;
     let result = results(&visit.api.signature_header, &checked);
     Ok(draw(&visit, &asked, &result).into())
+}
+
+impl Console {
+    /// A turn to check: only a few at once, and none waits in line with its body.
+    fn turn_to_check(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.checks).try_acquire_owned().map_err(|_| {
+            let words = "Others are checking signatures just now; try again in a moment.";
+            Problem::new(Code::Overloaded, words).after(1)
+        })
+    }
 }
 
 fn results(header: &str, checked: &Checked) -> Markup {
@@ -152,5 +160,29 @@ fn draw(visit: &Visit, asked: &Asked, result: &Markup) -> Page {
     match place {
         Some(place) => page.at(&place),
         None => page,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::super::ConsoleParts;
+    use super::*;
+
+    #[test]
+    fn at_most_two_signatures_are_checked_at_once_and_a_third_is_asked_to_come_again() {
+        let console = Console::new(ConsoleParts {
+            runtime: None,
+            public_url: None,
+            tls: false,
+            setup_file: None,
+            engine: None,
+            needs_second_factor: false,
+        });
+        let mut turns: Vec<_> = (0..2).map(|_| console.turn_to_check().unwrap()).collect();
+        let refused = console.turn_to_check().unwrap_err();
+        assert_eq!(refused.code(), Code::Overloaded);
+        turns.pop();
+        assert!(console.turn_to_check().is_ok());
     }
 }

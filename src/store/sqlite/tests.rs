@@ -9,7 +9,7 @@
 
 use super::*;
 use crate::store::Actor;
-use crate::store::directory::{Directory, OrganizationChange};
+use crate::store::directory::{CreateEndpoint, Directory, NewEndpoint, OrganizationChange};
 use crate::store::handover::{self, Receiver};
 use crate::store::queue::{Accept, Accepted, Queue, Upkeep};
 use crate::store::retention::Retention;
@@ -18,10 +18,13 @@ use crate::store::sql::database::{DirectoryChange, values};
 use bytes::Bytes;
 use std::time::Duration;
 use tempfile::TempDir;
+use tidings_core::address::TargetUrl;
+use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event::{NewEvent, Publicity};
 use tidings_core::event_type::EventTypeName;
 use tidings_core::id::OrganizationId;
-use tidings_core::organization::AddOns;
+use tidings_core::organization::{AddOn, AddOns, Switch};
+use tidings_core::secret::Secret;
 use tidings_core::time::Timestamp;
 
 fn try_open(folder: &TempDir) -> Result<(Arc<SqlStore>, Receiver), StoreError> {
@@ -137,23 +140,29 @@ async fn upkeep(store: &SqlStore, now: &mut Timestamp) -> Result<(), StoreError>
     Ok(())
 }
 
-#[tokio::test]
-async fn a_commit_of_the_lists_that_fails_leaves_no_event_off_them() {
-    let (_folder, store) = open().await;
-    let mut now = Timestamp::from_micros(1_772_366_400_000_000);
-    store.accept(vec![event(10)]).await.unwrap();
-    let spoil = store.change(|step| {
+/// Has every commit fail in which this happened.
+async fn spoil(store: &SqlStore, happened: &str) {
+    let trigger =
+        format!("CREATE TRIGGER spoil {happened} BEGIN INSERT INTO owes VALUES (1); END").leak();
+    let spoil = store.change(move |step| {
         for statement in [
             "CREATE TABLE nowhere (id INTEGER PRIMARY KEY)",
             "CREATE TABLE owes (id INTEGER REFERENCES nowhere (id) DEFERRABLE INITIALLY DEFERRED)",
-            "CREATE TRIGGER spoil AFTER INSERT ON meta WHEN new.key = 'listed_to'
-             BEGIN INSERT INTO owes VALUES (1); END",
+            &*trigger,
         ] {
             step.sql().execute(statement, values![])?;
         }
         Ok(())
     });
     spoil.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_of_the_lists_that_fails_leaves_no_event_off_them() {
+    let (_folder, store) = open().await;
+    let mut now = Timestamp::from_micros(1_772_366_400_000_000);
+    store.accept(vec![event(10)]).await.unwrap();
+    spoil(&store, "AFTER INSERT ON meta WHEN new.key = 'listed_to'").await;
     assert!(upkeep(&store, &mut now).await.is_err());
     let mend = store.change(|step| step.sql().execute("DROP TRIGGER spoil", values![]));
     mend.await.unwrap();
@@ -161,6 +170,42 @@ async fn a_commit_of_the_lists_that_fails_leaves_no_event_off_them() {
     upkeep(&store, &mut now).await.unwrap();
     let listed = store.read(|sql| sql.get("SELECT count(*) FROM events_listed", values![]));
     assert_eq!(listed.await, Ok(2_i64));
+}
+
+#[tokio::test]
+async fn a_sweep_whose_last_commit_fails_goes_on_by_itself() {
+    let (_folder, store) = open().await;
+    let owner = OrganizationId::new(1).unwrap();
+    let change = OrganizationChange {
+        name: String::from("Larkspur Commons"),
+        slug: None,
+        add_ons: AddOns::NONE.with(AddOn::ApiAccess),
+        kept: None,
+    };
+    let put = store.put_organization(owner, change, Actor::server());
+    put.await.unwrap();
+    let new = NewEndpoint {
+        url: TargetUrl::from_stored("https://larkspur.example/").unwrap(),
+        description: String::new(),
+        event_types: Vec::new(),
+        switch: Switch::On,
+        headers: CustomHeaders::default(),
+        secret: Secret::imported(b"whsec_first".to_vec()).unwrap(),
+    };
+    let made = store.create_endpoint(owner, new, Actor::server()).await;
+    let CreateEndpoint::Created(endpoint) = made.unwrap() else {
+        panic!("not made");
+    };
+    spoil(&store, "AFTER DELETE ON sweeps").await;
+    let deleted = store.delete_endpoint(owner, endpoint.id, Actor::server());
+    deleted.await.unwrap();
+    let mut now = Timestamp::from_micros(1_772_366_400_000_000);
+    assert!(upkeep(&store, &mut now).await.is_err());
+    let mend = store.change(|step| step.sql().execute("DROP TRIGGER spoil", values![]));
+    mend.await.unwrap();
+    upkeep(&store, &mut now).await.unwrap();
+    let left = store.read(|sql| sql.get("SELECT count(*) FROM sweeps", values![]));
+    assert_eq!(left.await, Ok(0_i64));
 }
 
 #[tokio::test]
