@@ -235,7 +235,7 @@ fn settle<'a>(
     let began = clock.now();
     let attempts = results.iter().filter_map(|result| match &result.change {
         Change::Attempted { record, .. } => Some((result.delivery, record.number)),
-        Change::HandedBack | Change::Cancelled(_) => None,
+        Change::HandedBack { .. } | Change::Cancelled(_) => None,
     });
     let attempts: Vec<_> = attempts.collect();
     let settling = store.settle(results);

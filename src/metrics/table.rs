@@ -56,7 +56,7 @@ table! {
     "tidings_attempts_total" Counter "outcome" "Attempts by how they ended",
     "tidings_attempt_seconds" Histogram "" "How long attempts took, from look-up to the answer's last byte",
     "tidings_attempt_lateness_seconds" Histogram "" "How long after it was due an attempt began",
-    "tidings_deliveries_ended_total" Counter "state" "Deliveries that rest, by how",
+    "tidings_deliveries_ended_total" Counter "state" "Deliveries that came to rest, by how, whoever put them there: results, sweeps, claims, erasing, retention. One that was sent again counts again",
     "tidings_attempts_in_flight" Gauge "endpoints" "Attempts under way: to endpoints that answer, and to those whose last tries timed out",
     "tidings_attempt_slots" Gauge "" "Attempts that may be under way at once (limits.attempts)",
     "tidings_engine_running" Gauge "" "1 while this node delivers",

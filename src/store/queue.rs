@@ -22,6 +22,19 @@ use tidings_core::outcome::Outcome;
 use tidings_core::time::Timestamp;
 use tokio::sync::oneshot;
 
+/// By which contents are told apart and bodies checked: the first half of BLAKE3.
+pub type ContentHash = [u8; 16];
+
+/// Hashes a content.
+pub fn content_hash(content: &[u8]) -> ContentHash {
+    let mut half = ContentHash::default();
+    blake3::Hasher::new()
+        .update(content)
+        .finalize_xof()
+        .fill(&mut half);
+    half
+}
+
 /// A claim: which life of which node holds a delivery, and which claim of it this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lease {
@@ -69,7 +82,7 @@ pub struct Idempotency {
     /// The key, per organization.
     pub key: IdempotencyKey,
     /// A hash of the whole request content: the same key with another is a conflict.
-    pub content: [u8; 16],
+    pub content: ContentHash,
 }
 
 /// What became of one event.
@@ -181,7 +194,10 @@ pub enum Change {
         next: Next,
     },
     /// No attempt was made: due again as it was (drain, switched off).
-    HandedBack,
+    HandedBack {
+        /// Since when it is due: the job's.
+        due_at: Timestamp,
+    },
     /// It must never be sent.
     Cancelled(CancelReason),
 }

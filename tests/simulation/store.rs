@@ -361,7 +361,7 @@ impl ModelStore {
                         }
                     }
                 }
-                Change::HandedBack => row.state = self.again(id.endpoint, row),
+                Change::HandedBack { .. } => row.state = self.again(id.endpoint, row),
                 Change::Cancelled(reason) => row.state = State::Cancelled(*reason),
             }
             self.write(&mut commit, id, row);

@@ -3,8 +3,10 @@
 use crate::verbs::{UPDATED, event};
 use crate::world::{LARKSPUR, World};
 use std::sync::Arc;
+use std::time::Duration;
 use tidings::store::directory::{Endpoint, SwitchChange};
 use tidings::store::health::Healthy;
+use tidings::store::queue::Queue;
 use tidings_core::time::Timestamp;
 
 /// A delivery that waits in the store since then, and that its node has noticed.
@@ -15,8 +17,6 @@ async fn waiting() -> (World, Arc<Endpoint>, Timestamp) {
     let job = world.job();
     let due_at = job.due_at;
     world.hand_back(job).await;
-    // Only a new life reads the time of what was handed back.
-    let world = world.reopen();
     notice(&world).await;
     (world, endpoint, due_at)
 }
@@ -31,6 +31,31 @@ async fn notice(world: &World) {
 async fn backlog(world: &World) -> (Option<Timestamp>, u64) {
     let health = world.store.health().await.unwrap();
     (health.oldest_due, health.endpoints_due)
+}
+
+#[tokio::test]
+async fn what_is_handed_back_waits_since_it_was_due() {
+    let mut world = World::with_organizations().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.post(event(LARKSPUR)).await;
+    let job = world.job();
+    let due_at = job.due_at;
+    world.pass(Duration::from_secs(2));
+    world.hand_back(job).await;
+    // Before a claim looks at it.
+    assert_eq!(backlog(&world).await, (Some(due_at), 0));
+}
+
+#[tokio::test]
+async fn what_found_no_room_waits_since_it_was_accepted() {
+    let world = World::with_room(2).organized().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    let (first, second) = (event(LARKSPUR), event(LARKSPUR));
+    world.store.accept(vec![first, second]).await.unwrap();
+    let accepted = world.clock.now();
+    world.pass(Duration::from_secs(2));
+    notice(&world).await;
+    assert_eq!(backlog(&world).await, (Some(accepted), 1));
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod backend;
 mod claim;
 mod clock;
 mod directory;
+mod ends;
 mod erase;
 mod fan_out;
 mod filled;

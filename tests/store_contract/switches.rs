@@ -46,7 +46,7 @@ async fn hand_back(world: &mut World) -> usize {
         results.extend(jobs.into_iter().map(|job| Settlement {
             delivery: job.delivery,
             lease: job.lease,
-            change: Change::HandedBack,
+            change: Change::HandedBack { due_at: job.due_at },
             reservation: job.reservation,
         }));
     }
@@ -67,7 +67,7 @@ async fn claimable(world: &World) -> usize {
         .map(|job| Settlement {
             delivery: job.delivery,
             lease: job.lease,
-            change: Change::HandedBack,
+            change: Change::HandedBack { due_at: job.due_at },
             reservation: job.reservation,
         })
         .collect();

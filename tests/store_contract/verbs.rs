@@ -106,7 +106,7 @@ impl World {
         let result = Settlement {
             delivery: job.delivery,
             lease: job.lease,
-            change: Change::HandedBack,
+            change: Change::HandedBack { due_at: job.due_at },
             reservation: job.reservation,
         };
         self.store.settle(vec![result]).await.unwrap()[0]

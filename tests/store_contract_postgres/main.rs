@@ -25,6 +25,8 @@ mod clock;
 mod cut;
 #[path = "../store_contract/directory.rs"]
 mod directory;
+#[path = "../store_contract/ends.rs"]
+mod ends;
 #[path = "../store_contract/erase.rs"]
 mod erase;
 #[path = "../store_contract/fan_out.rs"]

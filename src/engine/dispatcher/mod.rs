@@ -258,7 +258,7 @@ fn handed_back(job: Job) -> Settlement {
     Settlement {
         delivery: job.delivery,
         lease: job.lease,
-        change: Change::HandedBack,
+        change: Change::HandedBack { due_at: job.due_at },
         reservation: job.reservation,
     }
 }

@@ -107,7 +107,7 @@ impl Settling {
             due: batch.iter().filter_map(due_again).min(),
             handed_back: batch
                 .iter()
-                .any(|settlement| matches!(settlement.change, Change::HandedBack)),
+                .any(|settlement| matches!(settlement.change, Change::HandedBack { .. })),
         });
         Some(batch)
     }
@@ -169,7 +169,7 @@ fn due_again(settlement: &Settlement) -> Option<Timestamp> {
             next: Next::Rest(_),
             ..
         }
-        | Change::HandedBack
+        | Change::HandedBack { .. }
         | Change::Cancelled(_) => None,
     }
 }

@@ -11,7 +11,7 @@ use super::super::suggest::did_you_mean;
 use super::endpoint_input::sentence;
 use crate::catalogue::is_notice;
 use crate::metrics::COUNTS;
-use crate::store::queue::{Accept, Accepted, Idempotency};
+use crate::store::queue::{Accept, Accepted, Idempotency, content_hash};
 use crate::traces::{Context, tracer};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -240,15 +240,6 @@ pub(super) fn type_is_gone() -> Problem {
         Code::UnknownEventType,
         "The type is not in the catalogue.",
     )
-}
-
-fn content_hash(text: &[u8]) -> [u8; 16] {
-    let mut hash = [0_u8; 16];
-    blake3::Hasher::new()
-        .update(text)
-        .finalize_xof()
-        .fill(&mut hash);
-    hash
 }
 
 fn check_type(input: &EventInput, publicity: Publicity, api: &Shared) -> Result<(), Problem> {

@@ -4,8 +4,7 @@ use super::connection::Connection;
 use super::statements::{INSERT_ATTEMPTS, INSERT_EVENTS, INSERT_FRESH};
 use crate::store::StoreError;
 use crate::store::queue::AttemptRecord;
-use crate::store::sql::database::{DeliveryRow, EventRow};
-use std::time::Duration;
+use crate::store::sql::database::{DeliveryRow, EventRow, micros};
 use tidings_core::id::DeliveryId;
 
 /// The rows.
@@ -214,8 +213,4 @@ impl Attempts {
         )?;
         Ok(())
     }
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

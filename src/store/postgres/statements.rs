@@ -1,5 +1,7 @@
 //! The texts of PostgreSQL's own statements: the hot path on arrays, many rows in one; and what only several nodes need.
 
+use crate::store::sql::rest::arrived_before;
+
 /// Events and their bodies: ids, organizations, names, publics, tests, accepted at, references, hashes, data.
 pub(super) const INSERT_EVENTS: &str = "
     WITH stored AS (
@@ -30,11 +32,13 @@ pub(super) const INSERT_MISSING: &str = "
     SELECT event_id, endpoint_id FROM made";
 
 /// Ends claims: events, endpoints, epochs, fences, states, due at, rested at, attempts, failures, new epochs, then the
-/// smallest and the largest event. Rounds 18 and 34 send a delivered one again (`Round::code`); giving those up leaves it
-/// delivered.
-pub(super) const SETTLE: &str = "
+/// smallest and the largest event.
+pub(super) const SETTLE: &str = concat!(
+    "
     UPDATE deliveries AS d
-    SET state = CASE WHEN r.state >= 4 AND d.round IN (18, 34) THEN 2 ELSE r.state END,
+    SET state = CASE WHEN r.state >= 4 AND ",
+    arrived_before!(),
+    " THEN 2 ELSE r.state END,
         due_at = coalesce(r.due_at, d.due_at), rested_at = r.rested_at, epoch = coalesce(r.new_epoch, d.epoch),
         attempts = coalesce(r.attempts, d.attempts), failures = coalesce(r.failures, d.failures)
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
@@ -42,7 +46,8 @@ pub(super) const SETTLE: &str = "
         AS r (event_id, endpoint_id, epoch, fence, state, due_at, rested_at, attempts, failures, new_epoch)
     WHERE d.event_id = r.event_id AND d.endpoint_id = r.endpoint_id AND d.event_id BETWEEN $11 AND $12
         AND d.state = 1 AND d.epoch = r.epoch AND d.fence = r.fence
-    RETURNING d.event_id, d.endpoint_id";
+    RETURNING d.event_id, d.endpoint_id"
+);
 
 /// Attempts, each once: a column each, in the order of the table.
 pub(super) const INSERT_ATTEMPTS: &str = "

@@ -7,7 +7,7 @@
 //! What runs for every event has verbs of its own here ([`Database`]), because how to be fast is the database's own matter.
 
 pub(crate) use super::values::values;
-pub use super::values::{AsValue, Field, Row, Value, unreadable};
+pub use super::values::{AsValue, Field, Row, Value, micros, unreadable};
 
 use crate::store::StoreError;
 use crate::store::health::Node;

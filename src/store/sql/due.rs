@@ -96,7 +96,7 @@ impl DueSummary {
 
     /// A row of `endpoint` waits for `at`.
     pub(super) fn add(&mut self, endpoint: EndpointId, at: Timestamp) {
-        if at < self.claimed_to(endpoint).0 {
+        if at <= self.claimed_to(endpoint).0 {
             self.claimed.remove(&endpoint);
         }
         let before = self.places.get(&endpoint).copied();
@@ -177,10 +177,14 @@ impl DueSummary {
         !self.ready.is_empty()
     }
 
+    /// Those that have something due now that was not claimed.
+    pub(super) fn ready(&self) -> impl Iterator<Item = EndpointId> {
+        self.ready.iter().copied()
+    }
+
     /// How many of these endpoints have something due now that was not claimed.
     pub(super) fn ready_of(&self, these: impl Fn(EndpointId) -> bool) -> usize {
-        let ready = self.ready.iter();
-        ready.filter(|endpoint| these(**endpoint)).count()
+        self.ready().filter(|endpoint| these(*endpoint)).count()
     }
 
     /// When the next of these endpoints has something due.

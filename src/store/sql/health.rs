@@ -28,7 +28,11 @@ fn look(step: &mut Step<'_>) -> Result<Health, StoreError> {
     let (database, tables) = (step.database, step.tables);
     // What is held for any other is no backlog: it waits for somebody to switch it on, not for this server.
     let open = |endpoint| tables.sending(endpoint) == Some(Sending::Open);
-    let oldest = [step.memory.due.next_of(open), oldest_row(database, &open)?];
+    let oldest = [
+        step.memory.due.next_of(open),
+        oldest_aside(step, &open),
+        oldest_row(database, &open)?,
+    ];
     Ok(Health {
         oldest_due: oldest.into_iter().flatten().min(),
         endpoints_due: step.memory.due.ready_of(open) as u64,
@@ -36,6 +40,14 @@ fn look(step: &mut Step<'_>) -> Result<Health, StoreError> {
         bytes: Some(database.bytes()?),
         nodes: database.nodes()?,
     })
+}
+
+/// The earliest time of what is set aside and has its turn: no index has it yet.
+fn oldest_aside(step: &Step<'_>, open: &dyn Fn(EndpointId) -> bool) -> Option<Timestamp> {
+    let (due, aside) = (&step.memory.due, &step.memory.aside);
+    let ready = due.ready().filter(|endpoint| open(*endpoint));
+    let first = |endpoint| aside.of(endpoint).next().map(|(_, due_at, _)| due_at);
+    ready.take(LOOKED_AT).filter_map(first).min()
 }
 
 /// The earliest time at which something is due in the store for an endpoint that is sent to.

@@ -19,6 +19,7 @@ mod purge;
 mod queue;
 pub mod readers;
 mod recover;
+pub(in crate::store) mod rest;
 mod sealing;
 mod stats;
 mod step;

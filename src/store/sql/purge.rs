@@ -4,6 +4,7 @@
 //! most [`Budget`] rows. The lists must have come as far as the event, so that nothing of it is listed afterwards.
 
 use super::database::values;
+use super::rest::{self, arrived_before};
 use super::step::Step;
 use crate::store::StoreError;
 use tidings_core::id::{EndpointId, EventId};
@@ -130,12 +131,17 @@ pub(super) fn delivery(
     let sql = step.sql();
     forget_aside(step, event, endpoint)?;
     // What still waits ends with its records, if both go at once.
-    let waiting = sql.execute(
-        "DELETE FROM deliveries
-         WHERE event_id = ?1 AND endpoint_id = ?2 AND (state = 0 OR (state = 1 AND epoch = 0))",
+    let waiting = rest::put(
+        step,
+        concat!(
+            "DELETE FROM deliveries
+             WHERE event_id = ?1 AND endpoint_id = ?2 AND (state = 0 OR (state = 1 AND epoch = 0))
+             RETURNING CASE WHEN ",
+            arrived_before!(),
+            " THEN CAST(2 AS BIGINT) ELSE CAST(7 AS BIGINT) END"
+        ),
         values![event, endpoint],
     )?;
-    step.ended(waiting);
     budget.spend(waiting);
     for statement in [
         "DELETE FROM attempts WHERE event_id = ?1 AND endpoint_id = ?2",

@@ -9,9 +9,7 @@ mod test_send;
 
 pub use super::recover::ABANDONED;
 pub(super) use accept::post_own;
-pub(super) use place::{
-    Body, BodyHash, Posted, Recipient, Start, body_hash, make_all, recipients, start, stored_body,
-};
+pub(super) use place::{Body, Posted, Recipient, Start, make_all, recipients, start, stored_body};
 pub(super) use settle::again;
 pub(super) use test_send::Waiting;
 
@@ -19,7 +17,7 @@ use super::writer::Company;
 use super::{SqlStore, expand, recover, upkeep};
 use crate::store::queue::{
     Accept, Accepted, Claimed, Job, NewTest, NotSettled, Queue, Settled, Settlement, TestStarted,
-    Upkeep,
+    Upkeep, content_hash,
 };
 use crate::store::{Actor, StoreError};
 use async_trait::async_trait;
@@ -32,7 +30,7 @@ impl Queue for SqlStore {
         // Hashed here, so that the writer need not.
         let hashes: Vec<_> = events
             .iter()
-            .map(|accept| place::body_hash(&accept.event.data))
+            .map(|accept| content_hash(&accept.event.data))
             .collect();
         self.share(events.len(), move |step| {
             events

@@ -3,6 +3,7 @@
 
 use super::database::values;
 use super::queue::again;
+use super::rest::{self, put_to_rest};
 use super::step::Step;
 use crate::store::StoreError;
 use tidings_core::delivery::State;
@@ -18,12 +19,8 @@ pub const ABANDONED: &str =
     "SELECT event_id, endpoint_id FROM deliveries INDEXED BY deliveries_in_flight
      WHERE state = 1 AND epoch <> ?1 AND epoch <> 0 LIMIT ?2";
 
-/// A leased one becomes due or comes to rest. Rounds 18 and 34 send a delivered one again (`Round::code`); giving those up
-/// leaves it delivered.
-const RELEASE: &str = "UPDATE deliveries
-     SET state = CASE WHEN CAST(?1 AS BIGINT) >= 4 AND round IN (18, 34) THEN 2 ELSE CAST(?1 AS BIGINT) END,
-        due_at = ?2, rested_at = ?3
-     WHERE event_id = ?4 AND endpoint_id = ?5 AND state = 1";
+const RELEASE: &str = "UPDATE deliveries SET state = 0, due_at = ?1 WHERE event_id = ?2 AND endpoint_id = ?3 AND state = 1";
+const PUT_TO_REST: &str = put_to_rest!("WHERE event_id = ?3 AND endpoint_id = ?4 AND state = 1");
 
 /// Gives the next chunk back; answers how many there were.
 pub(super) fn recover(step: &mut Step<'_>, now: Timestamp) -> Result<usize, StoreError> {
@@ -34,14 +31,15 @@ pub(super) fn recover(step: &mut Step<'_>, now: Timestamp) -> Result<usize, Stor
         |row| Ok((row.get(0)?, EndpointId::from_raw(row.get(1)?))),
     )?;
     for (event, endpoint) in &left {
-        let state = again(step, *endpoint);
-        let rested = state.resting().map(|_| now.as_micros());
-        sql.execute(
-            RELEASE,
-            values![state.code(), now.as_micros(), rested, event, endpoint.raw()],
-        )?;
-        if state == State::Due {
-            step.waits(*endpoint, now);
+        let (at, to) = (now.as_micros(), endpoint.raw());
+        match again(step, *endpoint) {
+            State::Due => {
+                sql.execute(RELEASE, values![at, event, to])?;
+                step.waits(*endpoint, now);
+            }
+            rested => {
+                rest::put(step, PUT_TO_REST, values![rested.code(), at, event, to])?;
+            }
         }
     }
     Ok(left.len())

@@ -21,7 +21,7 @@ use crate::store::room::Room;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tidings_core::delivery::State;
+use tidings_core::delivery::{Resting, State};
 use tidings_core::id::{EndpointId, IdSource};
 use tidings_core::time::Timestamp;
 
@@ -54,8 +54,16 @@ pub(super) struct After {
     jobs: Vec<Job>,
     due: Option<Timestamp>,
     upkeep: bool,
-    /// Deliveries that were cancelled in it, beside the results.
-    cancelled: usize,
+    /// Deliveries that came to rest in it.
+    ends: Ends,
+}
+
+/// Deliveries that came to rest, by how.
+#[derive(Default)]
+struct Ends {
+    delivered: u64,
+    exhausted: u64,
+    cancelled: u64,
 }
 
 /// What the writer alone remembers.
@@ -216,9 +224,15 @@ impl<'a> Step<'a> {
         self.after.upkeep = true;
     }
 
-    /// So many deliveries were cancelled: counted with the commit.
-    pub(super) const fn ended(&mut self, cancelled: usize) {
-        self.after.cancelled = self.after.cancelled.saturating_add(cancelled);
+    /// So many deliveries came to rest so: counted with the commit.
+    pub(super) const fn ended(&mut self, how: Resting, deliveries: usize) {
+        let ends = &mut self.after.ends;
+        let count = match how {
+            Resting::Delivered => &mut ends.delivered,
+            Resting::Exhausted => &mut ends.exhausted,
+            Resting::Cancelled(_) => &mut ends.cancelled,
+        };
+        *count = count.saturating_add(deliveries as u64);
     }
 
     /// Says that upkeep has something to do after this commit.
@@ -237,9 +251,14 @@ impl After {
         if self.upkeep {
             handover.upkeep_left();
         }
-        if self.cancelled > 0 {
-            COUNTS.ends.add("cancelled", self.cancelled as u64);
-        }
+        let Ends {
+            delivered,
+            exhausted,
+            cancelled,
+        } = self.ends;
+        COUNTS.ends.add("delivered", delivered);
+        COUNTS.ends.add("exhausted", exhausted);
+        COUNTS.ends.add("cancelled", cancelled);
     }
 
     pub(super) fn wake_at(&mut self, at: Timestamp) {

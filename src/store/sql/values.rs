@@ -2,7 +2,13 @@
 
 use crate::store::StoreError;
 use std::path::PathBuf;
+use std::time::Duration;
 use tidings_core::id::OrganizationId;
+
+/// A length of time as it is stored.
+pub fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
 
 /// A value of a statement or of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]

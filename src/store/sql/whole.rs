@@ -4,8 +4,8 @@
 
 use super::audit;
 use super::database::{Sql, values};
-use super::queue::{BodyHash, body_hash};
 use crate::store::StoreError;
+use crate::store::queue::{ContentHash, content_hash};
 use tidings_core::id::EventId;
 use tidings_core::time::Timestamp;
 
@@ -41,7 +41,7 @@ impl Contents {
         let mut found = Self::default();
         sql.each("SELECT hash, data FROM bodies", values![], &mut |row| {
             found.bodies += 1;
-            if body_hash(row.bytes(1)?) != row.get::<BodyHash>(0)? {
+            if content_hash(row.bytes(1)?) != row.get::<ContentHash>(0)? {
                 found.damaged_bodies += 1;
             }
             Ok(())

@@ -9,11 +9,11 @@ use crate::store::queue::{AttemptRecord, Upkeep};
 use crate::store::sql::ABANDONED;
 use crate::store::sql::database::{
     Begun, Database, DeliveryRow, DirectoryChange, EventRow, LeaseRow, Purpose, Row, SettleRow,
-    Sql, Value, values,
+    Sql, Value, micros, values,
 };
+use crate::store::sql::rest::arrived_before;
 use rusqlite::{Connection, Statement, params};
 use std::cell::RefCell;
-use std::time::Duration;
 use tidings_core::id::{DeliveryId, EndpointId, OrganizationId};
 use tidings_core::time::Timestamp;
 
@@ -60,13 +60,16 @@ const INSERT_DELIVERY: &str = "
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, NULL)
     ON CONFLICT (event_id, endpoint_id) DO NOTHING";
 
-/// Rounds 18 and 34 send a delivered one again (`Round::code`); giving those up leaves it delivered.
-pub(super) const SETTLE: &str = "
+pub(super) const SETTLE: &str = concat!(
+    "
     UPDATE deliveries
-    SET state = CASE WHEN ?5 >= 4 AND round IN (18, 34) THEN 2 ELSE ?5 END,
+    SET state = CASE WHEN ?5 >= 4 AND ",
+    arrived_before!(),
+    " THEN 2 ELSE ?5 END,
         due_at = coalesce(?6, due_at), rested_at = ?7, epoch = coalesce(?10, epoch),
         attempts = coalesce(?8, attempts), failures = coalesce(?9, failures)
-    WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 1 AND epoch = ?3 AND fence = ?4";
+    WHERE event_id = ?1 AND endpoint_id = ?2 AND state = 1 AND epoch = ?3 AND fence = ?4"
+);
 
 /// Its state stays as it is, and is not named: else each index whose condition asks for it would be written, too.
 pub(super) const SETTLE_ASIDE: &str = "
@@ -435,8 +438,4 @@ impl Database for Statements<'_> {
     fn list(&self, _: Timestamp) -> Result<Option<Upkeep>, StoreError> {
         Ok(None)
     }
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

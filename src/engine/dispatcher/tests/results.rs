@@ -45,7 +45,7 @@ fn draining_hands_back_what_waits_and_finishes_what_flies() {
     assert!(
         batch
             .iter()
-            .all(|result| matches!(result.change, Change::HandedBack))
+            .all(|result| matches!(result.change, Change::HandedBack { .. }))
     );
     desk.take(Input::Settled);
     assert!(!desk.dispatcher.drained());

@@ -4,6 +4,7 @@
 use super::super::audit::Act;
 use super::super::database::values;
 use super::super::purge::{self, Budget};
+use super::super::rest::{self, put_to_rest};
 use super::super::step::Step;
 use super::{OF_EVENT, Stepped, is_listed, read};
 use crate::store::erasure::Erasure;
@@ -89,13 +90,14 @@ fn cancel(step: &mut Step<'_>, event: i64, budget: &mut Budget) -> Result<(), St
     let state = State::Cancelled(CancelReason::Deleted).code();
     for endpoint in &waiting {
         purge::forget_aside(step, event, *endpoint)?;
-        let cancelled = sql.execute(
-            "UPDATE deliveries
-             SET state = CASE WHEN round IN (18, 34) THEN 2 ELSE CAST(?1 AS BIGINT) END, rested_at = ?2
-             WHERE event_id = ?3 AND endpoint_id = ?4 AND (state = 0 OR (state = 1 AND epoch = 0))",
-            values![state, step.now.as_micros(), event, endpoint],
+        let now = step.now.as_micros();
+        rest::put(
+            step,
+            put_to_rest!(
+                "WHERE event_id = ?3 AND endpoint_id = ?4 AND (state = 0 OR (state = 1 AND epoch = 0))"
+            ),
+            values![state, now, event, endpoint],
         )?;
-        step.ended(cancelled);
     }
     budget.spend(waiting.len());
     Ok(())

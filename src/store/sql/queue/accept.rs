@@ -7,9 +7,9 @@ use super::super::database::{EventRow, values};
 use super::super::step::Step;
 use super::super::tables::NameId;
 use super::super::upkeep::note_event;
-use super::place::{self, BodyHash, Posted};
+use super::place::{self, Posted};
 use crate::store::StoreError;
-use crate::store::queue::{Accept, Accepted, Idempotency};
+use crate::store::queue::{Accept, Accepted, ContentHash, Idempotency, content_hash};
 use crate::traces::tracer;
 use bytes::Bytes;
 use tidings_core::delivery::Round;
@@ -22,7 +22,7 @@ use tidings_core::time::Timestamp;
 pub fn accept(
     step: &mut Step<'_>,
     accept: &Accept,
-    hash: &BodyHash,
+    hash: &ContentHash,
 ) -> Result<Accepted, StoreError> {
     let event = &accept.event;
     if step.tables.organization(event.organization).is_none() {
@@ -69,7 +69,7 @@ pub fn post_own(
         public: false,
         accepted_at: step.now,
     };
-    let hash = place::body_hash(data);
+    let hash = content_hash(data);
     store(step, &posted, (Some(reference), data), &hash)?;
     fan_out(step, &posted, data)
 }
@@ -78,7 +78,7 @@ fn store(
     step: &mut Step<'_>,
     posted: &Posted,
     (reference, data): (Option<&str>, &Bytes),
-    hash: &BodyHash,
+    hash: &ContentHash,
 ) -> Result<(), StoreError> {
     step.database.insert_event(&EventRow {
         id: posted.id.raw(),

@@ -4,6 +4,7 @@
 //! while room is short. One look at one endpoint costs one seek. Rows of endpoints that may not be sent to are never looked at.
 
 use super::super::database::{LeaseRow, values};
+use super::super::rest::{self, put_to_rest};
 use super::super::step::Step;
 use super::due_rows::{self, Row};
 use super::place::{Body, stored_bodies, unknown_name};
@@ -13,7 +14,7 @@ use crate::store::queue::{Claimed, Job, Lease};
 use crate::store::room::{Origin, Reservation};
 use bytes::Bytes;
 use std::collections::HashMap;
-use tidings_core::delivery::{CancelReason, Resting, Round, State};
+use tidings_core::delivery::{CancelReason, State};
 use tidings_core::id::{DeliveryId, EndpointId, EventId};
 use tidings_core::time::Timestamp;
 
@@ -23,6 +24,10 @@ const TURN: usize = 64;
 const READ_AHEAD: usize = 16;
 /// Deliveries put to rest in one claim because their bodies cannot be sent.
 const RESTED: usize = 256;
+
+const PUT_TO_REST: &str = put_to_rest!(
+    "WHERE event_id = ?3 AND endpoint_id = ?4 AND (state = 0 OR (state = 1 AND epoch = 0))"
+);
 
 /// What is being claimed.
 struct Claim {
@@ -267,27 +272,15 @@ impl Claim {
     }
 }
 
-/// Puts a delivery to rest that cannot be sent; one that arrived before stays delivered.
+/// Puts a delivery to rest that cannot be sent.
 fn give_up(
     step: &mut Step<'_>,
     row: &Row,
     endpoint: EndpointId,
     reason: CancelReason,
 ) -> Result<(), StoreError> {
-    let state = match row.progress.round {
-        Round::Retry(Resting::Delivered) | Round::Replay(Resting::Delivered) => State::Delivered,
-        _ => State::Cancelled(reason),
-    };
-    let rested = step.sql().execute(
-        "UPDATE deliveries SET state = ?1, rested_at = ?2
-         WHERE event_id = ?3 AND endpoint_id = ?4 AND (state = 0 OR (state = 1 AND epoch = 0))",
-        values![
-            state.code(),
-            step.now.as_micros(),
-            row.event.raw(),
-            endpoint.raw(),
-        ],
-    )?;
-    step.ended(rested);
+    let (state, now) = (State::Cancelled(reason).code(), step.now.as_micros());
+    let (event, endpoint) = (row.event.raw(), endpoint.raw());
+    rest::put(step, PUT_TO_REST, values![state, now, event, endpoint])?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::super::tables::rows::audience_code;
 use super::super::tables::{NameId, Tables};
 use super::super::upkeep::note_delivery;
 use crate::store::StoreError;
-use crate::store::queue::{Job, Lease};
+use crate::store::queue::{ContentHash, Job, Lease, content_hash};
 use crate::store::room::{Origin, Reservation};
 use bytes::Bytes;
 use std::iter::Peekable;
@@ -18,19 +18,6 @@ use tidings_core::delivery::{Progress, Round, State};
 use tidings_core::event_type::Audience;
 use tidings_core::id::{DeliveryId, EndpointId, EventId, OrganizationId};
 use tidings_core::time::Timestamp;
-
-/// The hash that a body is stored and checked with: the first half of BLAKE3.
-pub type BodyHash = [u8; 16];
-
-/// Hashes a body.
-pub fn body_hash(data: &[u8]) -> BodyHash {
-    let mut half = BodyHash::default();
-    blake3::Hasher::new()
-        .update(data)
-        .finalize_xof()
-        .fill(&mut half);
-    half
-}
 
 /// What there is of an event's body.
 pub enum Body {
@@ -64,10 +51,10 @@ pub fn stored_bodies(
     let mut found = Vec::with_capacity(ids.len());
     step.database.bodies(&ids, &mut |row| {
         let event = EventId::from_raw(row.get(0)?);
-        let (hash, data) = (row.get::<BodyHash>(1)?, row.bytes(2)?);
+        let (hash, data) = (row.get::<ContentHash>(1)?, row.bytes(2)?);
         found.push((
             event,
-            if body_hash(data) == hash {
+            if content_hash(data) == hash {
                 Body::Whole(Bytes::copy_from_slice(data))
             } else {
                 tracing::error!(%event, "the stored body no longer has its hash; it is never sent");

@@ -3,15 +3,15 @@
 use super::super::aside::{NO_EPOCH, Places};
 use super::super::database::SettleRow;
 use super::super::notices::Noted;
+use super::super::rest;
 use super::super::stats::Tally;
 use super::super::step::Step;
 use super::super::writer::Work;
 use super::test_send::Waiting;
-use crate::metrics::COUNTS;
 use crate::store::StoreError;
 use crate::store::directory::Sending;
 use crate::store::queue::{AttemptRecord, Change, NotSettled, Settled, Settlement};
-use tidings_core::delivery::{CancelReason, Next, Resting, Round, State};
+use tidings_core::delivery::{CancelReason, Next, Round, State};
 use tidings_core::id::{DeliveryId, EndpointId};
 use tidings_core::time::Timestamp;
 use tokio::sync::oneshot;
@@ -44,10 +44,9 @@ pub fn work(results: Vec<Settlement>) -> (Box<dyn Work>, oneshot::Receiver<Answe
 }
 
 impl Stored {
-    /// Counts what they are, and tells whoever waits for a test send.
+    /// Counts them, and tells whoever waits for a test send.
     pub fn conclude(self, waiting: &Waiting, tally: &Tally) -> Vec<Settled> {
         tally.count(&self.results, &self.outcomes);
-        count(&self.results, &self.outcomes);
         for result in self.results {
             if let Change::Attempted {
                 record, progress, ..
@@ -87,6 +86,7 @@ impl Work for Settling {
                 continue;
             }
             noted.meet(&step.memory.notices, result);
+            rest::count(step, &row)?;
             if let Some(due_at) = waits {
                 let id = result.delivery;
                 if row.state == State::InFlight.code() {
@@ -114,27 +114,6 @@ impl Work for Settling {
     }
 }
 
-/// Counts what came to rest.
-fn count(results: &[Settlement], outcomes: &[Settled]) {
-    for (result, _) in results
-        .iter()
-        .zip(outcomes)
-        .filter(|(_, outcome)| **outcome == Settled::Stored)
-    {
-        let end = match &result.change {
-            Change::Attempted { next, .. } => match next {
-                Next::Rest(Resting::Delivered) => "delivered",
-                Next::Rest(Resting::Exhausted) => "exhausted",
-                Next::Rest(Resting::Cancelled(_)) => "cancelled",
-                Next::DueAt(_) => continue,
-            },
-            Change::Cancelled(_) => "cancelled",
-            Change::HandedBack => continue,
-        };
-        COUNTS.ends.add(end, 1);
-    }
-}
-
 /// What a claimed delivery becomes; absent parts stay as they were.
 struct Becomes {
     state: State,
@@ -151,9 +130,10 @@ fn end(
 ) -> (SettleRow, Option<Timestamp>) {
     let id = result.delivery;
     let becomes = becomes(step, result);
-    // What is handed back keeps a time that is not known here, so it goes to the index at once.
-    let (state, new_epoch) = match (becomes.state, becomes.due_at) {
-        (State::Due, Some(_)) => (places.due_state(), Some(NO_EPOCH)),
+    // What is handed back goes to the index at once: it is older than what is set aside.
+    let handed_back = matches!(result.change, Change::HandedBack { .. });
+    let (state, new_epoch) = match (becomes.state, handed_back) {
+        (State::Due, false) => (places.due_state(), Some(NO_EPOCH)),
         (state, _) => (state, None),
     };
     let row = SettleRow {
@@ -168,8 +148,7 @@ fn end(
         failures: becomes.failures,
         new_epoch,
     };
-    // The caller knows this time. What is handed back is due at once: its own time is past.
-    let waits = (becomes.state == State::Due).then(|| becomes.due_at.unwrap_or_default());
+    let waits = becomes.due_at.filter(|_| becomes.state == State::Due);
     (row, waits)
 }
 
@@ -188,16 +167,18 @@ fn becomes(step: &Step<'_>, result: &Settlement) -> Becomes {
                 failures: Some(progress.failures),
             }
         }
-        Change::HandedBack => Becomes::without_attempt(again(step, endpoint)),
-        Change::Cancelled(reason) => Becomes::without_attempt(State::Cancelled(*reason)),
+        Change::HandedBack { due_at } => {
+            Becomes::without_attempt(again(step, endpoint), Some(*due_at))
+        }
+        Change::Cancelled(reason) => Becomes::without_attempt(State::Cancelled(*reason), None),
     }
 }
 
 impl Becomes {
-    const fn without_attempt(state: State) -> Self {
+    const fn without_attempt(state: State, due_at: Option<Timestamp>) -> Self {
         Self {
             state,
-            due_at: None,
+            due_at,
             attempts: None,
             failures: None,
         }
@@ -208,7 +189,7 @@ impl Becomes {
 fn attempt(result: &Settlement) -> Option<(DeliveryId, &AttemptRecord)> {
     match &result.change {
         Change::Attempted { record, .. } => Some((result.delivery, &**record)),
-        Change::HandedBack | Change::Cancelled(_) => None,
+        Change::HandedBack { .. } | Change::Cancelled(_) => None,
     }
 }
 

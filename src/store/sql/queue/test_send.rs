@@ -6,7 +6,7 @@ use super::super::step::Step;
 use super::super::upkeep::note_event;
 use super::place::{self, Posted, Recipient, Start};
 use crate::store::directory::Sending;
-use crate::store::queue::{AttemptRecord, NewTest, TestStarted};
+use crate::store::queue::{AttemptRecord, NewTest, TestStarted, content_hash};
 use crate::store::room::Origin;
 use crate::store::{Actor, StoreError};
 use std::collections::HashMap;
@@ -114,7 +114,7 @@ fn store(step: &mut Step<'_>, posted: &Posted, test: &NewTest) -> Result<(), Sto
         test: true,
         accepted_at: posted.accepted_at.as_micros(),
         reference: None,
-        hash: &place::body_hash(&test.data),
+        hash: &content_hash(&test.data),
         data: &test.data,
     })?;
     note_event(step, posted.organization, posted.id, None);

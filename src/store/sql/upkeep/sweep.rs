@@ -2,6 +2,7 @@
 
 use super::super::aside;
 use super::super::database::values;
+use super::super::rest::{self, put_to_rest};
 use super::super::step::{Step, read_sweeping};
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
@@ -34,17 +35,16 @@ pub(super) fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreE
     if aside::move_some(step, EndpointId::from_raw(endpoint), CHUNK)? > 0 {
         return Ok(Upkeep::More);
     }
-    // One that arrived before and was being sent again stays delivered.
-    let cancelled = sql.execute(
-        "UPDATE deliveries
-         SET state = CASE WHEN round IN (18, 34) THEN 2 ELSE CAST(?1 AS BIGINT) END, rested_at = ?2
-         WHERE (event_id, endpoint_id) IN (
-            SELECT event_id, endpoint_id FROM deliveries INDEXED BY deliveries_due
-            WHERE state = 0 AND endpoint_id = ?3 AND event_id <= ?4 LIMIT ?5 /* lock */)",
+    let rested = rest::put(
+        step,
+        put_to_rest!(
+            "WHERE (event_id, endpoint_id) IN (
+                SELECT event_id, endpoint_id FROM deliveries INDEXED BY deliveries_due
+                WHERE state = 0 AND endpoint_id = ?3 AND event_id <= ?4 LIMIT ?5 /* lock */)"
+        ),
         values![state, now.as_micros(), endpoint, up_to, CHUNK],
     )?;
-    step.ended(cancelled);
-    if cancelled < CHUNK {
+    if rested < CHUNK {
         sql.execute(
             "DELETE FROM sweeps WHERE endpoint_id = ?1 AND state = ?2",
             values![endpoint, state],

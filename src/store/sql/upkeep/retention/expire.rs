@@ -8,6 +8,7 @@
 
 use super::super::super::database::values;
 use super::super::super::purge;
+use super::super::super::rest::{self, put_to_rest};
 use super::super::super::step::Step;
 use super::CHUNK;
 use crate::store::StoreError;
@@ -118,17 +119,18 @@ fn of_endpoint(
         },
     )?;
     if gone {
-        let cancelled = sql.execute(
-            "UPDATE deliveries
-             SET state = CASE WHEN round IN (18, 34) THEN 2 ELSE CAST(?1 AS BIGINT) END, rested_at = ?2
-             WHERE state = 0 AND (event_id, endpoint_id) IN (
-                SELECT event_id, endpoint_id FROM deliveries INDEXED BY deliveries_unusual
-                WHERE state = 0 AND state <> 1 AND state <> 2 AND endpoint_id = ?3 AND event_id > ?4 AND event_id <= ?5
-                    AND NOT EXISTS (SELECT 1 FROM bodies WHERE bodies.event_id = deliveries.event_id)
-                /* lock */)",
-            values![expired(), step.now.as_micros(), endpoint, after, last],
+        let now = step.now.as_micros();
+        rest::put(
+            step,
+            put_to_rest!(
+                "WHERE state = 0 AND (event_id, endpoint_id) IN (
+                    SELECT event_id, endpoint_id FROM deliveries INDEXED BY deliveries_unusual
+                    WHERE state = 0 AND state <> 1 AND state <> 2 AND endpoint_id = ?3 AND event_id > ?4 AND event_id <= ?5
+                        AND NOT EXISTS (SELECT 1 FROM bodies WHERE bodies.event_id = deliveries.event_id)
+                    /* lock */)"
+            ),
+            values![expired(), now, endpoint, after, last],
         )?;
-        step.ended(cancelled);
     }
     Ok(LookedAt {
         rows,
@@ -151,13 +153,12 @@ fn set_aside(step: &mut Step<'_>, before: i64) -> Result<Upkeep, StoreError> {
     }
     for (event, endpoint) in found {
         purge::forget_aside(step, event, endpoint)?;
-        let cancelled = step.sql().execute(
-            "UPDATE deliveries
-             SET state = CASE WHEN round IN (18, 34) THEN 2 ELSE CAST(?1 AS BIGINT) END, rested_at = ?2
-             WHERE event_id = ?3 AND endpoint_id = ?4 AND state = 1 AND epoch = 0",
-            values![expired(), step.now.as_micros(), event, endpoint],
+        let now = step.now.as_micros();
+        rest::put(
+            step,
+            put_to_rest!("WHERE event_id = ?3 AND endpoint_id = ?4 AND state = 1 AND epoch = 0"),
+            values![expired(), now, event, endpoint],
         )?;
-        step.ended(cancelled);
     }
     Ok(Upkeep::More)
 }
