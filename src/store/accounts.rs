@@ -272,6 +272,9 @@ pub enum Removed {
     LastOperator,
 }
 
+/// What a device shows that an account has logged in from before: sealed for that account.
+pub type DeviceMark = [u8; 85];
+
 /// Accounts, sessions and links.
 #[async_trait]
 pub trait Accounts: Send + Sync {
@@ -298,6 +301,20 @@ pub trait Accounts: Send + Sync {
         keep: Option<SessionId>,
         actor: Actor,
     ) -> Result<Changed<()>, StoreError>;
+    /// A new mark for a device that this account has just logged in from, good until then and while its password stays.
+    /// `None`: no such account.
+    async fn mark_device(
+        &self,
+        id: AccountId,
+        until: Timestamp,
+    ) -> Result<Option<DeviceMark>, StoreError>;
+    /// Whether a device's mark is this account's, and good at `now`.
+    async fn is_marked(
+        &self,
+        id: AccountId,
+        mark: DeviceMark,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
     /// Puts a login that was refused on the audit log.
     async fn login_refused(&self, id: Option<AccountId>, actor: Actor) -> Result<(), StoreError>;
 

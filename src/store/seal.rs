@@ -100,6 +100,8 @@ pub enum Place {
     Headers(OrganizationId, EndpointId, u32),
     /// What an account's one-time codes are made from.
     SecondFactor(AccountId),
+    /// What a device that an account logged in from shows; it lies there, not here.
+    Device(AccountId),
 }
 
 /// Why something was not sealed or opened.
@@ -268,6 +270,7 @@ impl Key {
                 (3, organization.get(), endpoint.raw(), Some(version))
             }
             Place::SecondFactor(account) => (4, 0, account.raw(), None),
+            Place::Device(account) => (5, 0, account.raw(), None),
         };
         let mut out = Vec::with_capacity(1 + 8 + 8 + KEY_ID_BYTES + 4);
         out.push(purpose);

@@ -21,6 +21,7 @@ mod console;
 mod console_pages;
 mod custom_headers;
 mod deliveries;
+mod devices;
 mod endpoints;
 mod events;
 mod faults;

@@ -74,6 +74,8 @@ async fn password(world: &World) -> String {
     assert_eq!(answer.status, 303, "{}", answer.text);
     let there = answer.headers["location"].to_str().unwrap();
     assert_eq!(there, "/admin/login/code?next=%2Fadmin%2Faccount");
+    let cookies = answer.headers.get_all("set-cookie").iter().count();
+    assert_eq!(cookies, 1, "a device is known only after the code");
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
     let strict = "; Path=/; HttpOnly; SameSite=Strict; Max-Age=300";
     assert!(

@@ -1,11 +1,13 @@
 //! One's own account: password, second factor and sessions.
 
 use super::form::Faults;
-use super::page::{Page, Section};
+use super::page::{self, Page, Section};
 use super::pieces::{Field, action, fault_summary, moment, token};
 use super::tries::{Try, Whose};
 use super::visit::Visit;
-use super::{Answer, Outcome, Refusal, UNPROCESSABLE, missing, password, second_factor};
+use super::{
+    Answer, Outcome, Refusal, UNPROCESSABLE, device, login, missing, password, second_factor,
+};
 use crate::store::accounts::{Account, Holder, Session};
 use crate::store::directory::Changed;
 use maud::{Markup, html};
@@ -77,8 +79,9 @@ pub(super) async fn password(visit: Visit) -> Outcome {
     let current = Zeroizing::new(visit.form.get("current").to_owned());
     let fresh = Zeroizing::new(visit.form.get("password").to_owned());
     let known = store.account_named(account.name.clone()).await?;
-    let place = visit.console().place(&visit)?;
-    let tried = Try::password(&visit, &Whose::Account(account.id))?;
+    let device = device::known(&visit, Some(&account)).await?;
+    let place = visit.console().place(&visit, device.as_ref())?;
+    let tried = Try::password(&visit, &Whose::Account(account.id), device)?;
     let hash = known.map(|(_, hash)| hash);
     let fault = if !password::is_right(&visit, place, &current, hash).await? {
         tried.wrong();
@@ -97,7 +100,12 @@ pub(super) async fn password(visit: Visit) -> Outcome {
         .set_password(account.id, hash, keep, visit.actor())
         .await?
     {
-        Changed::Done(()) => Ok(Answer::see("/admin/account?done=password")),
+        Changed::Done(()) => {
+            let mut reply = page::see("/admin/account?done=password");
+            // The password before was this browser's proof, too.
+            login::know(&visit, account.id, &mut reply).await?;
+            Ok(Answer::Reply(reply))
+        }
         Changed::NotFound | Changed::AddOnRequired => Err(Refusal::Login),
     }
 }

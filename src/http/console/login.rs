@@ -8,7 +8,7 @@ use super::pieces::{Field, fault_summary, token};
 use super::session::{self, SEC_FETCH_SITE};
 use super::tries::{Try, Whose};
 use super::visit::Visit;
-use super::{Answer, Outcome, Refusal, UNPROCESSABLE, password, second_factor_login};
+use super::{Answer, Outcome, Refusal, UNPROCESSABLE, device, password, second_factor_login};
 use crate::store::Actor;
 use crate::store::accounts::{NewSession, TokenHash};
 use crate::store::directory::Changed;
@@ -81,11 +81,12 @@ pub(super) async fn post(visit: Visit) -> Outcome {
         .take(ACCOUNT_NAME)
         .collect();
     let given = Zeroizing::new(visit.form.get("password").to_owned());
-    let place = visit.console().place(&visit)?;
     let store = &visit.api.store;
     let found = store.account_named(name.clone()).await?;
     let (account, hash) = found.unzip();
-    let tried = Try::password(&visit, &Whose::of(&name, account.as_ref()))?;
+    let device = device::known(&visit, account.as_ref()).await?;
+    let place = visit.console().place(&visit, device.as_ref())?;
+    let tried = Try::password(&visit, &Whose::of(&name, account.as_ref()), device)?;
     if !password::is_right(&visit, place, &given, hash).await? {
         tried.wrong();
         let id = account.map(|account| account.id);
@@ -123,7 +124,11 @@ pub(super) async fn open(visit: &Visit, account: AccountId, path: &str) -> Outco
         .open_session(account, new_session(visit, hash), actor)
         .await?
     {
-        Changed::Done(_) => Ok(enter(visit, &token, path)),
+        Changed::Done(_) => {
+            let mut reply = entered(visit, &token, path);
+            know(visit, account, &mut reply).await?;
+            Ok(Answer::Reply(reply))
+        }
         Changed::NotFound | Changed::AddOnRequired => Err(Refusal::Login),
     }
 }
@@ -149,10 +154,22 @@ pub(super) fn new_session(visit: &Visit, hash: TokenHash) -> NewSession {
 }
 
 /// Goes to `path` with the cookie of a new session.
-pub(super) fn enter(visit: &Visit, token: &str, path: &str) -> Answer {
+pub(super) fn entered(visit: &Visit, token: &str, path: &str) -> Reply {
     let mut reply = page::see(path);
     page::add_cookie(&mut reply, &session::give(visit, token));
-    Answer::Reply(reply)
+    reply
+}
+
+/// After a whole login: this browser is one that the account has logged in from.
+pub(super) async fn know(
+    visit: &Visit,
+    account: AccountId,
+    reply: &mut Reply,
+) -> Result<(), Refusal> {
+    if let Some(line) = device::give(visit, account).await? {
+        page::add_cookie(reply, &line);
+    }
+    Ok(())
 }
 
 /// `POST /admin/logout`.

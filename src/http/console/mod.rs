@@ -16,6 +16,7 @@ mod chart;
 mod configuration;
 mod deliveries;
 mod delivery;
+mod device;
 mod docs;
 mod endpoint;
 mod endpoint_form;

@@ -3,6 +3,7 @@
 //! argon2id with 19 MiB and two passes, at most two at once: hashing takes a core for some 40 ms, and deliveries need it too.
 
 use super::super::problem::Problem;
+use super::device::Device;
 use super::places::Place;
 use super::visit::Visit;
 use super::{Console, Refusal, aside};
@@ -72,8 +73,15 @@ fn rest_of(password: &str, known: &[&str]) -> usize {
 
 impl Console {
     /// A place among those who wait to have a password hashed, or word that there are too many already.
-    pub(super) fn place(&self, visit: &Visit) -> Result<Place<'_>, Problem> {
-        self.places.take(visit.peer)
+    pub(super) fn place(
+        &self,
+        visit: &Visit,
+        device: Option<&Device>,
+    ) -> Result<Place<'_>, Problem> {
+        match device {
+            Some(device) => self.places.take_known(device, visit.peer),
+            None => self.places.take(visit.peer),
+        }
     }
 
     /// A turn to hash.
@@ -85,7 +93,7 @@ impl Console {
 
 /// The hash of a password that was found good enough, in PHC format.
 pub(super) async fn hash(visit: &Visit, password: &str) -> Result<String, Refusal> {
-    let _place = visit.console().place(visit)?;
+    let _place = visit.console().place(visit, None)?;
     let _turn = visit.console().turn().await?;
     let password = Zeroizing::new(password.to_owned());
     let salt = random_bytes::<16>().map_err(|error| Problem::internal(&error))?;

@@ -6,7 +6,7 @@ use super::enter::gone;
 use super::page::{Page, Section};
 use super::pieces::token;
 use super::visit::Visit;
-use super::{Outcome, login, session};
+use super::{Answer, Outcome, login, session};
 use crate::store::accounts::{Purpose, token_hash};
 use maud::html;
 
@@ -39,5 +39,6 @@ pub(super) async fn post(visit: Visit) -> Outcome {
     let opened = store.open_portal(hash, new, visit.actor()).await?;
     opened.ok_or_else(gone)?;
     login::end_current(&visit).await?;
-    Ok(login::enter(&visit, &text, "/admin/integrations/webhooks"))
+    let path = "/admin/integrations/webhooks";
+    Ok(Answer::Reply(login::entered(&visit, &text, path)))
 }

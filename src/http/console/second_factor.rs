@@ -13,7 +13,7 @@ use super::pieces::{Field, copyable, fault_summary, moment, token};
 use super::second_factor_login::{fields, given, wrong};
 use super::tries::{Try, Whose};
 use super::visit::Visit;
-use super::{Answer, Outcome, Refusal, UNPROCESSABLE, password};
+use super::{Answer, Outcome, Refusal, UNPROCESSABLE, device, password};
 use crate::clock::random_bytes;
 use crate::store::accounts::{Account, Holder};
 use crate::store::directory::Changed;
@@ -212,8 +212,9 @@ async fn check_password<'v>(
     visit: &'v Visit,
     account: &Account,
 ) -> Result<Result<Try<'v>, Faults>, Refusal> {
-    let place = visit.console().place(visit)?;
-    let tried = Try::password(visit, &Whose::Account(account.id))?;
+    let device = device::known(visit, Some(account)).await?;
+    let place = visit.console().place(visit, device.as_ref())?;
+    let tried = Try::password(visit, &Whose::Account(account.id), device)?;
     let known = visit.api.store.account_named(account.name.clone()).await?;
     let current = Zeroizing::new(visit.form.get("current").to_owned());
     if password::is_right(visit, place, &current, known.map(|(_, hash)| hash)).await? {

@@ -122,8 +122,8 @@ pub(super) async fn post(visit: Visit) -> Outcome {
         Checked::Right(_) => {
             tried.entered();
             login::end_current(&visit).await?;
-            let mut entered = page::see(next(visit.form.get("next")));
-            page::add_cookie(&mut entered, &session::give(&visit, &text));
+            let mut entered = login::entered(&visit, &text, next(visit.form.get("next")));
+            login::know(&visit, account, &mut entered).await?;
             for line in session::TAKE_HALF {
                 page::add_cookie(&mut entered, line);
             }

@@ -71,26 +71,30 @@ fn form_token(token: &str) -> String {
     URL_SAFE_NO_PAD.encode(derived)
 }
 
-/// The token in the request's cookies, by the cookie's name over TLS or else its plain one.
-fn cookie<'v>(visit: &'v Visit, secure: &str, plain_name: &str) -> Option<&'v str> {
+/// What so many characters of the request's cookies say, by the cookie's name over TLS or else its plain one.
+pub fn cookie<'v>(
+    visit: &'v Visit,
+    (secure, plain_name): (&str, &str),
+    chars: usize,
+) -> Option<&'v str> {
     let mut plain = None;
     for line in visit.headers().get_all(COOKIE) {
         for pair in line.to_str().unwrap_or_default().split(';') {
             match pair.trim().split_once('=') {
                 Some((name, value)) if name == secure => {
-                    return Some(value).filter(|token| token.len() == TOKEN_CHARS);
+                    return Some(value).filter(|value| value.len() == chars);
                 }
                 Some((name, value)) if name == plain_name => plain = Some(value),
                 _ => {}
             }
         }
     }
-    plain.filter(|token| token.len() == TOKEN_CHARS)
+    plain.filter(|value| value.len() == chars)
 }
 
 /// What the store knows the request's login that waits for its code by.
 pub fn half(visit: &Visit) -> Option<TokenHash> {
-    cookie(visit, SECURE_HALF, PLAIN_HALF).map(token_hash)
+    cookie(visit, (SECURE_HALF, PLAIN_HALF), TOKEN_CHARS).map(token_hash)
 }
 
 /// The `Set-Cookie` that ties a login that waits for its code to a browser.
@@ -126,7 +130,7 @@ pub async fn find(visit: &Visit) -> Result<Option<Login>, Refusal> {
 
 /// The same without a note: a page that follows what happens is nobody's work.
 pub async fn look(visit: &Visit) -> Result<Option<Login>, Refusal> {
-    let Some(token) = cookie(visit, SECURE_COOKIE, PLAIN_COOKIE) else {
+    let Some(token) = cookie(visit, (SECURE_COOKIE, PLAIN_COOKIE), TOKEN_CHARS) else {
         return Ok(None);
     };
     let session = visit
@@ -154,7 +158,8 @@ pub const TAKE: [&str; 2] = [
     "tidings=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0",
 ];
 
-fn is_secure(visit: &Visit) -> bool {
+/// Whether the browser came over TLS.
+pub fn is_secure(visit: &Visit) -> bool {
     let origin = visit.header(&ORIGIN).unwrap_or_default();
     origin.starts_with("https://")
 }

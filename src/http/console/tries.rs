@@ -4,12 +4,14 @@
 //! looked at by being sent at once; a right password forgives nothing where a code is missing, and nothing at all to its
 //! network, since who guesses may have an account, too. Passwords are counted by account and network together: somebody
 //! elsewhere who guesses keeps nobody out. What they may guess from everywhere is bounded, far above what one network gets.
-//! Accounts, names that nobody has, and networks have room of their own, so that none of them pushes out another.
+//! A [`Device`] that the account has logged in from before is counted on its own, whatever is counted elsewhere.
+//! Accounts, names that nobody has, networks and devices have room of their own, so that none of them pushes out another.
 //! Deliberately absent: a count that outlives the process, or that nodes share.
 
 use super::super::code::Code;
 use super::super::problem::Problem;
 use super::Refusal;
+use super::device::Device;
 use super::visit::Visit;
 use crate::store::accounts::Account;
 use std::collections::HashMap;
@@ -58,6 +60,8 @@ enum Guessed {
     Password(Whose, Option<IpAddr>),
     /// The same from everywhere.
     Everywhere(Whose),
+    /// The same from a device that it has logged in from before.
+    FromDevice(Device),
     /// An account's codes, from everywhere: who gets so far has the password.
     Code(AccountId),
     /// Anything, from a network: /24 of IPv4, /56 of IPv6.
@@ -73,6 +77,7 @@ impl Guessed {
             | Self::Code(_) => 0,
             Self::Password(Whose::Nobody(_), _) | Self::Everywhere(Whose::Nobody(_)) => 1,
             Self::Network(_) => 2,
+            Self::FromDevice(_) => 3,
         }
     }
 }
@@ -125,7 +130,7 @@ struct Counted {
 
 /// Failed tries.
 #[derive(Debug, Default)]
-pub(super) struct Delays([HashMap<Guessed, Failures>; 3]);
+pub(super) struct Delays([HashMap<Guessed, Failures>; 4]);
 
 impl Delays {
     fn get(&self, key: &Guessed) -> Option<Failures> {
@@ -243,18 +248,26 @@ pub(super) struct Try<'v> {
 
 impl<'v> Try<'v> {
     /// A password is tried; refused when it comes before its time.
-    pub fn password(visit: &'v Visit, whose: &Whose) -> Result<Self, Refusal> {
-        let here = Guessed::Password(whose.clone(), network(visit.peer));
-        Self::begin(visit, &[here, Guessed::Everywhere(whose.clone())])
+    pub fn password(
+        visit: &'v Visit,
+        whose: &Whose,
+        device: Option<Device>,
+    ) -> Result<Self, Refusal> {
+        if let Some(device) = device {
+            return Self::begin(visit, &[Guessed::FromDevice(device)], None);
+        }
+        let network = network(visit.peer);
+        let here = Guessed::Password(whose.clone(), network);
+        Self::begin(visit, &[here, Guessed::Everywhere(whose.clone())], network)
     }
 
     /// A code is tried; refused when it comes before its time.
     pub fn code(visit: &'v Visit, account: AccountId) -> Result<Self, Refusal> {
-        Self::begin(visit, &[Guessed::Code(account)])
+        Self::begin(visit, &[Guessed::Code(account)], network(visit.peer))
     }
 
-    fn begin(visit: &'v Visit, keys: &[Guessed]) -> Result<Self, Refusal> {
-        let network = network(visit.peer).map(Guessed::Network);
+    fn begin(visit: &'v Visit, keys: &[Guessed], network: Option<IpAddr>) -> Result<Self, Refusal> {
+        let network = network.map(Guessed::Network);
         let now = visit.now();
         let looked = visit
             .console()

@@ -2,6 +2,7 @@
 //! what one node changes, all nodes see with the next request. Changes take the directory's turn, so that two nodes can
 //! neither use one link twice nor remove the last two operators at once.
 
+mod devices;
 mod factors;
 mod links;
 mod people;
@@ -15,8 +16,8 @@ pub(super) use sessions::forget;
 use super::SqlStore;
 use super::database::{Row, unreadable};
 use crate::store::accounts::{
-    Acceptance, Account, Accounts, Link, NewLink, NewSession, Redeemed, Removed, Role, Session,
-    TokenHash,
+    Acceptance, Account, Accounts, DeviceMark, Link, NewLink, NewSession, Redeemed, Removed, Role,
+    Session, TokenHash,
 };
 use crate::store::directory::{Changed, Page, PageRequest};
 use crate::store::{Actor, Reach, StoreError};
@@ -61,6 +62,27 @@ impl Accounts for SqlStore {
         actor: Actor,
     ) -> Result<Changed<()>, StoreError> {
         self.change(move |step| people::set_password(step, id, &password, keep, &actor))
+            .await
+    }
+
+    async fn mark_device(
+        &self,
+        id: AccountId,
+        until: Timestamp,
+    ) -> Result<Option<DeviceMark>, StoreError> {
+        let key = self.master_key();
+        self.read(move |sql| devices::mark(sql, &key, id, until))
+            .await
+    }
+
+    async fn is_marked(
+        &self,
+        id: AccountId,
+        mark: DeviceMark,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let key = self.master_key();
+        self.read(move |sql| devices::is_marked(sql, &key, (id, &mark), now))
             .await
     }
 

@@ -57,6 +57,37 @@ fn s10_who_guesses_elsewhere_keeps_nobody_out_and_is_bounded_from_everywhere() {
 }
 
 #[test]
+fn s10_a_device_that_is_known_waits_for_nobody_else_and_no_longer_than_for_itself() {
+    let mut delays = Delays::default();
+    for number in 0..100 {
+        looked_at(&mut delays, &format!("10.0.{number}.0"), NOW);
+    }
+    assert_eq!(
+        looked_at(&mut delays, "192.0.2.0", NOW),
+        0,
+        "mary elsewhere"
+    );
+    let [one, two] = [1, 2].map(|mark| {
+        let device = Device::of(AccountId::from_raw(7), [mark; 16]);
+        [Guessed::FromDevice(device)]
+    });
+    let tries = |delays: &mut Delays, key: &[Guessed], now| {
+        (0..1_000)
+            .take_while(|_| delays.begin(key, None, now).is_ok())
+            .count()
+    };
+    assert_eq!(tries(&mut delays, &one, NOW), 5);
+    assert_eq!(tries(&mut delays, &one, NOW.plus(LONGEST)), 1);
+    assert_eq!(tries(&mut delays, &two, NOW), 5, "another device of hers");
+    let minute = NOW.plus(Duration::from_secs(60));
+    assert_eq!(
+        looked_at(&mut delays, "192.0.2.0", minute),
+        5,
+        "as without them"
+    );
+}
+
+#[test]
 fn s10_made_up_names_and_networks_push_out_no_account() {
     let mut delays = Delays::default();
     let [here, everywhere] = mary("192.0.2.0");

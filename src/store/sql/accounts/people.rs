@@ -296,6 +296,15 @@ pub fn end_password_links(step: &Step<'_>, id: AccountId) -> Result<(), StoreErr
     Ok(())
 }
 
+/// The hash of an account's password.
+pub fn password(sql: &dyn Sql, id: AccountId) -> Result<Option<String>, StoreError> {
+    sql.one(
+        "SELECT password FROM accounts WHERE id = ?1",
+        values![id.raw()],
+        |row| Ok(row.text(0)?.to_owned()),
+    )
+}
+
 /// Sets a password; all sessions of the account end but `keep`, and so do its password links.
 pub fn set_password(
     step: &mut Step<'_>,
