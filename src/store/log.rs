@@ -100,6 +100,19 @@ pub struct DeliveryDetail {
     pub attempts: Vec<AttemptDetail>,
 }
 
+/// Which of its own events an organization's list shows.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Of this type; in its public form those of them that are public.
+    pub wire_type: Option<WireType>,
+    /// With this reference.
+    pub reference: Option<Reference>,
+    /// Accepted then or later.
+    pub from: Option<Timestamp>,
+    /// Accepted before then.
+    pub to: Option<Timestamp>,
+}
+
 /// Which deliveries a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
@@ -245,6 +258,7 @@ pub trait Log: Send + Sync {
     async fn events(
         &self,
         organization: OrganizationId,
+        filter: EventFilter,
         page: PageRequest,
     ) -> Result<Page<EventSummary>, StoreError>;
     /// A delivery within reach.

@@ -26,6 +26,11 @@ fn queries(prepared: &Prepared) -> Vec<Input> {
         )
     };
     let (range, unknown) = ("invalid_range", "unknown_parameter");
+    let events = |query: &str, status, code, name: &str| {
+        let path = format!("/v1/organizations/4417/events?{query}");
+        let input = Input::call(OURS, "GET", &path, "");
+        input.refused(status, code).at(name)
+    };
     vec![
         limit("0"),
         limit("101"),
@@ -63,6 +68,15 @@ fn queries(prepared: &Prepared) -> Vec<Input> {
         get(OURS, "event=ep_0000000000000", 422, "invalid_id", "event"),
         get(OURS, "type=a", 422, "invalid_event_type", "type"),
         get(OURS, "reference=", 422, "invalid_reference", "reference"),
+        events("type=project", 422, "invalid_event_type", "type"),
+        events("reference=", 422, "invalid_reference", "reference"),
+        events(
+            "from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z",
+            422,
+            range,
+            "to",
+        ),
+        events("state=waiting", 400, unknown, "state"),
     ]
 }
 

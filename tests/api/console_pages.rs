@@ -1,7 +1,7 @@
 //! Pages of the console, without a browser: what they show of what is long, and what forms take.
 
 use crate::console::{Login, get, login, post};
-use crate::world::{LARKSPUR, World};
+use crate::world::{LARKSPUR, RIVERSIDE, World};
 use serde_json::json;
 use std::time::Duration;
 use tidings::store::Actor;
@@ -111,4 +111,112 @@ async fn s23_an_entry_that_was_changed_behind_the_console_is_marked_there() {
         "UPDATE audit SET subject = '7' WHERE subject = '4417' AND act = 'organization.put'";
     assert_eq!(database.execute(change, []).unwrap(), 1);
     assert_eq!(marked().await, 1);
+}
+
+/// A viewer who came by a portal link.
+async fn viewer(world: &World, organization: i64) -> String {
+    let path = format!("/v1/organizations/{organization}/portal-links");
+    let link = world.send("POST", &path, r#"{"role":"viewer"}"#).await;
+    let link = link.expect(201)["url"].as_str().unwrap().to_owned();
+    let path = format!("/admin/portal/{}", link.rsplit('/').next().unwrap());
+    let entered = post(world, &path, "", &[]).await;
+    assert_eq!(entered.status, 303, "{}", entered.text);
+    let cookie = entered.headers["set-cookie"].to_str().unwrap();
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+const NOBODY: &str = "nobody is subscribed";
+
+#[tokio::test]
+async fn an_event_without_a_delivery_is_found_and_says_that_nobody_is_subscribed() {
+    let world = World::with_organizations().await;
+    let cookie = viewer(&world, LARKSPUR).await;
+    let event = json!({"type": "project.updated", "organization_id": LARKSPUR, "data": {"n": 7}, "reference": "ord-7"});
+    let posted = world.send("POST", "/v1/events", &event.to_string()).await;
+    let lonely = posted.expect(202)["id"].as_str().unwrap().to_owned();
+    let list = format!("/admin/events?organization={LARKSPUR}");
+    let link = format!("href=\"/admin/events/{lonely}\"");
+    for (query, there) in [
+        ("", true),
+        (
+            "&reference=ord-7&type=project.updated&from=2026-03-01T12:00&to=2026-03-01T12:01",
+            true,
+        ),
+        ("&reference=ord-8", false),
+        ("&type=participation.created", false),
+        ("&to=2026-03-01T12:00", false),
+    ] {
+        let page = get(&world, &format!("{list}{query}"), &cookie).await.text;
+        assert_eq!(page.contains(&link), there, "{query}: {page}");
+    }
+    let wrong = get(
+        &world,
+        &format!("{list}&from=2026-03-02T00:00&to=2026-03-01T00:00"),
+        &cookie,
+    )
+    .await;
+    assert_eq!(wrong.status, 422, "{}", wrong.text);
+    // Its id leads to it from either list, and the deliveries say where else to look for a reference.
+    for (list, field) in [("events", "reference"), ("deliveries", "q")] {
+        let path = format!("/admin/{list}?organization={LARKSPUR}&{field}={lonely}");
+        let led = get(&world, &path, &cookie).await;
+        assert_eq!(led.headers["location"], format!("/admin/events/{lonely}"));
+    }
+    let path = format!("/admin/deliveries?organization={LARKSPUR}&reference=ord-7&state=delivered");
+    let page = get(&world, &path, &cookie).await.text;
+    let elsewhere = format!("/admin/events?organization={LARKSPUR}&amp;reference=ord-7\"");
+    assert!(page.contains(&elsewhere), "{page}");
+    let page = get(&world, &format!("/admin/events/{lonely}"), &cookie)
+        .await
+        .text;
+    assert!(
+        page.contains(NOBODY) && page.contains("{&quot;n&quot;:7}"),
+        "{page}"
+    );
+    world.endpoint(LARKSPUR, &["project.updated"]).await;
+    let seen = world.event(LARKSPUR).await;
+    let path = format!("/v1/events/{seen}");
+    world
+        .until(&path, |event| event["deliveries"]["delivered"] == 1)
+        .await;
+    let page = get(&world, &format!("/admin/events/{seen}"), &cookie)
+        .await
+        .text;
+    assert!(
+        !page.contains(NOBODY) && page.contains("Deliveries: 1 delivered."),
+        "{page}"
+    );
+    assert!(page.contains("href=\"/admin/deliveries/dlv_"), "{page}");
+}
+
+#[tokio::test]
+async fn tenancy_a_public_event_tells_its_owner_and_its_recipients_nothing_of_each_other() {
+    let world = World::with_organizations().await;
+    let [owner, recipient] = [
+        viewer(&world, LARKSPUR).await,
+        viewer(&world, RIVERSIDE).await,
+    ];
+    world.endpoint(RIVERSIDE, &["project.public.updated"]).await;
+    let event = json!({"type": "project.updated", "organization_id": LARKSPUR, "data": {}, "reference": "ord-7", "public": true});
+    let posted = world.send("POST", "/v1/events", &event.to_string()).await;
+    let event = posted.expect(202)["id"].as_str().unwrap().to_owned();
+    let shown = format!("/v1/events/{event}");
+    world
+        .until(&shown, |event| event["deliveries"]["delivered"] == 1)
+        .await;
+    let path = format!("/admin/events/{event}");
+    let page = get(&world, &path, &owner).await.text;
+    assert!(page.contains(NOBODY) && page.contains("ord-7"), "{page}");
+    let page = get(&world, &path, &recipient).await.text;
+    assert!(
+        page.contains("Deliveries: 1 delivered.") && !page.contains("ord-7"),
+        "{page}"
+    );
+    assert!(!page.contains("Larkspur"), "{page}");
+    let list = format!("/admin/events?organization={RIVERSIDE}");
+    let page = get(&world, &list, &recipient).await.text;
+    assert!(page.contains("No events yet"), "{page}");
+    let Login { cookie, .. } = login(&world).await;
+    let page = get(&world, &path, &cookie).await.text;
+    assert!(page.contains("Deliveries: 1 delivered."), "{page}");
 }

@@ -163,6 +163,47 @@ async fn events_are_listed_newest_first() {
 }
 
 #[tokio::test]
+async fn events_are_found_by_type_reference_and_time_whether_somebody_is_subscribed_or_not() {
+    let world = World::with_organizations().await;
+    let post = async |event_type: &str, more: &str| {
+        let body = format!(
+            r#"{{"type":"{event_type}","organization_id":4417,"data":{{}},"reference":"ord-{event_type}"{more}}}"#
+        );
+        let posted = world.send("POST", "/v1/events", &body).await.expect(202);
+        posted["id"].as_str().unwrap().to_owned()
+    };
+    let updated = post("project.updated", "").await;
+    let public = post("project.updated", r#","public":true"#).await;
+    let created = post("participation.created", "").await;
+    let foreign = EVENT.replace("4417", "9001");
+    world.send("POST", "/v1/events", &foreign).await.expect(202);
+    for (query, wanted) in [
+        ("", vec![&created, &public, &updated]),
+        ("type=project.updated", vec![&public, &updated]),
+        ("type=project.public.updated", vec![&public]),
+        ("reference=ord-participation.created", vec![&created]),
+        (
+            "reference=ord-participation.created&type=project.updated",
+            vec![],
+        ),
+        (
+            "from=2026-03-01T12:00:00Z&to=2026-03-01T12:00:01Z",
+            vec![&created, &public, &updated],
+        ),
+        ("to=2026-03-01T12:00:00Z", vec![]),
+        ("from=2026-03-01T12:00:01Z", vec![]),
+    ] {
+        let page = world
+            .get(&format!("/v1/organizations/4417/events?{query}"))
+            .await
+            .expect(200);
+        let ids = page["data"].as_array().unwrap().iter();
+        let found: Vec<_> = ids.map(|event| event["id"].as_str().unwrap()).collect();
+        assert_eq!(found, wanted, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn an_erased_event_answers_410_wherever_it_is_asked_for_and_lists_say_when() {
     let world = World::with_organizations().await;
     world.endpoint(LARKSPUR, &["project.updated"]).await;

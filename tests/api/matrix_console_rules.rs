@@ -240,6 +240,8 @@ pub const RULES: &[Rule] = &[
         "",
         303,
     ),
+    page("GET /admin/events?organization={org}", Who::Viewer),
+    page("GET /admin/events/{evt}", Who::Viewer),
     page("GET /admin/deliveries?organization={org}", Who::Viewer),
     page("GET /admin/deliveries/{dlv}", Who::Viewer),
     form(

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use tidings::store::Reach;
 use tidings::store::directory::{Endpoint, PageRequest};
-use tidings::store::log::{DeliveryFilter, Log, StateFilter};
+use tidings::store::log::{DeliveryFilter, EventFilter, Log, StateFilter};
 use tidings_core::delivery::State;
 use tidings_core::event::Reference;
 use tidings_core::id::{DeliveryId, EventId};
@@ -292,40 +292,10 @@ async fn tenancy_lists_and_look_ups_show_nothing_foreign() {
         );
         assert!(store.delivery(Reach::All, item.id).await.unwrap().is_some());
     }
-    let events = store.events(foreign, page()).await.unwrap().items;
+    let every = EventFilter::default();
+    let events = store.events(foreign, every, page()).await.unwrap().items;
     assert_eq!(events.len(), 10);
     assert!(events.iter().all(|event| event.organization == foreign));
-}
-
-#[tokio::test]
-async fn an_organizations_events_come_newest_first_wherever_the_late_index_stands() {
-    let story = Story::new().await;
-    let log = Filled::new(&story.world);
-    let expected: Vec<_> = (0..40)
-        .rev()
-        .filter(|number| number % 4 != 3)
-        .map(|number| log.event_id(number))
-        .collect();
-    for listed_to in [-1, 0, 17, 39] {
-        if listed_to >= 0 {
-            log.list_up_to(listed_to);
-        }
-        for limit in [1, 7, 100] {
-            let mut found = Vec::new();
-            let mut after = None;
-            loop {
-                let page = PageRequest { limit, after };
-                let part = story.world.store.events(organization(LARKSPUR), page).await;
-                let part = part.unwrap();
-                found.extend(part.items.iter().map(|event| event.id));
-                after = part.next;
-                if after.is_none() {
-                    break;
-                }
-            }
-            assert_eq!(found, expected, "{limit} a page, up to {listed_to}");
-        }
-    }
 }
 
 #[tokio::test]

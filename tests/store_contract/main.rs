@@ -22,6 +22,7 @@ mod clock;
 mod directory;
 mod ends;
 mod erase;
+mod events;
 mod fan_out;
 mod filled;
 mod headers;

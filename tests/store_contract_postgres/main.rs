@@ -29,6 +29,8 @@ mod directory;
 mod ends;
 #[path = "../store_contract/erase.rs"]
 mod erase;
+#[path = "../store_contract/events.rs"]
+mod events;
 #[path = "../store_contract/fan_out.rs"]
 mod fan_out;
 #[path = "../store_contract/filled.rs"]

@@ -18,9 +18,10 @@ use std::borrow::Cow;
 use std::str::FromStr;
 use tidings_core::delivery::Round;
 use tidings_core::event::Reference;
-use tidings_core::event_type::WireType;
+use tidings_core::event_type::{EventTypeError, WireType};
 use tidings_core::id::DeliveryId;
 use tidings_core::limits::REFERENCE;
+use tidings_core::time::Timestamp;
 use utoipa::ToSchema;
 
 /// A delivery.
@@ -127,28 +128,40 @@ pub(in crate::http) fn read_filter(query: &mut Query<'_>) -> DeliveryFilter {
     let filter = DeliveryFilter {
         endpoint: query.optional("endpoint", parsed),
         state: query.choice("state", &STATES),
-        wire_type: query.optional("type", |text| {
-            let refused = |error: tidings_core::event_type::EventTypeError| {
-                (Code::InvalidEventType, Cow::Owned(format!("{error}.")))
-            };
-            WireType::parse(text).map_err(refused)
-        }),
+        wire_type: read_type(query),
         event: query.optional("event", parsed),
-        reference: query.optional("reference", |text| {
-            Reference::parse(text).ok_or_else(|| {
-                let detail = format!("1 to {REFERENCE} visible ASCII characters.");
-                (Code::InvalidReference, Cow::Owned(detail))
-            })
-        }),
+        reference: read_reference(query),
         from: query.time("from"),
         to: query.time("to"),
     };
-    if let (Some(from), Some(to)) = (filter.from, filter.to)
-        && to <= from
-    {
+    check_range(query, filter.from, filter.to);
+    filter
+}
+
+/// A type in either form, as a filter.
+pub(super) fn read_type(query: &mut Query<'_>) -> Option<WireType> {
+    query.optional("type", |text| {
+        let refused =
+            |error: EventTypeError| (Code::InvalidEventType, Cow::Owned(format!("{error}.")));
+        WireType::parse(text).map_err(refused)
+    })
+}
+
+/// The producer's own id, as a filter.
+pub(super) fn read_reference(query: &mut Query<'_>) -> Option<Reference> {
+    query.optional("reference", |text| {
+        Reference::parse(text).ok_or_else(|| {
+            let detail = format!("1 to {REFERENCE} visible ASCII characters.");
+            (Code::InvalidReference, Cow::Owned(detail))
+        })
+    })
+}
+
+/// Refuses a range without anything in it.
+pub(super) fn check_range(query: &mut Query<'_>, from: Option<Timestamp>, to: Option<Timestamp>) {
+    if from.zip(to).is_some_and(|(from, to)| to <= from) {
         query.refuse("to", Code::InvalidRange, "`to` must be later than `from`.");
     }
-    filter
 }
 
 /// Deliveries to an organization's endpoints, newest first.

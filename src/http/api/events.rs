@@ -3,12 +3,14 @@
 use super::super::code::Code;
 use super::super::head::single;
 use super::super::problem::Problem;
+use super::super::query::Query;
 use super::super::reply::Reply;
 use super::super::route::Call;
+use super::deliveries::{check_range, read_reference, read_type};
 use super::intake::{EventInput, KeyPlace, accept, store, type_is_gone, unknown_organization};
 use super::show::time;
 use super::{List, list};
-use crate::store::log::EventSummary;
+use crate::store::log::{EventFilter, EventSummary};
 use crate::store::queue::Accepted;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -179,14 +181,38 @@ pub(in crate::http) async fn get_event(call: Call) -> Result<Reply, Problem> {
     })
 }
 
-/// An organization's own events, newest first.
+/// The parameters that choose events, but for `limit` and `cursor`.
+pub(in crate::http) const FILTERS: [&str; 4] = ["type", "reference", "from", "to"];
+
+/// Reads them.
+pub(in crate::http) fn read_filter(query: &mut Query<'_>) -> EventFilter {
+    let filter = EventFilter {
+        wire_type: read_type(query),
+        reference: read_reference(query),
+        from: query.time("from"),
+        to: query.time("to"),
+    };
+    check_range(query, filter.from, filter.to);
+    filter
+}
+
+/// An organization's own events, newest first, with deliveries or without. Public events of others are not among them:
+/// they are found by their deliveries.
 #[utoipa::path(get, path = "/v1/organizations/{org}/events", tag = "events", security(("key" = ["viewer"])),
     params(("org" = i64, Path, description = "The organization's number"),
+        ("type" = Option<String>, Query, description = "Of this type; in its public form those of them that are public"),
+        ("reference" = Option<String>, Query, description = "With this reference"),
+        ("from" = Option<String>, Query, description = "Accepted then or later (RFC 3339)"),
+        ("to" = Option<String>, Query, description = "Accepted before then (RFC 3339)"),
         ("limit" = Option<u8>, Query, description = "1 to 100, default 50"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
-    responses((status = 200, description = "A page", body = List<EventShown>)))]
+    responses((status = 200, description = "A page; it may be short and still have a `next_cursor`", body = List<EventShown>)))]
 pub(in crate::http) async fn list_events(call: Call) -> Result<Reply, Problem> {
     let organization = call.seen()?;
-    let (request, cursors) = call.query(&["limit", "cursor"])?.page()?;
-    let page = call.api.store.events(organization, request).await?;
+    let mut known = FILTERS.to_vec();
+    known.extend(["limit", "cursor"]);
+    let mut query = call.query(&known)?;
+    let filter = read_filter(&mut query);
+    let (request, cursors) = query.page()?;
+    let page = call.api.store.events(organization, filter, request).await?;
     list(page, cursors, |event| show(&event))
 }

@@ -2,15 +2,12 @@
 //! administrators.
 
 use super::super::api::audit::read_filter;
-use super::super::problem::Problem;
-use super::super::query::{CursorText, Query};
 use super::form::{Faults, local_time};
 use super::page::{Page, Section};
-use super::pieces::{fault_summary, moment};
+use super::pieces::{fault_summary, moment, pages};
 use super::visit::{Place, Visit};
 use super::{Outcome, Refusal, UNPROCESSABLE};
 use crate::store::audit::{ActOutcome, AuditFilter, Entry};
-use crate::store::directory::PageRequest;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -85,8 +82,16 @@ pub(super) async fn get(visit: Visit) -> Outcome {
         true => None,
         false => Some(visit.administered()?),
     };
-    let (filter, (request, cursors)) = match read(&visit, place.as_ref()) {
-        Ok(read) => read,
+    let list = match &place {
+        Some(place) => format!("{PATH}/{}", place.id()),
+        None => PATH.to_owned(),
+    };
+    let asked = visit.asked(&list, &FILTERS, |query| AuditFilter {
+        organization: place.as_ref().map(Place::id),
+        ..read_filter(query)
+    });
+    let (filter, (request, cursors)) = match asked {
+        Ok(asked) => asked,
         Err(problem) => {
             let faults = Faults::of(&problem);
             let page = draw(&visit, place.as_ref(), &fault_summary(&faults));
@@ -101,33 +106,10 @@ pub(super) async fn get(visit: Visit) -> Outcome {
             div .empty { h2 { "Nothing there" } p { "No entry is like that." } }
         } @else {
             (table(&page.items, &names))
-            nav .pages aria-label="Pages" {
-                @let query = visit.query.query(&["cursor", "done"]);
-                @if visit.query.has("cursor") { a .button href={ (PATH) "?" (query) } { "Newest" } }
-                @if let Some(next) = next {
-                    a .button rel="next" href={ (PATH) "?" (query) @if !query.is_empty() { "&" } "cursor=" (next) } { "Older" }
-                }
-            }
+            (pages(&visit, PATH, next.as_deref(), "Older"))
         }
     };
     Ok(draw(&visit, place.as_ref(), &list).into())
-}
-
-type Asked = (AuditFilter, (PageRequest, CursorText));
-
-fn read(visit: &Visit, place: Option<&Place>) -> Result<Asked, Problem> {
-    let text = visit.query.for_api(&FILTERS);
-    let path = match place {
-        Some(place) => format!("{PATH}/{}", place.id()),
-        None => PATH.to_owned(),
-    };
-    let known: Vec<&str> = FILTERS.into_iter().chain(["cursor"]).collect();
-    let mut query = Query::of(&path, Some(&text), &known)?;
-    let filter = AuditFilter {
-        organization: place.map(Place::id),
-        ..read_filter(&mut query)
-    };
-    Ok((filter, query.page()?))
 }
 
 /// What the accounts are called that acted on a page.

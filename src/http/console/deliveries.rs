@@ -1,11 +1,11 @@
-//! The list of deliveries: filters, search by id and by reference, live on its first page.
+//! The list of deliveries: filters, search by id and by reference, live on its first page. An event's id leads to the event.
 
 use super::super::api::deliveries::{FILTERS, read_filter};
-use super::super::query::Query;
 use super::configuration::{PATH as WEBHOOKS, endpoints_of};
+use super::events::PATH as EVENTS;
 use super::form::{Faults, local_time};
 use super::page::{Page, Section, part};
-use super::pieces::{fault_summary, moment, state};
+use super::pieces::{fault_summary, moment, pages, state};
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, UNPROCESSABLE};
 use crate::store::Reach;
@@ -17,7 +17,7 @@ use tidings_core::event_type::TypeStatus;
 use tidings_core::id::{DeliveryId, EventId};
 
 /// Where the page is.
-const PATH: &str = "/admin/deliveries";
+pub(super) const PATH: &str = "/admin/deliveries";
 
 /// What the search field was given, if it is an id that leads somewhere.
 fn found(text: &str, place: &Place) -> Option<String> {
@@ -27,12 +27,11 @@ fn found(text: &str, place: &Place) -> Option<String> {
     if let Ok(delivery) = text.parse::<DeliveryId>() {
         return Some(format!("{PATH}/{delivery}"));
     }
-    let field = match text.parse::<EventId>() {
-        Ok(_) => "event",
-        Err(_) => "reference",
-    };
+    if let Ok(event) = text.parse::<EventId>() {
+        return Some(format!("{EVENTS}/{event}"));
+    }
     let query: String = form_urlencoded::Serializer::new(place.query())
-        .append_pair(field, text)
+        .append_pair("reference", text)
         .finish();
     Some(format!("{PATH}?{query}"))
 }
@@ -43,16 +42,9 @@ pub(super) async fn get(visit: Visit) -> Outcome {
     if let Some(path) = found(visit.query.trimmed("q"), &place) {
         return Ok(Answer::see(path));
     }
-    let text = visit.query.for_api(&FILTERS);
-    let mut known = FILTERS.to_vec();
-    known.push("cursor");
-    let path = format!("{PATH}/{}", place.id());
-    let read = Query::of(&path, Some(&text), &known).and_then(|mut query| {
-        let filter = read_filter(&mut query);
-        Ok((filter, query.page()?))
-    });
-    let (filter, (request, cursors)) = match read {
-        Ok(read) => read,
+    let asked = visit.asked(&format!("{PATH}/{}", place.id()), &FILTERS, read_filter);
+    let (filter, (request, cursors)) = match asked {
+        Ok(asked) => asked,
         Err(problem) => {
             let faults = Faults::of(&problem);
             let body = html! {
@@ -132,9 +124,7 @@ fn filters(visit: &Visit, place: &Place) -> Markup {
             details .more open[more] {
                 summary { "More" }
                 div .fields {
-                    (type_filter(visit))
-                    div .field { label for="from" { "From (UTC)" } input id="from" name="from" type="datetime-local" value=(local_time(query.trimmed("from"))); }
-                    div .field { label for="to" { "To (UTC)" } input id="to" name="to" type="datetime-local" value=(local_time(query.trimmed("to"))); }
+                    (type_and_times(visit))
                     @for name in ["event", "reference"] {
                         @if !query.trimmed(name).is_empty() {
                             div .field { label for=(name) { (name) } input id=(name) name=(name) type="text" value=(query.trimmed(name)); }
@@ -150,9 +140,11 @@ fn filters(visit: &Visit, place: &Place) -> Markup {
     }
 }
 
-fn type_filter(visit: &Visit) -> Markup {
+/// The fields of a filter by type and time.
+pub(super) fn type_and_times(visit: &Visit) -> Markup {
     let chosen = visit.query.trimmed("type");
     let types = visit.api.store.event_types();
+    let time = |name| local_time(visit.query.trimmed(name));
     html! {
         div .field {
             label for="type" { "Event type" }
@@ -164,6 +156,8 @@ fn type_filter(visit: &Visit) -> Markup {
                 }
             }
         }
+        div .field { label for="from" { "From (UTC)" } input id="from" name="from" type="datetime-local" value=(time("from")); }
+        div .field { label for="to" { "To (UTC)" } input id="to" name="to" type="datetime-local" value=(time("to")); }
     }
 }
 
@@ -177,6 +171,11 @@ fn list(visit: &Visit, page: &ListPage<DeliverySummary>, next: Option<&str>) -> 
                 @if filtered || visit.query.has("cursor") {
                     h2 { "Nothing fits" }
                     p { "No delivery is like that. Take something out of the filter." }
+                    @let reference = visit.query.trimmed("reference");
+                    @if !reference.is_empty() {
+                        p { "An event that nobody is subscribed to has no delivery: "
+                            a href={ (EVENTS) "?" (visit.query.query(&["cursor", "q", "done", "state", "endpoint", "event"])) } { "look among the events" } "." }
+                    }
                 } @else {
                     h2 { "No deliveries yet" }
                     p { "When something happens that an endpoint has chosen, it shows up here within a second." }
@@ -185,17 +184,16 @@ fn list(visit: &Visit, page: &ListPage<DeliverySummary>, next: Option<&str>) -> 
             }
         } @else {
             (table(visit, &page.items))
-            nav .pages aria-label="Pages" {
-                @if visit.query.has("cursor") {
-                    a .button href={ (PATH) "?" (visit.query.query(&["cursor", "q", "done"])) } { "Newest" }
-                }
-                @if let Some(next) = next {
-                    a .button rel="next" href={ (PATH) "?" (visit.query.query(&["cursor", "q", "done"])) "&cursor=" (next) } {
-                        @if page.items.is_empty() { "Search further back" } @else { "Older" }
-                    }
-                }
-            }
+            (pages(visit, PATH, next, older(page)))
         }
+    }
+}
+
+/// What the way on is called: a page may be empty because few fit.
+pub(super) const fn older<T>(page: &ListPage<T>) -> &'static str {
+    match page.items.is_empty() {
+        true => "Search further back",
+        false => "Older",
     }
 }
 

@@ -7,6 +7,7 @@ use super::super::code::Code;
 use super::super::problem::Problem;
 use super::super::reply::Reply;
 use super::configuration::PATH as WEBHOOKS;
+use super::events::PATH as EVENTS;
 use super::explain::explain;
 use super::page::{Page, Section, part};
 use super::pieces::{action, block, copyable, duration, moment, state};
@@ -25,7 +26,7 @@ use tidings_core::outcome::{Outcome as Became, Verdict};
 /// The newest attempts that a page shows.
 const SHOWN: usize = 30;
 /// Bytes of a body that a page shows; all of it can be downloaded (S12).
-const SHOWN_BYTES: usize = 16 * 1024;
+pub(super) const SHOWN_BYTES: usize = 16 * 1024;
 
 /// The delivery in the path, and where it stands.
 async fn find(visit: &Visit) -> Result<(Place, DeliveryDetail), Refusal> {
@@ -58,7 +59,7 @@ pub(super) async fn get(visit: Visit) -> Outcome {
         (request_body(&found))
         dl .facts {
             dt { "Delivery" } dd { (copyable("delivery-id", &found.summary.id.to_string())) p .quiet { "Also the header " code { "webhook-id" } ", the same on every try." } }
-            dt { "Event" } dd { code { (found.summary.id.event) } }
+            dt { "Event" } dd { a href={ (EVENTS) "/" (found.summary.id.event) } { code { (found.summary.id.event) } } }
             @if let Some(reference) = &found.summary.reference { dt { "Reference" } dd { (copyable("reference", reference.as_str())) } }
             dt { "Accepted" } dd { (moment(found.summary.accepted_at)) }
         }

@@ -22,6 +22,7 @@ mod endpoint;
 mod endpoint_form;
 mod engine;
 mod enter;
+mod events;
 mod explain;
 mod form;
 mod home;

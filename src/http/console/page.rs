@@ -26,6 +26,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(super) enum Section {
     Overview,
     Webhooks,
+    Events,
     Deliveries,
     EventTypes,
     Signature,
@@ -200,6 +201,7 @@ impl Page {
                     ul {
                         (item(Section::Overview, &format!("/admin/overview?{query}"), "Overview"))
                         (item(Section::Webhooks, &format!("/admin/integrations/webhooks?{query}"), "Webhooks"))
+                        (item(Section::Events, &format!("/admin/events?{query}"), "Events"))
                         (item(Section::Deliveries, &format!("/admin/deliveries?{query}"), "Deliveries"))
                         @if !portal {
                             (item(Section::Members, &format!("/admin/members?{query}"), "Members"))

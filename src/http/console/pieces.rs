@@ -237,6 +237,19 @@ pub(super) fn more(href: &str) -> Markup {
     }
 }
 
+/// The ways through a list that is newest first: back to its start, and on.
+pub(super) fn pages(visit: &Visit, path: &str, next: Option<&str>, older: &str) -> Markup {
+    let query = visit.query.query(&["cursor", "q", "done"]);
+    html! {
+        nav .pages aria-label="Pages" {
+            @if visit.query.has("cursor") { a .button href={ (path) "?" (query) } { "Newest" } }
+            @if let Some(next) = next {
+                a .button rel="next" href={ (path) "?" (query) @if !query.is_empty() { "&" } "cursor=" (next) } { (older) }
+            }
+        }
+    }
+}
+
 /// A figure that is looked at from afar.
 pub(super) fn tile(label: &str, value: &str, hint: &str, good: bool) -> Markup {
     html! {

@@ -5,8 +5,9 @@ use super::super::problem::Problem;
 use super::visit::Visit;
 use super::{
     Outcome, account, assets, audit, catalogue, configuration, deliveries, delivery, docs,
-    endpoint, endpoint_form, engine, enter, home, keys, login, organizations, overview, people,
-    portal, replay, second_factor, second_factor_login, secret, signature, snippets, test_send,
+    endpoint, endpoint_form, engine, enter, events, home, keys, login, organizations, overview,
+    people, portal, replay, second_factor, second_factor_login, secret, signature, snippets,
+    test_send,
 };
 use http::Method;
 use std::future::Future;
@@ -71,6 +72,8 @@ routes! {
     POST "/admin/integrations/webhooks/{ep}/replay" replay::post;
     GET "/admin/integrations/webhooks/{ep}/replay/{rpl}" replay::get;
     POST "/admin/integrations/webhooks/{ep}/replay/{rpl}/stop" replay::stop;
+    GET "/admin/events" events::list;
+    GET "/admin/events/{evt}" events::get;
     GET "/admin/deliveries" deliveries::get;
     GET "/admin/deliveries/{dlv}" delivery::get;
     POST "/admin/deliveries/{dlv}/retry" delivery::retry;

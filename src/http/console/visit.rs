@@ -136,13 +136,22 @@ impl Visit {
 
     /// The page of a list that the query's cursor asks for; `list` tells one list's cursors from another's.
     pub fn page(&self, list: &str) -> Result<(PageRequest, CursorText), Refusal> {
-        let cursor = match self.query.trimmed("cursor") {
-            "" => String::new(),
-            cursor => form_urlencoded::Serializer::new(String::new())
-                .append_pair("cursor", cursor)
-                .finish(),
-        };
-        Ok(Query::of(list, Some(&cursor), &["cursor"])?.page()?)
+        let (_, page) = self.asked(list, &[], |_| ())?;
+        Ok(page)
+    }
+
+    /// As [`Visit::page`], with what the query's filters ask for, read as the API reads them.
+    pub fn asked<F>(
+        &self,
+        list: &str,
+        filters: &[&str],
+        read: impl FnOnce(&mut Query<'_>) -> F,
+    ) -> Result<(F, (PageRequest, CursorText)), Problem> {
+        let text = self.query.for_api(filters);
+        let known: Vec<&str> = filters.iter().copied().chain(["cursor"]).collect();
+        let mut query = Query::of(list, Some(&text), &known)?;
+        let filter = read(&mut query);
+        Ok((filter, query.page()?))
     }
 
     /// Who asks, for the audit log.

@@ -22,8 +22,8 @@ use super::SqlStore;
 use super::database::{Sql, values};
 use crate::store::directory::{Page, PageRequest};
 use crate::store::log::{
-    DeliveryDetail, DeliveryFilter, DeliverySummary, EventDetail, EventSummary, Log, NewReplay,
-    Replay, ReplayStarted, Retried,
+    DeliveryDetail, DeliveryFilter, DeliverySummary, EventDetail, EventFilter, EventSummary, Log,
+    NewReplay, Replay, ReplayStarted, Retried,
 };
 use crate::store::{Actor, Reach, StoreError};
 use async_trait::async_trait;
@@ -46,10 +46,11 @@ impl Log for SqlStore {
     async fn events(
         &self,
         organization: OrganizationId,
+        filter: EventFilter,
         page: PageRequest,
     ) -> Result<Page<EventSummary>, StoreError> {
         let tables = Arc::clone(&self.tables);
-        self.read(move |sql| events::list(sql, &tables, organization, &page))
+        self.read(move |sql| events::list(sql, &tables, organization, &filter, &page))
             .await
     }
 

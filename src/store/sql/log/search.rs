@@ -9,7 +9,7 @@ use super::super::tables::Shared;
 use super::endpoint_runs::{Rows, Runs};
 use super::parts::Parts;
 use super::tail::{self, Step, Walk};
-use super::{LOOKED_AT, listed_to, rows, sql};
+use super::{LOOKED_AT, events, listed_to, rows, sql};
 use crate::store::StoreError;
 use crate::store::directory::{Cursor, Page, PageRequest};
 use crate::store::log::{DeliveryFilter, DeliverySummary, StateFilter};
@@ -217,37 +217,14 @@ impl Search<'_> {
 
     /// The deliveries of the organization's events with a reference.
     fn referenced(&mut self, reference: &Reference) -> Result<Walk, StoreError> {
-        let listed_to = listed_to(self.connection)?;
-        let tail_ends = listed_to.max(self.floor.saturating_sub(1));
-        let (connection, owner) = (self.connection, self.organization.get());
-        let wanted = reference.as_str();
+        let whose = (self.organization, Some(reference));
+        // Of the event at `below` itself, endpoints smaller than the one there are still to come.
         let below = self
             .below
             .event
             .saturating_add(i64::from(self.below.endpoint > 0));
-        let walk = tail::events(connection, tail_ends, below, |event, of, found| {
-            if of == owner && found == Some(wanted) {
-                self.event(event)
-            } else {
-                Ok(Step::On)
-            }
-        })?;
-        if walk != Walk::End {
-            return Ok(walk);
-        }
-        let mut rows = Parts::new(below.min(listed_to.saturating_add(1)));
-        while let Some(event) = rows.next(|below, limit| {
-            let below = values![owner, wanted, *below, limit];
-            connection.all(sql::REFERENCES_LISTED, below, |row| row.get(0))
-        })? {
-            if event < self.floor {
-                break;
-            }
-            if let Step::Stop(at) = self.event(event)? {
-                return Ok(Walk::Stopped(at));
-            }
-        }
-        Ok(Walk::End)
+        let (connection, floor) = (self.connection, self.floor);
+        events::own(connection, whose, (floor, below), |event| self.event(event))
     }
 
     /// The organization's deliveries of one event.
