@@ -16,6 +16,8 @@ mod doctor;
 mod keys;
 #[path = "cli/manual.rs"]
 mod manual;
+#[path = "cli/send.rs"]
+mod send;
 #[path = "support/server.rs"]
 #[allow(
     dead_code,
@@ -336,57 +338,6 @@ fn verify_names_a_secret_that_lost_its_prefix() {
         "{}",
         text(&output.stderr)
     );
-}
-
-#[test]
-fn send_posts_one_event_and_many_and_names_refused_lines() {
-    let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &operator_key());
-    server.organization(1);
-    let url = format!("http://{}", server.address);
-    let environment = [
-        ("TIDINGS_SERVER", url.as_str()),
-        ("TIDINGS_KEY", server.key.as_str()),
-    ];
-    let one = [
-        "send",
-        "--type",
-        "project.updated",
-        "--organization",
-        "1",
-        "--data",
-        "{\"n\":1E400}",
-    ];
-    let output = run_with(&one, &environment, "");
-    assert!(
-        output.status.success() && text(&output.stdout).starts_with("evt_"),
-        "{}",
-        text(&output.stderr)
-    );
-    let good = "{\"type\":\"project.updated\",\"organization_id\":1,\"data\":{}}\n";
-    let lines = format!(
-        "{}{{\"type\":\"no.such\",\"organization_id\":1,\"data\":{{}}}}\n{good}",
-        good.repeat(150)
-    );
-    let output = run_with(&["send", "--ndjson", "-"], &environment, &lines);
-    let errors = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert!(
-        errors.contains("line 151:") && errors.contains("151 accepted, 1 refused"),
-        "{errors}"
-    );
-    // A line that is no JSON is named by its own place, and the lines around it are posted.
-    let lines = format!("{good}\n{good}{{nonsense}}\n{good}");
-    let output = run_with(&["send", "--ndjson", "-"], &environment, &lines);
-    let errors = text(&output.stderr);
-    assert!(
-        errors.contains("at line 4, column 2") && errors.contains("3 accepted, 1 refused"),
-        "{errors}"
-    );
-    let mut one = one;
-    one[6] = "{";
-    let errors = text(&run_with(&one, &environment, "").stderr);
-    assert!(errors.contains("--data: JSON ends too early"), "{errors}");
 }
 
 #[test]

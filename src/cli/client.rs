@@ -3,14 +3,17 @@
 //! Deliberately absent: connection reuse across commands, redirects, proxies.
 
 use super::output::Failure;
+use crate::config::written;
 use crate::outgoing;
 use bytes::Bytes;
+use http::request::Builder;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
+use tidings_core::event::IdempotencyKey;
 
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +26,8 @@ pub struct ServerArgs {
         long,
         env = "TIDINGS_SERVER",
         default_value = "http://127.0.0.1:8420",
-        value_name = "URL"
+        value_name = "URL",
+        value_parser = written::server
     )]
     pub server: url::Url,
     /// An API key
@@ -112,7 +116,27 @@ impl Client {
         path: &str,
         body: Option<&[u8]>,
     ) -> Result<Reply, Failure> {
-        match tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await {
+        let request = Request::builder().method(method).uri(path);
+        self.send(request, body).await
+    }
+
+    /// Posts what is one thing however often it is posted with the same idempotency key.
+    pub async fn post(
+        &mut self,
+        path: &str,
+        key: Option<&IdempotencyKey>,
+        body: &[u8],
+    ) -> Result<Reply, Failure> {
+        let request = Request::builder().method(Method::POST).uri(path);
+        let request = match key {
+            Some(key) => request.header("idempotency-key", key.as_str()),
+            None => request,
+        };
+        self.send(request, Some(body)).await
+    }
+
+    async fn send(&mut self, request: Builder, body: Option<&[u8]>) -> Result<Reply, Failure> {
+        match tokio::time::timeout(PATIENCE, self.exchange(request, body)).await {
             Ok(result) => {
                 result.map_err(|problem| Failure::Failed(format!("{}: {problem}", self.server)))
             }
@@ -124,12 +148,7 @@ impl Client {
         }
     }
 
-    async fn exchange(
-        &mut self,
-        method: Method,
-        path: &str,
-        body: Option<&[u8]>,
-    ) -> Result<Reply, String> {
+    async fn exchange(&mut self, request: Builder, body: Option<&[u8]>) -> Result<Reply, String> {
         let mut connection = match self
             .connection
             .take()
@@ -142,9 +161,7 @@ impl Client {
             .ready()
             .await
             .map_err(|error| error.to_string())?;
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
+        let request = request
             .header("host", self.server.authority())
             .header("authorization", format!("Bearer {}", self.key))
             .header("content-type", "application/json")

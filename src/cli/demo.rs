@@ -11,7 +11,7 @@ use super::view::View;
 use crate::app::App;
 use crate::catalogue;
 use crate::clock::Clock;
-use crate::config::{Layers, Settings, Telemetry, load};
+use crate::config::{Layers, Settings, Telemetry, load, written};
 use crate::telemetry;
 use hyper::Method;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ use tokio::sync::mpsc;
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
     /// Where the server listens; a free port when this one is taken
-    #[arg(long, default_value = "127.0.0.1:8420", value_name = "ADDRESS:PORT")]
+    #[arg(long, default_value = "127.0.0.1:8420", value_name = "ADDRESS:PORT", value_parser = written::listener)]
     listen: SocketAddr,
     /// A receiver of yours that gets every event type too
     #[arg(long, value_name = "URL", requires = "secret")]

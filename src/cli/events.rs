@@ -3,11 +3,12 @@
 use super::client::{Client, ServerArgs};
 use super::output::{Failure, note, paint, say};
 use super::small_runtime;
-use hyper::Method;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, IsTerminal as _, Read};
 use std::path::PathBuf;
+use tidings_core::event::IdempotencyKey;
 use tidings_core::json::{self, JsonError, Limits};
+use tidings_core::limits::IDEMPOTENCY_KEY;
 
 /// Shown by `tidings send --help`.
 pub const EXAMPLES: &str = "Examples:\n  tidings send --key $KEY --type project.updated --organization 4417 --data '{\"id\":\"318842\"}'\n  tidings send --key $KEY --ndjson events.ndjson\n\nA line of NDJSON is one event: {\"type\":…,\"organization_id\":…,\"data\":{…},\"public\":…,\"reference\":…,\"idempotency_key\":…}";
@@ -52,12 +53,20 @@ pub struct SendArgs {
     /// Your own id of the event; searchable, never sent
     #[arg(long, conflicts_with = "ndjson")]
     reference: Option<String>,
+    /// Posted again with the same key within 24 hours, it is one event
+    #[arg(long, value_name = "KEY", conflicts_with = "ndjson", value_parser = idempotency_key)]
+    idempotency_key: Option<IdempotencyKey>,
     /// Events from a file, one a line; - for standard input
     #[arg(long, value_name = "FILE")]
     ndjson: Option<PathBuf>,
     /// Print answers as JSON
     #[arg(long)]
     json: bool,
+}
+
+fn idempotency_key(text: &str) -> Result<IdempotencyKey, String> {
+    IdempotencyKey::parse(text)
+        .ok_or_else(|| format!("1 to {IDEMPOTENCY_KEY} visible ASCII characters"))
 }
 
 /// Runs `tidings send`.
@@ -104,10 +113,9 @@ async fn send_one(client: &mut Client, args: &SendArgs) -> Result<(), Failure> {
         body.push_str(&format!(",\"reference\":{}", quoted(reference)));
     }
     body.push('}');
-    let answer = client
-        .call(Method::POST, "/v1/events", Some(body.as_bytes()))
-        .await?
-        .ok()?;
+    let key = args.idempotency_key.as_ref();
+    let posted = client.post("/v1/events", key, body.as_bytes()).await?;
+    let answer = posted.ok()?;
     let id = answer
         .get("id")
         .and_then(Value::as_str)
@@ -213,7 +221,7 @@ async fn post(
     let lines: Vec<&str> = batch.iter().map(|(_, line)| line.as_str()).collect();
     let body = format!("{{\"events\":[{}]}}", lines.join(","));
     let reply = client
-        .call(Method::POST, "/v1/events/batch", Some(body.as_bytes()))
+        .post("/v1/events/batch", None, body.as_bytes())
         .await?;
     let range = format!(
         "lines {} to {}",

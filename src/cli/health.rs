@@ -3,6 +3,7 @@
 use super::client::Client;
 use super::output::{Failure, say};
 use super::small_runtime;
+use crate::config::written;
 use hyper::Method;
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ pub struct HealthArgs {
         long,
         env = "TIDINGS_SERVER",
         default_value = "http://127.0.0.1:8420",
-        value_name = "URL"
+        value_name = "URL",
+        value_parser = written::server
     )]
     server: url::Url,
     /// Only whether it runs (/healthz), not whether it may be sent requests (/readyz)

@@ -4,6 +4,7 @@ use super::output::{Failure, note, say};
 use super::receiver::{self, Arrival, Behaviour, Reaction, Signatures};
 use super::small_runtime;
 use crate::clock::Clock;
+use crate::config::written;
 use serde_json::json;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ const REMEMBERED: usize = 10_000;
 #[derive(Debug, clap::Args)]
 pub struct ListenArgs {
     /// Where to listen
-    #[arg(long, default_value = "127.0.0.1:8421", value_name = "ADDRESS:PORT")]
+    #[arg(long, default_value = "127.0.0.1:8421", value_name = "ADDRESS:PORT", value_parser = written::listener)]
     listen: SocketAddr,
     /// The endpoint's secret; without it nothing is verified
     #[arg(long, env = "TIDINGS_SECRET", hide_env_values = true)]

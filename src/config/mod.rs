@@ -13,6 +13,7 @@ mod resolve;
 mod sources;
 mod table;
 mod values;
+pub(crate) mod written;
 
 pub use environment::unread;
 pub use notices::NoticeSettings;

@@ -2,6 +2,7 @@
 
 use super::notices::{NoticeSettings, notices};
 use super::values::Values;
+use super::written;
 use super::{ConfigError, Form, Resolved, SETTINGS};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -159,7 +160,7 @@ impl Settings {
     pub fn parse(values: &BTreeMap<&'static str, Resolved>) -> Result<Self, ConfigError> {
         let values = Values(values);
         Ok(Self {
-            listen: values.parsed("listen")?,
+            listen: listener(&values, "listen")?,
             public_url: public_url(&values)?,
             needs_second_factor: needs_second_factor(&values)?,
             tls: tls(&values)?,
@@ -191,7 +192,7 @@ impl Settings {
             telemetry: telemetry(&values)?,
             metrics_listen: match values.text("telemetry.metrics_listen").is_empty() {
                 true => None,
-                false => Some(values.parsed("telemetry.metrics_listen")?),
+                false => Some(listener(&values, "telemetry.metrics_listen")?),
             },
             otlp: otlp(&values)?,
         })
@@ -228,7 +229,7 @@ fn needs_second_factor(values: &Values<'_>) -> Result<bool, ConfigError> {
 }
 
 fn node(values: &Values<'_>) -> Result<String, ConfigError> {
-    let listen: SocketAddr = values.parsed("listen")?;
+    let listen = listener(&values, "listen")?;
     let node = Some(values.text("node"))
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| {
@@ -279,15 +280,17 @@ fn kept_days(values: &Values<'_>) -> Result<[usize; 3], ConfigError> {
     }
 }
 
+fn listener(values: &Values<'_>, name: &str) -> Result<SocketAddr, ConfigError> {
+    written::listener(&values.text(name)).map_err(|error| values.invalid(name, error))
+}
+
 fn public_url(values: &Values<'_>) -> Result<Option<String>, ConfigError> {
     let text = values.text("public_url");
     if text.is_empty() {
         return Ok(None);
     }
-    let url = url::Url::parse(&text).map_err(|error| values.invalid("public_url", error))?;
-    let plain = matches!(url.scheme(), "http" | "https")
-        && url.has_host()
-        && url.path() == "/"
+    let url = written::server(&text).map_err(|error| values.invalid("public_url", error))?;
+    let plain = url.path() == "/"
         && url.query().is_none()
         && url.fragment().is_none()
         && url.username().is_empty();
