@@ -3,7 +3,7 @@
 //! Deliberately absent: what lies outside the repository; no test of ours asks the internet.
 
 use crate::{pages, read, root};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The targets of inline links and pictures, with their lines; fences are left out.
 pub fn targets(text: &str) -> Vec<(usize, String)> {
@@ -88,6 +88,55 @@ fn every_link_leads_somewhere() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with a link in the book as it is built: there is nothing of the repository around it, and of pages only
+/// those of its contents.
+fn dead_when_built(page: &Path, target: &str, contents: &[PathBuf]) -> Option<String> {
+    let file = target.split('#').next().unwrap_or_default();
+    if file.is_empty() || file.contains("://") || file.starts_with("mailto:") {
+        return None;
+    }
+    let leads_to = page.parent()?.join(file).canonicalize().ok()?;
+    let book = root().join("docs").canonicalize().ok()?;
+    if !leads_to.starts_with(&book) {
+        return Some(format!(
+            "{target}: not in the book; name the file as `code`, in the repository"
+        ));
+    }
+    let is_page = leads_to.extension().is_some_and(|kind| kind == "md");
+    (is_page && !contents.contains(&leads_to)).then(|| format!("{target}: not in SUMMARY.md"))
+}
+
+fn contents() -> Vec<PathBuf> {
+    let summary = root().join("docs/SUMMARY.md");
+    let listed = targets(&read(&summary)).into_iter();
+    listed
+        .map(|(_, target)| root().join("docs").join(target).canonicalize().unwrap())
+        .collect()
+}
+
+#[test]
+fn no_link_of_the_book_is_dead_once_it_is_built() {
+    let contents = contents();
+    let mut wrong = Vec::new();
+    for page in pages(&root().join("docs")) {
+        for (line, target) in targets(&read(&page)) {
+            if let Some(problem) = dead_when_built(&page, &target, &contents) {
+                wrong.push(format!("{}:{line}: {problem}", page.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_link_out_of_the_book_is_found() {
+    let contents = contents();
+    let page = root().join("docs/operate/run.md");
+    let dead = |target| dead_when_built(&page, target, &contents).is_some();
+    assert!(dead("../../SECURITY.md") && dead("../../clients") && dead("../SUMMARY.md"));
+    assert!(!dead("../console.md") && !dead("install.md#anything") && !dead("https://example.org"));
 }
 
 #[test]
