@@ -85,7 +85,7 @@ pub struct EndpointPatch {
     pub headers: Option<CustomHeaders>,
 }
 
-/// A change of an endpoint's switch.
+/// A change of an endpoint's switch, or of its organization's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SwitchChange {
     /// Nothing new is started from the moment this is answered; waiting deliveries are held.
@@ -94,6 +94,16 @@ pub enum SwitchChange {
     OnSendHeld,
     /// On; held deliveries are cancelled (`discarded`).
     OnDiscardHeld,
+}
+
+impl SwitchChange {
+    /// How the switch is afterwards.
+    pub const fn switch(self) -> Switch {
+        match self {
+            Self::Off => Switch::Off,
+            Self::OnSendHeld | Self::OnDiscardHeld => Switch::On,
+        }
+    }
 }
 
 /// What became of the wish to make an endpoint.
@@ -323,11 +333,12 @@ pub trait Directory: Send + Sync {
         id: OrganizationId,
         actor: Actor,
     ) -> Result<Changed<()>, StoreError>;
-    /// Sets the feature switch of W3.
+    /// Sets the feature switch of W3. What is discarded with it is what waits at endpoints that are on themselves: of one that
+    /// is off its own switch decides.
     async fn set_webhooks(
         &self,
         id: OrganizationId,
-        switch: Switch,
+        change: SwitchChange,
         actor: Actor,
     ) -> Result<Changed<Arc<Organization>>, StoreError>;
 

@@ -387,6 +387,10 @@ fn organizations() -> Vec<Input> {
         let input = Input::call(OURS, "PUT", "/v1/organizations/7", body);
         input.refused(422, code).at(pointer)
     };
+    let switch = |body: &str, code, pointer: &str| {
+        let input = Input::call(OURS, "PUT", "/v1/organizations/4417/webhooks", body);
+        input.refused(422, code).at(pointer)
+    };
     vec![
         put(r#"{"name":"A"}"#, "required", "/add_ons"),
         put(r#"{"name":"","add_ons":[]}"#, "invalid_text", "/name"),
@@ -401,5 +405,15 @@ fn organizations() -> Vec<Input> {
             "/slug",
         ),
         put(r#"{"nam":1}"#, "several_problems", "/nam"),
+        switch(
+            r#"{"enabled":false,"held":"send"}"#,
+            "invalid_value",
+            "/held",
+        ),
+        switch(
+            r#"{"enabled":true,"held":"drop"}"#,
+            "invalid_choice",
+            "/held",
+        ),
     ]
 }

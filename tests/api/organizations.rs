@@ -55,6 +55,25 @@ async fn w1_without_an_add_on_the_switch_and_endpoints_are_refused() {
 }
 
 #[tokio::test]
+async fn w3_the_switch_takes_what_becomes_of_what_was_held() {
+    let world = World::with_organizations().await;
+    let made = world.endpoint(LARKSPUR, &["project.updated"]).await;
+    let path = "/v1/organizations/4417/webhooks";
+    world
+        .send("PUT", path, r#"{"enabled":false}"#)
+        .await
+        .expect(200);
+    let on = r#"{"enabled":true,"held":"discard"}"#;
+    let on = world.send("PUT", path, on).await.expect(200);
+    assert_eq!(on["webhooks_enabled"], true);
+    let endpoint = format!(
+        "/v1/organizations/4417/endpoints/{}",
+        made["id"].as_str().unwrap()
+    );
+    assert_eq!(world.get(&endpoint).await.expect(200)["status"], "active");
+}
+
+#[tokio::test]
 async fn w3_the_first_endpoint_turns_the_switch_on_and_it_can_be_turned_off() {
     let world = World::with_organizations().await;
     let endpoint = world.endpoint(LARKSPUR, &["project.updated"]).await;

@@ -240,3 +240,28 @@ fn everything_works_without_the_script_and_on_a_phone() {
         browser.wait_for("Overview");
     }
 }
+
+#[test]
+fn what_the_organizations_switch_held_is_discarded_where_that_is_chosen() {
+    let world = World::answering(|_| Reply::status(500)).organizations();
+    let types = ["project.updated"];
+    let (id, _) = world
+        .server
+        .endpoint(LARKSPUR, &world.receiver.url("/crm"), &types);
+    world.event("project.updated", &json!({"id": 7}));
+    let browser = world.portal(LARKSPUR, "administrator", Looks::WIDE);
+    let deliveries = format!("/admin/deliveries?organization={LARKSPUR}&endpoint={id}");
+    browser.open(&world.url(&deliveries));
+    browser.wait_for("next try");
+    browser.press("Webhooks");
+    browser.press("Switch all off");
+    browser.wait_for("Webhooks are off");
+    browser.open(&world.url(&deliveries));
+    browser.wait_for("held");
+    browser.press("Webhooks");
+    browser.click("input[value='discard']");
+    browser.press("Switch on");
+    browser.wait_for("Webhooks are on");
+    browser.open(&world.url(&deliveries));
+    browser.wait_for("discarded");
+}

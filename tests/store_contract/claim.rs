@@ -9,7 +9,6 @@ use tidings::store::directory::{Directory, Endpoint, SwitchChange};
 use tidings::store::queue::Queue;
 use tidings_core::delivery::{CancelReason, State};
 use tidings_core::id::EndpointId;
-use tidings_core::organization::Switch;
 
 /// Two endpoints, the first with a long backlog in the store, the second with a short one behind it.
 async fn backlogs(room: usize) -> (World, Arc<Endpoint>, Arc<Endpoint>) {
@@ -137,13 +136,13 @@ async fn w3_the_organizations_switch_holds_all_of_its_endpoints() {
     let actor = crate::world::actor;
     world
         .store
-        .set_webhooks(owner, Switch::Off, actor())
+        .set_webhooks(owner, SwitchChange::Off, actor())
         .await
         .unwrap();
     assert_eq!(world.claim(1_000).await.jobs.len(), 5);
     world
         .store
-        .set_webhooks(owner, Switch::On, actor())
+        .set_webhooks(owner, SwitchChange::OnSendHeld, actor())
         .await
         .unwrap();
     assert_eq!(world.claim(1_000).await.jobs.len(), 300);

@@ -129,14 +129,17 @@ async fn w1_without_an_add_on_there_is_no_endpoint_and_no_switching_on() {
     ));
     let set = |switch| world.store.set_webhooks(id, switch, actor());
     assert!(matches!(
-        set(Switch::On).await.unwrap(),
+        set(SwitchChange::OnSendHeld).await.unwrap(),
         Changed::AddOnRequired
     ));
-    assert!(matches!(set(Switch::Off).await.unwrap(), Changed::Done(_)));
+    assert!(matches!(
+        set(SwitchChange::Off).await.unwrap(),
+        Changed::Done(_)
+    ));
     assert!(matches!(
         world
             .store
-            .set_webhooks(organization(RIVERSIDE), Switch::On, actor())
+            .set_webhooks(organization(RIVERSIDE), SwitchChange::OnSendHeld, actor())
             .await
             .unwrap(),
         Changed::NotFound
@@ -154,7 +157,7 @@ async fn w3_the_first_endpoint_turns_the_organizations_switch_on() {
     done(
         world
             .store
-            .set_webhooks(id, Switch::Off, actor())
+            .set_webhooks(id, SwitchChange::Off, actor())
             .await
             .unwrap(),
     );

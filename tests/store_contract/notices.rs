@@ -9,7 +9,6 @@ use tidings::store::directory::{Directory, Endpoint, EndpointPatch, Rotation, Sw
 use tidings::store::notices::{MAIL_KEPT, NoticeRule, Notices, Told};
 use tidings::store::queue::{Job, Queue};
 use tidings_core::notice::Kind;
-use tidings_core::organization::Switch;
 use tidings_core::secret::Overlap;
 
 /// The organization that operators use for notices.
@@ -188,8 +187,8 @@ async fn all_webhooks_of_an_organization_are_one_notice() {
     world.endpoint(LARKSPUR, &[UPDATED]).await;
     world.jobs();
     for (switch, kind) in [
-        (Switch::Off, "endpoint.switched_off"),
-        (Switch::On, "endpoint.switched_on"),
+        (SwitchChange::Off, "endpoint.switched_off"),
+        (SwitchChange::OnSendHeld, "endpoint.switched_on"),
     ] {
         let set = world
             .store

@@ -12,7 +12,6 @@ use tidings::store::log::Log;
 use tidings::store::notices::{MAIL_KEPT, MAILS, Notices, Told};
 use tidings_core::event::Reference;
 use tidings_core::event_type::{EventType, SchemaUse, TypeStatus, WireType};
-use tidings_core::organization::Switch;
 
 /// How their types stand in the catalogue.
 pub fn statuses(world: &World) -> Vec<Option<TypeStatus>> {
@@ -135,7 +134,7 @@ async fn what_operators_were_told_of_an_erased_organization_goes_too_and_nothing
     world.switch(&others, SwitchChange::Off).await;
     let all = world
         .store
-        .set_webhooks(organization(LARKSPUR), Switch::Off, actor());
+        .set_webhooks(organization(LARKSPUR), SwitchChange::Off, actor());
     all.await.unwrap();
     let mut posted = event(OPERATORS);
     posted.event.reference = Reference::parse(&theirs.id.to_string());

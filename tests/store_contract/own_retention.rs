@@ -4,10 +4,10 @@
 use crate::verbs::{FAILED, OK, PUBLIC, UPDATED, event, public_event};
 use crate::world::{LARKSPUR, RIVERSIDE, World, actor, one_add_on, organization};
 use std::time::Duration;
-use tidings::store::directory::Directory as _;
+use tidings::store::directory::{Directory as _, SwitchChange};
 use tidings::store::retention::Retention;
 use tidings_core::delivery::{CancelReason, State};
-use tidings_core::organization::{KeptDays, Switch};
+use tidings_core::organization::KeptDays;
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// What partitions of a week and pieces of an hour add.
@@ -233,7 +233,7 @@ async fn w23_what_is_held_ends_with_its_owners_time() {
     for id in [LARKSPUR, RIVERSIDE, TRAIL] {
         let off = world
             .store
-            .set_webhooks(organization(id), Switch::Off, actor());
+            .set_webhooks(organization(id), SwitchChange::Off, actor());
         off.await.unwrap();
     }
     listed(&world).await;

@@ -13,8 +13,8 @@ use tidings::store::queue::{Accept, Accepted, Change, Queue, Settlement, Upkeep}
 use tidings_core::delivery::{CancelReason, Resting, Shown};
 use tidings_core::event::{NewEvent, Publicity};
 use tidings_core::event_type::EventTypeName;
-use tidings_core::id::EventId;
-use tidings_core::organization::{AddOns, Switch};
+use tidings_core::id::{DeliveryId, EventId};
+use tidings_core::organization::AddOns;
 use tidings_core::time::Timestamp;
 
 const OWN: &str = "project.updated";
@@ -106,6 +106,12 @@ async fn switch(world: &World, endpoint: &Endpoint, switch: SwitchChange) {
     patched.await.unwrap();
 }
 
+async fn switch_all(world: &World, change: SwitchChange) {
+    let owner = organization(LARKSPUR);
+    let switched = world.store.set_webhooks(owner, change, actor());
+    switched.await.unwrap();
+}
+
 const fn cancelled(reason: CancelReason) -> Shown {
     Shown::Resting(Resting::Cancelled(reason))
 }
@@ -171,19 +177,47 @@ async fn w3_the_organizations_switch_holds_and_makes_nothing_new() {
     world.endpoint(LARKSPUR, &[OWN]).await;
     post(&world, LARKSPUR, Publicity::Private).await;
     hand_back(&mut world).await;
-    let set = |switch| {
-        world
-            .store
-            .set_webhooks(organization(LARKSPUR), switch, actor())
-    };
-    set(Switch::Off).await.unwrap();
+    switch_all(&world, SwitchChange::Off).await;
     assert_eq!(shown(&world, LARKSPUR).await, [Shown::Held]);
     assert_eq!(claimable(&world).await, 0);
     post(&world, LARKSPUR, Publicity::Private).await;
     assert_eq!(shown(&world, LARKSPUR).await.len(), 1);
-    set(Switch::On).await.unwrap();
+    switch_all(&world, SwitchChange::OnSendHeld).await;
     assert_eq!(shown(&world, LARKSPUR).await, [Shown::Due]);
     assert_eq!(claimable(&world).await, 1);
+}
+
+#[tokio::test]
+async fn w3_what_the_organizations_switch_held_is_discarded_but_not_what_an_endpoints_own_holds() {
+    let mut world = World::with_organizations().await;
+    let open = world.endpoint(LARKSPUR, &[OWN]).await;
+    let off = world.endpoint(LARKSPUR, &[OWN]).await;
+    let event = post(&world, LARKSPUR, Publicity::Private).await;
+    assert_eq!(hand_back(&mut world).await, 2);
+    switch(&world, &off, SwitchChange::Off).await;
+    switch_all(&world, SwitchChange::Off).await;
+    switch_all(&world, SwitchChange::OnDiscardHeld).await;
+    // Nothing of it is sent before it is gone, and what comes from now on is sent.
+    assert_eq!(claimable(&world).await, 0);
+    let later = post(&world, LARKSPUR, Publicity::Private).await;
+    assert_eq!(hand_back(&mut world).await, 1);
+    all_upkeep(&world).await;
+    let became = async |event, endpoint: &Endpoint| {
+        let endpoint = endpoint.id;
+        let id = DeliveryId { event, endpoint };
+        let found = world.store.delivery(Reach::All, id).await.unwrap();
+        found.unwrap().summary.shown
+    };
+    let discarded = cancelled(CancelReason::Discarded);
+    assert_eq!(became(event, &open).await, discarded);
+    assert_eq!(became(event, &off).await, Shown::Held);
+    assert_eq!(became(later, &open).await, Shown::Due);
+    // On already, it discards nothing.
+    switch_all(&world, SwitchChange::OnDiscardHeld).await;
+    all_upkeep(&world).await;
+    assert_eq!(became(later, &open).await, Shown::Due);
+    switch(&world, &off, SwitchChange::OnSendHeld).await;
+    assert_eq!(claimable(&world).await, 2);
 }
 
 #[tokio::test]

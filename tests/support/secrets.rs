@@ -14,7 +14,7 @@ use tidings::store::{Actor, Reach, StoreError};
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event_type::{EventType, WireType};
 use tidings_core::id::{EndpointId, KeyId, OrganizationId};
-use tidings_core::organization::{Organization, Switch};
+use tidings_core::organization::Organization;
 use tidings_core::secret::{Secret, Secrets};
 use tidings_core::time::Timestamp;
 
@@ -117,7 +117,7 @@ impl Directory for SecretsOnly {
     async fn set_webhooks(
         &self,
         _: OrganizationId,
-        _: Switch,
+        _: SwitchChange,
         _: Actor,
     ) -> Result<Changed<Arc<Organization>>, StoreError> {
         unasked()

@@ -8,6 +8,7 @@ use super::super::problem::{Fault, Problem};
 use super::super::suggest::did_you_mean;
 use crate::catalogue::is_notice;
 use crate::store::Store;
+use crate::store::directory::SwitchChange;
 use tidings_core::address::TargetUrl;
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event_type::{TypeStatus, WireType};
@@ -68,6 +69,15 @@ pub(in crate::http) struct PatchInput {
 pub(in crate::http) enum Held {
     Send,
     Discard,
+}
+
+/// What is asked of a switch.
+pub(super) const fn switch_change(enabled: bool, held: Option<Held>) -> SwitchChange {
+    match (enabled, held) {
+        (false, _) => SwitchChange::Off,
+        (true, Some(Held::Discard)) => SwitchChange::OnDiscardHeld,
+        (true, Some(Held::Send) | None) => SwitchChange::OnSendHeld,
+    }
 }
 
 /// Reads a type that an endpoint of the organization may choose.
@@ -225,21 +235,28 @@ pub(super) fn read_patch(body: &[u8], at: At<'_>) -> Result<PatchInput, Problem>
             read_only: READ_ONLY,
         },
     )?;
-    let held = [("send", Held::Send), ("discard", Held::Discard)];
+    let enabled = fields.optional("enabled", Value::boolean);
     let input = PatchInput {
         url: fields.optional("url", |value| read_url(value, api)),
         description: fields.optional("description", read_description),
         event_types: fields.optional("event_types", |value| read_types(value, at)),
-        enabled: fields.optional("enabled", Value::boolean),
-        held: fields.optional("held", |value| value.choice(&held)),
+        enabled,
+        held: read_held(&mut fields, enabled),
         headers: fields.optional("headers", |value| read_headers(value, api)),
     };
-    if input.held.is_some() && input.enabled != Some(true) {
+    fields.finish(Some(input))
+}
+
+/// Reads `held`, which goes with switching on alone.
+pub(super) fn read_held(fields: &mut Fields<'_>, enabled: Option<bool>) -> Option<Held> {
+    let choices = [("send", Held::Send), ("discard", Held::Discard)];
+    let held = fields.optional("held", |value| value.choice(&choices));
+    if held.is_some() && enabled != Some(true) {
         fields.refuse(
             "held",
             Code::InvalidValue,
             "Only together with \"enabled\": true.",
         );
     }
-    fields.finish(Some(input))
+    held
 }

@@ -5,13 +5,11 @@ use super::super::code::Code;
 use super::super::problem::Problem;
 use super::super::reply::Reply;
 use super::super::route::Call;
-use super::endpoint_input::{Held, Input, PatchInput, read, read_patch};
+use super::endpoint_input::{Input, PatchInput, read, read_patch, switch_change};
 use super::show::{Audience, masked, time, url};
 use super::{List, add_on_required, done, list};
 use crate::store::Reach;
-use crate::store::directory::{
-    CreateEndpoint, Endpoint, EndpointPatch, NewEndpoint, Sending, SwitchChange,
-};
+use crate::store::directory::{CreateEndpoint, Endpoint, EndpointPatch, NewEndpoint, Sending};
 use http::StatusCode;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -174,11 +172,9 @@ pub(in crate::http) async fn patch_endpoint(call: Call) -> Result<Reply, Problem
     call.no_query()?;
     let id = call.endpoint()?;
     let input = read_patch(&call.json()?, (&call.api, organization))?;
-    let switch = input.enabled.map(|enabled| match (enabled, input.held) {
-        (false, _) => SwitchChange::Off,
-        (true, Some(Held::Discard)) => SwitchChange::OnDiscardHeld,
-        (true, Some(Held::Send) | None) => SwitchChange::OnSendHeld,
-    });
+    let switch = input
+        .enabled
+        .map(|enabled| switch_change(enabled, input.held));
     let patch = EndpointPatch {
         url: input.url,
         description: input.description,

@@ -6,6 +6,7 @@ use super::super::fields::{Fields, Read, Value, known, wrong};
 use super::super::problem::{ECHO_CHARS, Problem};
 use super::super::reply::Reply;
 use super::super::route::Call;
+use super::endpoint_input::{Held, read_held, switch_change};
 use super::erasures::{ErasureShown, begun};
 use super::show::time;
 use super::{List, done, list};
@@ -16,7 +17,7 @@ use http::StatusCode;
 use serde::Serialize;
 use std::time::Duration;
 use tidings_core::limits::TEXT_CHARS;
-use tidings_core::organization::{AddOn, AddOns, KeptDays, Organization, Switch};
+use tidings_core::organization::{AddOn, AddOns, KeptDays, Organization};
 use utoipa::ToSchema;
 
 /// Days that anything may be kept.
@@ -255,6 +256,9 @@ pub(in crate::http) struct WebhooksInput {
     /// Off holds what waits and makes nothing new.
     #[schema(example = true)]
     enabled: bool,
+    /// With `enabled: true`: `send` (default) or `discard` what was held. What an endpoint holds that is off itself stays held.
+    #[schema(value_type = Option<String>)]
+    held: Option<Held>,
 }
 
 /// Turn an organization's webhooks on or off.
@@ -266,14 +270,15 @@ pub(in crate::http) async fn put_webhooks(call: Call) -> Result<Reply, Problem> 
     let id = call.administered()?;
     call.no_query()?;
     let body = call.json()?;
-    let mut fields = Fields::of(&body, known(&["enabled"]))?;
+    let mut fields = Fields::of(&body, known(&["enabled", "held"]))?;
     let enabled = fields.required("enabled", Value::boolean);
-    let input = fields.finish(enabled.map(|enabled| WebhooksInput { enabled }))?;
-    let switch = Switch::from_bool(input.enabled);
+    let held = read_held(&mut fields, enabled);
+    let input = fields.finish(enabled.map(|enabled| WebhooksInput { enabled, held }))?;
+    let change = switch_change(input.enabled, input.held);
     let changed = call
         .api
         .store
-        .set_webhooks(id, switch, call.actor())
+        .set_webhooks(id, change, call.actor())
         .await?;
     let organization = done(changed, || no_organization(call.param(0)))?;
     Reply::ok(&show(&organization))

@@ -3,14 +3,12 @@
 use super::super::api::organizations::put_webhooks;
 use super::super::api::show::{Audience, url};
 use super::endpoint::status;
-use super::form::object;
 use super::page::{Page, Section};
-use super::pieces::token;
+use super::pieces::{held_choice, switch_body, token};
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, Refusal};
 use crate::store::directory::{Endpoint, PageRequest};
 use maud::{Markup, html};
-use serde_json::Value;
 use std::sync::Arc;
 use tidings_core::limits::ENDPOINTS_PER_ORGANIZATION;
 use tidings_core::organization::WebhookAccess;
@@ -47,7 +45,7 @@ pub(super) async fn get(visit: Visit) -> Outcome {
         }
         @match access {
             WebhookAccess::Suspended => (suspended(&visit, &place)),
-            WebhookAccess::Active | WebhookAccess::SwitchedOff => (feature_switch(&visit, &place, endpoints.is_empty())),
+            WebhookAccess::Active | WebhookAccess::SwitchedOff => (feature_switch(&visit, &place, &endpoints)),
         }
         @if endpoints.is_empty() {
             @if access != WebhookAccess::Suspended { (empty(&place)) }
@@ -75,10 +73,14 @@ fn suspended(visit: &Visit, place: &Place) -> Markup {
     }
 }
 
-fn feature_switch(visit: &Visit, place: &Place, first: bool) -> Markup {
+fn feature_switch(visit: &Visit, place: &Place, endpoints: &[Arc<Endpoint>]) -> Markup {
     let on = place.organization.webhooks.is_on();
+    let hint = match endpoints.iter().any(|endpoint| !endpoint.switch.is_on()) {
+        true => "What an endpoint holds that is off itself stays held.",
+        false => "",
+    };
     html! {
-        @if on || !first {
+        @if on || !endpoints.is_empty() {
             div .panel .row .warn[!on] {
                 div {
                     h2 { "Webhooks are " @if on { "on" } @else { "off" } }
@@ -91,6 +93,7 @@ fn feature_switch(visit: &Visit, place: &Place, first: bool) -> Markup {
                     form .inline method="post" action={ (PATH) "/switch?" (place.query()) } {
                         (token(visit))
                         input type="hidden" name="enabled" value=(!on);
+                        @if !on { (held_choice(hint)) }
                         button type="submit" .primary[!on] { @if on { "Switch all off" } @else { "Switch on" } }
                     }
                 }
@@ -144,8 +147,7 @@ fn list(visit: &Visit, place: &Place, endpoints: &[Arc<Endpoint>]) -> Markup {
 /// `POST /admin/integrations/webhooks/switch`.
 pub(super) async fn switch(visit: Visit) -> Outcome {
     let place = visit.administered()?;
-    let on = visit.form.get("enabled") == "true";
-    let body = object(vec![("enabled", Value::Bool(on))]);
+    let (on, body) = switch_body(&visit.form);
     let id = place.id().to_string();
     put_webhooks(visit.call(place.caller, &[&id], body)).await?;
     let done = if on { "on" } else { "off" };

@@ -89,7 +89,7 @@ fn verdict(found: &DeliveryDetail) -> &'static str {
             CancelReason::AddOn => "It was not sent: the organization's add-on was taken away.",
             CancelReason::Deleted => "It was not sent: the endpoint was deleted.",
             CancelReason::Discarded => {
-                "It was not sent: it was discarded when the endpoint was switched on again."
+                "It was not sent: it was discarded when the endpoint or its organization was switched on again."
             }
             CancelReason::Expired => "It was not sent: its body was removed by retention.",
             CancelReason::Damaged => "It was not sent: its stored body is damaged.",

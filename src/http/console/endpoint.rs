@@ -3,16 +3,14 @@
 use super::super::api::endpoints::{delete_endpoint, patch_endpoint};
 use super::super::api::show::{Audience, url};
 use super::configuration::PATH;
-use super::form::object;
 use super::overview;
 use super::page::{Page, Section, part};
-use super::pieces::{moment, token};
+use super::pieces::{held_choice, moment, switch_body, token};
 use super::visit::Visit;
 use super::{Answer, Outcome, secret, test_send};
 use crate::store::Reach;
 use crate::store::directory::{Endpoint, Sending};
 use maud::{Markup, html};
-use serde_json::Value;
 use tidings_core::organization::WebhookAccess;
 
 /// Whether an endpoint is sent to now, as a badge.
@@ -103,11 +101,7 @@ fn switches(visit: &Visit, endpoint: &Endpoint) -> Markup {
                 form method="post" action={ (path) "/switch" } {
                     (token(visit))
                     input type="hidden" name="enabled" value="true";
-                    fieldset .plainly {
-                        legend { "What was held since it was switched off" }
-                        label .check { input type="radio" name="held" value="send" checked; "Send it now" }
-                        label .check { input type="radio" name="held" value="discard"; "Discard it; it can be replayed later" }
-                    }
+                    (held_choice(""))
                     button .primary type="submit" { "Switch on" }
                 }
             }
@@ -126,12 +120,8 @@ fn switches(visit: &Visit, endpoint: &Endpoint) -> Markup {
 /// `POST /admin/integrations/webhooks/{ep}/switch`.
 pub(super) async fn switch(visit: Visit) -> Outcome {
     let (place, endpoint) = visit.administered_endpoint()?;
-    let on = visit.form.get("enabled") == "true";
-    let mut members = vec![("enabled", Value::Bool(on))];
-    if on && visit.form.has("held") {
-        members.push(("held", Value::from(visit.form.get("held"))));
-    }
-    patch_endpoint(visit.call_of(&place, &endpoint, None, object(members))).await?;
+    let (on, body) = switch_body(&visit.form);
+    patch_endpoint(visit.call_of(&place, &endpoint, None, body)).await?;
     let done = if on { "on" } else { "off" };
     Ok(Answer::see(format!("{PATH}/{}?done={done}", endpoint.id)))
 }

@@ -1,9 +1,10 @@
 //! Small pieces that pages are made of: times, states, fields, notices.
 
-use super::form::Faults;
+use super::form::{Faults, Form, object};
 use super::session::TOKEN_FIELD;
 use super::visit::Visit;
 use maud::{Markup, html};
+use serde_json::Value;
 use std::time::Duration;
 use tidings_core::delivery::{Resting, Shown};
 use tidings_core::time::Timestamp;
@@ -235,6 +236,28 @@ pub(super) fn more(href: &str) -> Markup {
     html! {
         nav .pages aria-label="Pages" { a .button rel="next" href=(href) { "More" } }
     }
+}
+
+/// What becomes of what was held, asked where something is switched on; `hint` may be empty.
+pub(super) fn held_choice(hint: &str) -> Markup {
+    html! {
+        fieldset .plainly {
+            legend { "What was held since it was switched off" }
+            label .check { input type="radio" name="held" value="send" checked; "Send it now" }
+            label .check { input type="radio" name="held" value="discard"; "Discard it; it can be replayed later" }
+            @if !hint.is_empty() { p .hint { (hint) } }
+        }
+    }
+}
+
+/// What the form of a switch asks for, as the API takes it.
+pub(super) fn switch_body(form: &Form) -> (bool, Vec<u8>) {
+    let on = form.get("enabled") == "true";
+    let mut members = vec![("enabled", Value::Bool(on))];
+    if on && form.has("held") {
+        members.push(("held", Value::from(form.get("held"))));
+    }
+    (on, object(members))
 }
 
 /// The ways through a list that is newest first: back to its start, and on.

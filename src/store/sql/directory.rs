@@ -21,7 +21,7 @@ use super::tables::SealedSecrets;
 use crate::store::directory::{
     ApiKey, Changed, CreateEndpoint, CreateKey, Cursor, Directory, Endpoint, EndpointPatch,
     KeyHash, NewEndpoint, NewKey, OrganizationChange, Page, PageRequest, Rotated, Rotation,
-    Sending,
+    Sending, SwitchChange,
 };
 use crate::store::headers;
 use crate::store::retention::Retention;
@@ -33,7 +33,7 @@ use std::sync::Arc;
 use tidings_core::endpoint::CustomHeaders;
 use tidings_core::event_type::{EventType, WireType};
 use tidings_core::id::{EndpointId, KeyId, OrganizationId};
-use tidings_core::organization::{Organization, Switch};
+use tidings_core::organization::Organization;
 use tidings_core::secret::Secrets;
 use tidings_core::time::Timestamp;
 
@@ -145,10 +145,10 @@ impl Directory for SqlStore {
     async fn set_webhooks(
         &self,
         id: OrganizationId,
-        switch: Switch,
+        change: SwitchChange,
         actor: Actor,
     ) -> Result<Changed<Arc<Organization>>, StoreError> {
-        self.change(move |step| organizations::set_webhooks(step, id, switch, &actor))
+        self.change(move |step| organizations::set_webhooks(step, id, change, &actor))
             .await
     }
 

@@ -40,6 +40,7 @@ const CHOICES: &[Choice] = &[
     ("RetryAccepted", "reason", &["due"]),
     ("Endpoint", "status", &["active", "off", "suspended"]),
     ("EndpointPatch", "held", &["send", "discard"]),
+    ("WebhooksInput", "held", &["send", "discard"]),
     ("EventType", "audience", &["own", "public"]),
     ("Replay", "state", &["running", "done", "stopped"]),
     (

@@ -104,12 +104,7 @@ pub fn patch(
         .organization(owner)
         .is_some_and(|organization| organization.add_ons.grant_webhooks());
     let switched = patch.switch;
-    if !granted
-        && matches!(
-            switched,
-            Some(SwitchChange::OnSendHeld | SwitchChange::OnDiscardHeld)
-        )
-    {
+    if !granted && switched.is_some_and(|change| change.switch().is_on()) {
         return Ok(Changed::AddOnRequired);
     }
     // Headers that do not open differ from any: giving them anew mends that.
@@ -227,11 +222,7 @@ fn patched(step: &Step<'_>, before: &Endpoint, patch: EndpointPatch) -> Endpoint
     if let Some(event_types) = patch.event_types {
         record.event_types = interned(step, event_types);
     }
-    record.switch = match patch.switch {
-        None => before.switch,
-        Some(SwitchChange::Off) => Switch::Off,
-        Some(SwitchChange::OnSendHeld | SwitchChange::OnDiscardHeld) => Switch::On,
-    };
+    record.switch = patch.switch.map_or(before.switch, SwitchChange::switch);
     record
 }
 

@@ -10,11 +10,11 @@ use super::super::notices;
 use super::super::step::Step;
 use super::audit::{self, Act};
 use super::sweep::{self, Reason};
-use crate::store::directory::{Changed, OrganizationChange};
+use crate::store::directory::{Changed, OrganizationChange, SwitchChange};
 use crate::store::sql::database::{DirectoryChange, Sql, values};
 use crate::store::{Actor, StoreError};
 use std::sync::Arc;
-use tidings_core::id::OrganizationId;
+use tidings_core::id::{EndpointId, OrganizationId};
 use tidings_core::organization::{KeptDays, Organization, Switch};
 use tidings_core::time::Timestamp;
 
@@ -98,9 +98,10 @@ fn check_free(sql: &dyn Sql, id: OrganizationId, restore: bool) -> Result<(), St
 pub fn set_webhooks(
     step: &mut Step<'_>,
     id: OrganizationId,
-    switch: Switch,
+    change: SwitchChange,
     actor: &Actor,
 ) -> Result<Changed<Arc<Organization>>, StoreError> {
+    let switch = change.switch();
     let Some(before) = step.tables.organization(id).cloned() else {
         return Ok(Changed::NotFound);
     };
@@ -111,6 +112,9 @@ pub fn set_webhooks(
         return Ok(Changed::Done(before));
     }
     let record = switched(step, &before, switch, actor)?;
+    if change == SwitchChange::OnDiscardHeld {
+        discard(step, id)?;
+    }
     if switch.is_on() {
         wake(step, &record);
     }
@@ -212,6 +216,17 @@ fn seen(step: &mut Step<'_>, record: Organization) -> Arc<Organization> {
         tables.put_organization(record);
     });
     answer
+}
+
+/// Cancels what waits at its endpoints; what one of them holds that is off itself stays its own switch's affair.
+fn discard(step: &mut Step<'_>, id: OrganizationId) -> Result<(), StoreError> {
+    let is_on = |id: &EndpointId| {
+        let found = step.tables.endpoint(*id);
+        found.is_some_and(|endpoint| endpoint.switch.is_on())
+    };
+    let endpoints = step.tables.endpoint_ids(id).iter().copied();
+    let open: Vec<_> = endpoints.filter(is_on).collect();
+    sweep::cancel(step, &open, Reason::Discarded)
 }
 
 /// Its endpoints may have held deliveries that can go now.
