@@ -133,10 +133,16 @@ impl Problem {
             [first, ..] if first.code.status().as_u16() == 400 => {
                 Self::new(first.code, first.detail.clone())
             }
-            several => Self::new(
+            several @ [first, ..] => Self::new(
                 Code::SeveralProblems,
-                format!("{} problems; see errors.", several.len()),
+                format!(
+                    "{} problems; the first, at `{}`: {}",
+                    several.len(),
+                    cut(&first.pointer),
+                    first.detail
+                ),
             ),
+            [] => Self::new(Code::SeveralProblems, "Something is wrong with it."),
         };
         // A code may also have a meaning for the whole request (`too_many_headers`); in a field it is 422.
         if problem.status != StatusCode::BAD_REQUEST {

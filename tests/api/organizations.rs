@@ -55,6 +55,17 @@ async fn w1_without_an_add_on_the_switch_and_endpoints_are_refused() {
 }
 
 #[tokio::test]
+async fn several_problems_are_counted_and_the_first_is_said() {
+    let world = World::new().await;
+    let put = world.send("PUT", "/v1/organizations/7", r#"{"name":"","slug":"A b"}"#);
+    let problem = put.await.refused(422, "several_problems");
+    assert_eq!(
+        problem["detail"],
+        "3 problems; the first, at `/name`: 1 to 200 characters (got 0)."
+    );
+}
+
+#[tokio::test]
 async fn w3_the_switch_takes_what_becomes_of_what_was_held() {
     let world = World::with_organizations().await;
     let made = world.endpoint(LARKSPUR, &["project.updated"]).await;
