@@ -57,13 +57,19 @@ fn links(visit: &Visit, links: &[Link]) -> Markup {
                             td data-label="For" { (purpose(visit, &link.purpose)) }
                             td data-label="Made" { (moment(link.created_at)) }
                             td data-label="Works until" { (moment(link.expires_at)) }
-                            td { (action(visit, &format!("/admin/links/{}/revoke", link.id), "Revoke", "")) }
+                            td { (revoking(visit, link)) }
                         }
                     }
                 }
             }
         }
     }
+}
+
+fn revoking(visit: &Visit, link: &Link) -> Markup {
+    let path = format!("/admin/links/{}/revoke", link.id);
+    let ends = "Whoever was sent it cannot use it any more; a new one can be made.";
+    ending(visit, &path, ("Revoke", "Revoke the link"), ends)
 }
 
 fn named(visit: &Visit, grant: &Grant) -> String {
