@@ -162,6 +162,11 @@ pub enum WebhookAccess {
 }
 
 impl Organization {
+    /// Whether its name has this as a part, in whatever case.
+    pub fn is_called(&self, part: &str) -> bool {
+        self.name.to_lowercase().contains(&part.to_lowercase())
+    }
+
     /// What its endpoints may do now. A missing add-on weighs more than the switch.
     pub const fn access(&self) -> WebhookAccess {
         if !self.add_ons.grant_webhooks() {

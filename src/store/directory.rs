@@ -288,8 +288,8 @@ pub trait Directory: Send + Sync {
     }
     /// An organization.
     fn organization(&self, id: OrganizationId) -> Option<Arc<Organization>>;
-    /// Organizations by id, ascending.
-    fn organizations(&self, page: &PageRequest) -> Page<Arc<Organization>>;
+    /// Organizations by id, ascending; with a name those that have it as a part of theirs, in pages that may be short.
+    fn organizations(&self, name: Option<&str>, page: &PageRequest) -> Page<Arc<Organization>>;
     /// An endpoint within reach that is not deleted.
     fn endpoint(&self, reach: Reach, id: EndpointId) -> Option<Arc<Endpoint>>;
     /// An organization's endpoints, newest first.

@@ -26,6 +26,11 @@ fn queries(prepared: &Prepared) -> Vec<Input> {
         )
     };
     let (range, unknown) = ("invalid_range", "unknown_parameter");
+    let organizations = |query: &str, status, code, name: &str| {
+        let path = format!("/v1/organizations?{query}");
+        let input = Input::call(OURS, "GET", &path, "");
+        input.refused(status, code).at(name)
+    };
     let events = |query: &str, status, code, name: &str| {
         let path = format!("/v1/organizations/4417/events?{query}");
         let input = Input::call(OURS, "GET", &path, "");
@@ -77,6 +82,13 @@ fn queries(prepared: &Prepared) -> Vec<Input> {
             "to",
         ),
         events("state=waiting", 400, unknown, "state"),
+        organizations("name=", 422, "invalid_text", "name"),
+        organizations(
+            &format!("name={}", "a".repeat(201)),
+            422,
+            "invalid_text",
+            "name",
+        ),
     ]
 }
 

@@ -324,7 +324,7 @@ fn pages(text: &str) -> Vec<String> {
     let of = format!("organization={LARKSPUR}");
     let mut all = vec![
         format!("/admin/overview?organization={}", encoded(text)),
-        format!("/admin/organizations?q={}", encoded(text)),
+        format!("/admin/organizations?name={}", encoded(text)),
         format!("/admin/signature?{of}&delivery={}", encoded(text)),
         format!("/admin/members?{of}&cursor={}", encoded(text)),
     ];

@@ -1,6 +1,7 @@
 //! Organizations: made, changed, listed, switched, deleted.
 
-use super::world::{LARKSPUR, World};
+use super::world::{LARKSPUR, World, organization};
+use tidings::store::directory::Scope;
 
 #[tokio::test]
 async fn an_organization_is_made_changed_and_deleted() {
@@ -52,6 +53,39 @@ async fn w1_without_an_add_on_the_switch_and_endpoints_are_refused() {
         .await;
     made.refused(403, "add_on_required");
     world.event(7).await;
+}
+
+#[tokio::test]
+async fn organizations_are_found_by_a_part_of_their_name_in_whatever_case() {
+    let world = World::new().await;
+    for (id, name) in [(1, "Älvsborg Pantry"), (2, "PANTRY East"), (3, "Larkspur")] {
+        let body = format!(r#"{{"name":"{name}","add_ons":[]}}"#);
+        let path = format!("/v1/organizations/{id}");
+        world.send("PUT", &path, &body).await.expect(201);
+    }
+    let found = async |query: &str, key: &str| {
+        let path = format!("/v1/organizations?{query}");
+        let page = world.call("GET", &path, key, "").await.expect(200);
+        let ids = page["data"].as_array().unwrap().iter();
+        let ids: Vec<_> = ids.map(|one| one["id"].as_i64().unwrap()).collect();
+        (ids, page["next_cursor"].as_str().map(str::to_owned))
+    };
+    for (name, wanted) in [
+        ("pantry", vec![1, 2]),
+        ("%C3%A4lvs", vec![1]),
+        ("spur", vec![3]),
+        ("nobody", vec![]),
+    ] {
+        let page = found(&format!("name={name}"), &world.operator).await;
+        assert_eq!(page, (wanted, None), "{name}");
+    }
+    let (first, next) = found("name=pantry&limit=1", &world.operator).await;
+    let rest = format!("name=pantry&limit=1&cursor={}", next.unwrap());
+    assert_eq!(first, [1]);
+    assert_eq!(found(&rest, &world.operator).await, (vec![2], None));
+    let own = world.key(Scope::Viewer(organization(3))).await;
+    assert_eq!(found("name=LARK", &own).await.0, [3]);
+    assert_eq!(found("name=pantry", &own).await.0, Vec::<i64>::new());
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ fn s12_what_a_visitor_brings_runs_nothing() {
             format!("/admin/deliveries?organization={LARKSPUR}&state={text}"),
             format!("/admin/deliveries?organization={LARKSPUR}&q={text}"),
             format!("/admin/deliveries?organization={text}"),
-            format!("/admin/organizations?q={text}&done={text}"),
+            format!("/admin/organizations?name={text}&done={text}"),
             format!("/admin/deliveries/{text}"),
             format!("/admin/event-types/{text}"),
             format!("/admin/audit?actor={text}"),

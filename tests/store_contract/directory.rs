@@ -99,7 +99,7 @@ async fn organizations_come_by_id_in_pages() {
     let mut found = Vec::new();
     let mut after = None;
     loop {
-        let part = world.store.organizations(&page(2, after));
+        let part = world.store.organizations(None, &page(2, after));
         found.extend(part.items.iter().map(|record| record.id.get()));
         match part.next {
             Some(next) => after = Some(next),

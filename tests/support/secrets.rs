@@ -69,7 +69,7 @@ impl Directory for SecretsOnly {
     fn organization(&self, _: OrganizationId) -> Option<Arc<Organization>> {
         unasked()
     }
-    fn organizations(&self, _: &PageRequest) -> Page<Arc<Organization>> {
+    fn organizations(&self, _: Option<&str>, _: &PageRequest) -> Page<Arc<Organization>> {
         unasked()
     }
     fn endpoint(&self, _: Reach, _: EndpointId) -> Option<Arc<Endpoint>> {

@@ -4,6 +4,7 @@ use super::super::auth::no_organization;
 use super::super::code::Code;
 use super::super::fields::{Fields, Read, Value, known, wrong};
 use super::super::problem::{ECHO_CHARS, Problem};
+use super::super::query::Query;
 use super::super::reply::Reply;
 use super::super::route::Call;
 use super::endpoint_input::{Held, read_held, switch_change};
@@ -15,6 +16,7 @@ use crate::store::directory::{OrganizationChange, Page};
 use crate::store::retention::Retention;
 use http::StatusCode;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::time::Duration;
 use tidings_core::limits::TEXT_CHARS;
 use tidings_core::organization::{AddOn, AddOns, KeptDays, Organization};
@@ -211,17 +213,36 @@ pub(in crate::http) async fn get_organization(call: Call) -> Result<Reply, Probl
     }
 }
 
+/// Reads the part of a name that is looked for.
+pub(in crate::http) fn read_name(query: &mut Query<'_>) -> Option<String> {
+    query.optional("name", |text| match text.chars().count() {
+        1..=TEXT_CHARS => Ok(text.to_owned()),
+        _ => {
+            let detail = format!("1 to {TEXT_CHARS} characters.");
+            Err((Code::InvalidText, Cow::Owned(detail)))
+        }
+    })
+}
+
 /// Organizations within reach, by number.
 #[utoipa::path(get, path = "/v1/organizations", tag = "organizations", security(("key" = ["viewer"])),
-    params(("limit" = Option<u8>, Query, description = "1 to 100, default 50"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
-    responses((status = 200, description = "A page", body = List<OrganizationShown>)))]
+    params(("name" = Option<String>, Query, description = "With this in their name, in whatever case"),
+        ("limit" = Option<u8>, Query, description = "1 to 100, default 50"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    responses((status = 200, description = "A page; with `name` it may be short and still have a `next_cursor`", body = List<OrganizationShown>)))]
 pub(in crate::http) async fn list_organizations(call: Call) -> Result<Reply, Problem> {
     let reach = call.caller()?.reach()?;
-    let (request, cursors) = call.query(&["limit", "cursor"])?.page()?;
+    let mut query = call.query(&["name", "limit", "cursor"])?;
+    let name = read_name(&mut query);
+    let (request, cursors) = query.page()?;
+    let store = &call.api.store;
     let page = match reach {
-        Reach::All => call.api.store.organizations(&request),
+        Reach::All => store.organizations(name.as_deref(), &request),
         Reach::One(own) => Page {
-            items: call.api.store.organization(own).into_iter().collect(),
+            items: store
+                .organization(own)
+                .filter(|found| name.is_none_or(|name| found.is_called(&name)))
+                .into_iter()
+                .collect(),
             next: None,
         },
     };

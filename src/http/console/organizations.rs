@@ -1,6 +1,6 @@
 //! Organizations: choosing one, and for operators making, changing and deleting them.
 
-use super::super::api::organizations::{delete_organization, put_organization};
+use super::super::api::organizations::{delete_organization, put_organization, read_name};
 use super::super::code::Code;
 use super::form::{Faults, object};
 use super::overview;
@@ -27,9 +27,9 @@ pub(super) async fn list(visit: Visit) -> Outcome {
         if let Some(path) = jump(&visit) {
             return Ok(Answer::see(path));
         }
-        let (mut request, cursors) = visit.page(PATH)?;
+        let (name, (mut request, cursors)) = visit.asked(PATH, &["name"], read_name)?;
         request.limit = ROWS;
-        let page = visit.api.store.organizations(&request);
+        let page = visit.api.store.organizations(name.as_deref(), &request);
         let next = cursors.write(page.next.as_ref());
         (page, next)
     } else {
@@ -39,14 +39,21 @@ pub(super) async fn list(visit: Visit) -> Outcome {
             .collect();
         (ListPage { items, next: None }, None)
     };
+    let name = visit.query.trimmed("name");
     let body = html! {
         div .heading {
             h1 { "Organizations" }
             span .push {}
             @if operator { a .button .primary href={ (PATH) "/new" } { "Add an organization" } }
         }
-        @if operator { (overview::of_everything(&visit).await?) (search(&visit)) }
-        @if page.items.is_empty() {
+        @if operator && name.is_empty() { (overview::of_everything(&visit).await?) }
+        @if operator { (search(name)) }
+        @if page.items.is_empty() && !name.is_empty() {
+            div .empty {
+                h2 { "Nothing fits" }
+                p { "No organization " @if next.is_some() { "among those looked at so far " } "has “" (name) "” in its name." }
+            }
+        } @else if page.items.is_empty() {
             div .empty {
                 h2 { "No organization yet" }
                 p { "An organization is a customer of your platform. Your platform makes them through the API; here you can make one to try things out." }
@@ -54,27 +61,34 @@ pub(super) async fn list(visit: Visit) -> Outcome {
             }
         } @else {
             (table(&visit, &page.items).await?)
-            @if let Some(next) = next { (more(&format!("{PATH}?cursor={next}"))) }
+        }
+        @if let Some(next) = next {
+            @let query = visit.query.query(&["cursor", "done"]);
+            (more(&format!("{PATH}?{query}{}cursor={next}", if query.is_empty() { "" } else { "&" })))
         }
     };
     Ok(Page::new("Organizations", Section::Organizations, body).into())
 }
 
-/// Straight to an organization by its number.
+/// Straight to an organization by its number, if that is one's.
 fn jump(visit: &Visit) -> Option<String> {
-    let id = visit.query.trimmed("q");
-    let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| format!("/admin/overview?organization={id}"))
+    let number = visit.query.trimmed("name").parse().ok()?;
+    let id = tidings_core::id::OrganizationId::new(number)?;
+    let found = visit.api.store.organization(id)?;
+    Some(format!("/admin/overview?organization={}", found.id))
 }
 
-fn search(visit: &Visit) -> Markup {
+fn search(name: &str) -> Markup {
     html! {
         form .filters method="get" action=(PATH) role="search" {
             div .field {
-                label for="q" { "Organization's number" }
-                input id="q" name="q" type="search" inputmode="numeric" value=(visit.query.trimmed("q"));
+                label for="name" { "Name or number" }
+                input id="name" name="name" type="search" autocomplete="off" value=(name);
             }
-            div .actions { button type="submit" { "Open" } }
+            div .actions {
+                button type="submit" { "Search" }
+                @if !name.is_empty() { a .button href=(PATH) { "Clear" } }
+            }
         }
     }
 }

@@ -37,6 +37,9 @@ use tidings_core::organization::Organization;
 use tidings_core::secret::Secrets;
 use tidings_core::time::Timestamp;
 
+/// Names that one call may look at, in memory.
+const NAMES_LOOKED_AT: usize = 10_000;
+
 #[async_trait]
 impl Directory for SqlStore {
     fn retention(&self) -> Option<Retention> {
@@ -47,12 +50,14 @@ impl Directory for SqlStore {
         self.tables.read().organization(id).cloned()
     }
 
-    fn organizations(&self, page: &PageRequest) -> Page<Arc<Organization>> {
+    fn organizations(&self, name: Option<&str>, page: &PageRequest) -> Page<Arc<Organization>> {
         let after = place(page).and_then(OrganizationId::new);
         let tables = self.tables.read();
-        paged(page, tables.organizations_after(after).cloned(), |last| {
-            last.id.get()
-        })
+        let rows = tables.organizations_after(after);
+        match name {
+            Some(name) => called(name, page, rows),
+            None => paged(page, rows.cloned(), |last| last.id.get()),
+        }
     }
 
     fn endpoint(&self, reach: Reach, id: EndpointId) -> Option<Arc<Endpoint>> {
@@ -267,6 +272,30 @@ pub fn place(page: &PageRequest) -> Option<i64> {
     page.after
         .as_ref()
         .and_then(|cursor| cursor.0.first().copied())
+}
+
+/// Those whose name has a part like this, whatever its case; a page may come back short once enough was looked at.
+fn called<'a>(
+    part: &str,
+    page: &PageRequest,
+    rows: impl Iterator<Item = &'a Arc<Organization>>,
+) -> Page<Arc<Organization>> {
+    let limit = page.limit.max(1);
+    let (mut items, mut last) = (Vec::new(), None);
+    for (looked_at, record) in rows.enumerate() {
+        let fits = record.is_called(part);
+        if looked_at == NAMES_LOOKED_AT || (fits && items.len() == limit) {
+            return Page {
+                items,
+                next: last.map(|id: OrganizationId| Cursor(vec![id.get()])),
+            };
+        }
+        if fits {
+            items.push(Arc::clone(record));
+        }
+        last = Some(record.id);
+    }
+    Page { items, next: None }
 }
 
 /// The first rows of a list in its order, and the cursor if there are more.

@@ -3,7 +3,7 @@
 use super::shapes::without_null;
 use serde_json::{Map, Value, json};
 use tidings_core::id::OrganizationId;
-use tidings_core::limits::{EVENT_TYPE_NAME, PAGE_DEFAULT, PAGE_MAX};
+use tidings_core::limits::{EVENT_TYPE_NAME, PAGE_DEFAULT, PAGE_MAX, TEXT_CHARS};
 use tidings_core::stats::Range;
 
 /// One 63-bit id in base32, behind its prefix.
@@ -48,6 +48,7 @@ fn schema(name: &str) -> Option<Value> {
         "reference" | "idempotency-key" => {
             json!({ "type": "string", "pattern": VISIBLE, "minLength": 1, "maxLength": 255 })
         }
+        "name" => json!({ "type": "string", "minLength": 1, "maxLength": TEXT_CHARS }),
         "act" => json!({ "type": "string", "pattern": r"^[a-z_.]{1,64}$" }),
         "actor" => json!({ "type": "string", "pattern": r"^[A-Za-z0-9_ ]{1,64}$" }),
         _ => return None,
