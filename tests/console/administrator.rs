@@ -226,7 +226,11 @@ fn a_wrong_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed() {
 
 #[test]
 fn everything_works_without_the_script_and_on_a_phone() {
-    for looks in [Looks::WIDE.without_script(), Looks::PHONE] {
+    for looks in [
+        Looks::WIDE.without_script(),
+        Looks::PHONE,
+        Looks::PHONE.without_script(),
+    ] {
         let world = World::with_organizations();
         let browser = world.portal(LARKSPUR, "administrator", looks);
         browser.press("Add an endpoint");
@@ -234,10 +238,18 @@ fn everything_works_without_the_script_and_on_a_phone() {
         browser.press("Send a test");
         browser.wait_for("It arrived.");
         assert!(is_signed(&world.receiver.only(), &secret));
-        browser.press("Deliveries");
+        let go = |section: &str| {
+            if looks.width < Looks::WIDE.width {
+                browser.press("Menu");
+            }
+            browser.press(section);
+        };
+        go("Deliveries");
         browser.wait_for("project.updated");
-        browser.press("Overview");
-        browser.wait_for("Overview");
+        go("Events");
+        browser.wait("page", || browser.title().contains("Events"));
+        go("Overview");
+        browser.wait("page", || browser.title().contains("Overview"));
     }
 }
 

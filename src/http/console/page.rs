@@ -151,6 +151,9 @@ impl Page {
     fn top(&self, visit: &Visit) -> Markup {
         html! {
             header .top {
+                @if !matches!(self.section, Section::Outside | Section::Docs) {
+                    button .menu type="button" popovertarget="sections" { "Menu" }
+                }
                 a .brand href="/admin" {
                     (assets::mark()) span { "Tidings" }
                 }
@@ -195,7 +198,8 @@ impl Page {
             }
         };
         html! {
-            nav .side aria-label="Sections" {
+            nav #sections .side popover aria-label="Sections" {
+                button .menu type="button" popovertarget="sections" popovertargetaction="hide" { "Close the menu" }
                 @if let Some(place) = &self.place {
                     @let query = place.query();
                     ul {
