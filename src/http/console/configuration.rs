@@ -4,7 +4,7 @@ use super::super::api::organizations::put_webhooks;
 use super::super::api::show::{Audience, url};
 use super::endpoint::status;
 use super::page::{Page, Section};
-use super::pieces::{held_choice, switch_body, token};
+use super::pieces::{endpoint_words, held_choice, switch_body, token};
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, Refusal};
 use crate::store::directory::{Endpoint, PageRequest};
@@ -130,8 +130,9 @@ fn list(visit: &Visit, place: &Place, endpoints: &[Arc<Endpoint>]) -> Markup {
                 @for endpoint in endpoints {
                     tr {
                         td data-label="Target URL" {
+                            @let (_, words) = endpoint_words(endpoint, audience);
                             a .strong href={ (PATH) "/" (endpoint.id) } { (url(&endpoint.url, audience)) }
-                            @if !endpoint.description.is_empty() { p .quiet { (endpoint.description) } }
+                            @if !words.is_empty() { p .quiet { (words) } }
                         }
                         td data-label="Events" {
                             (endpoint.event_types.len()) " type" @if endpoint.event_types.len() != 1 { "s" }

@@ -1,11 +1,12 @@
 //! The list of deliveries: filters, search by id and by reference, live on its first page. An event's id leads to the event.
 
 use super::super::api::deliveries::{FILTERS, read_filter};
+use super::super::api::show::Audience;
 use super::configuration::{PATH as WEBHOOKS, endpoints_of};
 use super::events::PATH as EVENTS;
 use super::form::{Faults, local_time};
 use super::page::{Page, Section, part};
-use super::pieces::{fault_summary, moment, pages, state};
+use super::pieces::{endpoint_words, fault_summary, moment, pages, state};
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, UNPROCESSABLE};
 use crate::store::Reach;
@@ -64,7 +65,7 @@ pub(super) async fn get(visit: Visit) -> Outcome {
         .deliveries(place.id(), filter, request)
         .await?;
     let next = cursors.write(page.next.as_ref());
-    let inner = list(&visit, &page, next.as_deref());
+    let inner = list(&visit, &place, &page, next.as_deref());
     let body = html! {
         div .heading {
             h1 { "Deliveries" }
@@ -115,8 +116,9 @@ fn filters(visit: &Visit, place: &Place) -> Markup {
                     option value="" { "All" }
                     @for endpoint in &endpoints {
                         @let id = endpoint.id.to_string();
+                        @let (address, words) = endpoint_words(endpoint, Audience::of(&place.caller));
                         option value=(id) selected[chosen("endpoint", &id)] {
-                            (endpoint.url.authority()) @if !endpoint.description.is_empty() { " · " (endpoint.description) }
+                            (address) @if !words.is_empty() { " · " (words) }
                         }
                     }
                 }
@@ -161,7 +163,12 @@ pub(super) fn type_and_times(visit: &Visit) -> Markup {
     }
 }
 
-fn list(visit: &Visit, page: &ListPage<DeliverySummary>, next: Option<&str>) -> Markup {
+fn list(
+    visit: &Visit,
+    place: &Place,
+    page: &ListPage<DeliverySummary>,
+    next: Option<&str>,
+) -> Markup {
     let filtered = FILTERS
         .iter()
         .any(|name| !visit.query.trimmed(name).is_empty());
@@ -183,7 +190,7 @@ fn list(visit: &Visit, page: &ListPage<DeliverySummary>, next: Option<&str>) -> 
                 }
             }
         } @else {
-            (table(visit, &page.items))
+            (table(visit, place, &page.items))
             (pages(visit, PATH, next, older(page)))
         }
     }
@@ -198,7 +205,7 @@ pub(super) const fn older<T>(page: &ListPage<T>) -> &'static str {
 }
 
 /// Deliveries as a table.
-pub(super) fn table(visit: &Visit, items: &[DeliverySummary]) -> Markup {
+pub(super) fn table(visit: &Visit, place: &Place, items: &[DeliverySummary]) -> Markup {
     html! {
         table .list .cards .deliveries {
             caption .hidden { "Deliveries, newest first" }
@@ -210,12 +217,12 @@ pub(super) fn table(visit: &Visit, items: &[DeliverySummary]) -> Markup {
                 th scope="col" { "Accepted" }
                 th scope="col" { "Then" }
             } }
-            tbody { @for item in items { (row(visit, item)) } }
+            tbody { @for item in items { (row(visit, place, item)) } }
         }
     }
 }
 
-fn row(visit: &Visit, item: &DeliverySummary) -> Markup {
+fn row(visit: &Visit, place: &Place, item: &DeliverySummary) -> Markup {
     let endpoint = visit
         .api
         .store
@@ -230,7 +237,9 @@ fn row(visit: &Visit, item: &DeliverySummary) -> Markup {
             }
             td data-label="Endpoint" {
                 @if let Some(endpoint) = endpoint {
-                    a href={ (WEBHOOKS) "/" (endpoint.id) } { (endpoint.url.authority()) }
+                    @let (address, words) = endpoint_words(&endpoint, Audience::of(&place.caller));
+                    a href={ (WEBHOOKS) "/" (endpoint.id) } { (address) }
+                    @if !words.is_empty() { p .quiet { (words) } }
                 } @else { span .quiet { "deleted" } }
             }
             td data-label="Tries" .number { (item.progress.attempts) }

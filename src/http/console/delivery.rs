@@ -10,7 +10,7 @@ use super::configuration::PATH as WEBHOOKS;
 use super::events::PATH as EVENTS;
 use super::explain::explain;
 use super::page::{Page, Section, part};
-use super::pieces::{action, block, copyable, duration, moment, state};
+use super::pieces::{action, block, copyable, duration, endpoint_words, moment, state};
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, Refusal, chart};
 use crate::respelled::for_reading;
@@ -122,8 +122,9 @@ fn head(visit: &Visit, place: &Place, found: &DeliveryDetail) -> Markup {
         }
         p .quiet {
             @if let Some(endpoint) = &found.endpoint {
-                "To " a href={ (WEBHOOKS) "/" (endpoint.id) } { (endpoint.url.authority()) }
-                @if !endpoint.description.is_empty() { " · " (endpoint.description) }
+                @let (address, words) = endpoint_words(endpoint, Audience::of(&place.caller));
+                "To " a href={ (WEBHOOKS) "/" (endpoint.id) } { (address) }
+                @if !words.is_empty() { " · " (words) }
             } @else { "To an endpoint that was deleted" }
         }
     }

@@ -232,7 +232,7 @@ fn became(
             @if found.deliveries.iter().map(|(_, count)| count).sum::<u64>() > deliveries.items.len() as u64 {
                 p .quiet { "Those to " (place.organization.name) @if deliveries.next.is_some() { ", the first " (SHOWN) } ":" }
             }
-            (table(visit, &deliveries.items))
+            (table(visit, place, &deliveries.items))
             @if deliveries.next.is_some() {
                 p { a .button href={ (DELIVERIES) "?" (place.query()) "&event=" (found.summary.id) } { "All of them" } }
             }

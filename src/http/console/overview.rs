@@ -1,11 +1,12 @@
 //! The overview of an organization, of an endpoint and of everything: what needs attention first, how much arrives, how fast.
 
+use super::super::api::show::Audience;
 use super::chart::{self, Bar, Latency, duration_ms};
 use super::configuration::{PATH as WEBHOOKS, endpoints_of};
 use super::deliveries::table;
 use super::explain::class_words;
 use super::page::{Page, Section, part};
-use super::pieces::{number, percent, tile};
+use super::pieces::{endpoint_words, number, percent, tile};
 use super::visit::{Place, Visit};
 use super::{Outcome, Refusal};
 use crate::store::directory::{Endpoint, PageRequest};
@@ -198,7 +199,7 @@ async fn attention(visit: &Visit, place: &Place) -> Result<Markup, Refusal> {
         }
         @if !failed.items.is_empty() {
             h2 { "Failed, and kept to be sent again" }
-            (table(visit, &failed.items))
+            (table(visit, place, &failed.items))
             @if failed.next.is_some() {
                 p { a href={ "/admin/deliveries?" (place.query()) "&state=exhausted" } { "All failed deliveries" } }
             }
@@ -224,8 +225,9 @@ async fn endpoints(visit: &Visit, place: &Place, seconds: u64) -> Result<Markup,
                     @for (endpoint, total) in &rows {
                         tr {
                             td data-label="Endpoint" {
-                                a .strong href={ (WEBHOOKS) "/" (endpoint.id) } { (endpoint.url.authority()) }
-                                @if !endpoint.description.is_empty() { p .quiet { (endpoint.description) } }
+                                @let (address, words) = endpoint_words(endpoint, Audience::of(&place.caller));
+                                a .strong href={ (WEBHOOKS) "/" (endpoint.id) } { (address) }
+                                @if !words.is_empty() { p .quiet { (words) } }
                             }
                             td data-label="Arrived" { (rate(total)) }
                             td data-label="Delivered" { (number(total.delivered)) }

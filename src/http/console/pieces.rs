@@ -1,8 +1,10 @@
 //! Small pieces that pages are made of: times, states, fields, notices.
 
+use super::super::api::show::Audience;
 use super::form::{Faults, Form, object};
 use super::session::TOKEN_FIELD;
 use super::visit::Visit;
+use crate::store::directory::Endpoint;
 use maud::{Markup, html};
 use serde_json::Value;
 use std::time::Duration;
@@ -202,6 +204,39 @@ impl<'a> Field<'a> {
     }
 }
 
+/// Characters of an address where endpoints are told apart: of a longer one the start and the end.
+const ADDRESS_CHARS: usize = 48;
+
+/// What tells an endpoint from others of its host: its address, as much of it as the reader sees, and the words for it; to
+/// who sees the host alone, its id where there are no words.
+pub(super) fn endpoint_words(endpoint: &Endpoint, audience: Audience) -> (String, String) {
+    let words = String::from(&*endpoint.description);
+    match audience {
+        Audience::Full => {
+            let url = endpoint.url.as_str();
+            let address = url.split_once("://").map_or(url, |(_, address)| address);
+            (shortened(address.trim_end_matches('/')), words)
+        }
+        Audience::Reduced if words.is_empty() => (
+            endpoint.url.authority().to_string(),
+            endpoint.id.to_string(),
+        ),
+        Audience::Reduced => (endpoint.url.authority().to_string(), words),
+    }
+}
+
+/// A text without its middle, if it is long: what differs often stands at the end.
+fn shortened(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() <= ADDRESS_CHARS {
+        return text.to_owned();
+    }
+    let end = ADDRESS_CHARS / 2;
+    let (start, rest) = chars.split_at(ADDRESS_CHARS - end - 1);
+    let end = rest.split_at(rest.len().saturating_sub(end)).1;
+    start.iter().chain(['…'].iter()).chain(end).collect()
+}
+
 /// A button that posts by itself.
 pub(super) fn action(visit: &Visit, path: &str, words: &str, look: &str) -> Markup {
     html! {
@@ -307,6 +342,19 @@ pub(super) fn block(id: &str, label: &str, text: &str) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_address_keeps_its_start_and_its_end() {
+        assert_eq!(shortened("crm.example.com/a"), "crm.example.com/a");
+        let long = format!("crm.example.com/{}/é-7", "x".repeat(80));
+        let short = shortened(&long);
+        assert_eq!(short.chars().count(), ADDRESS_CHARS);
+        assert!(
+            short.starts_with("crm.example.com/x") && short.ends_with("x/é-7"),
+            "{short}"
+        );
+        assert_ne!(short, shortened(&long.replace("-7", "-8")));
+    }
 
     #[test]
     fn numbers_and_shares_are_what_people_write() {

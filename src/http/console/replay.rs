@@ -1,12 +1,13 @@
 //! Replays: sending a time range of an endpoint again, with its progress and a stop button.
 
 use super::super::api::replays::{delete_replay, post_replay};
+use super::super::api::show::Audience;
 use super::super::code::Code;
 use super::super::problem::Problem;
 use super::configuration::PATH;
 use super::form::{Faults, json_of, local_time, object, utc_time};
 use super::page::{Page, Section, part};
-use super::pieces::{action, fault_summary, moment, number, token};
+use super::pieces::{action, endpoint_words, fault_summary, moment, number, token};
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, UNPROCESSABLE};
 use crate::store::directory::Endpoint;
@@ -48,7 +49,7 @@ fn draw(visit: &Visit, place: &Place, endpoint: &Endpoint, faults: &Faults) -> P
     let body = html! {
         p .back { a href={ (PATH) "/" (endpoint.id) } { "← The endpoint" } }
         h1 { "Send again" }
-        p { "Sends a time range of events to " strong { (endpoint.url.authority()) } " once more: with the same ids, to the current URL, signed with the current secret." }
+        p { "Sends a time range of events to " strong { (endpoint_words(endpoint, Audience::of(&place.caller)).0) } " once more: with the same ids, to the current URL, signed with the current secret." }
         (fault_summary(faults))
         form .panel method="post" action={ (PATH) "/" (endpoint.id) "/replay" } {
             (token(visit))
@@ -131,7 +132,7 @@ pub(super) async fn get(visit: Visit) -> Outcome {
     let body = html! {
         p .back { a href={ (PATH) "/" (endpoint.id) } { "← The endpoint" } }
         h1 { "Sending again" }
-        p .quiet { "Events accepted from " (moment(replay.from)) " to " (moment(replay.to)) ", to " (endpoint.url.authority()) }
+        p .quiet { "Events accepted from " (moment(replay.from)) " to " (moment(replay.to)) ", to " (endpoint_words(&endpoint, Audience::of(&place.caller)).0) }
         (part("replay", &inner))
         p { a .button href={ "/admin/deliveries?" (place.query()) "&endpoint=" (endpoint.id) } { "Deliveries of this endpoint" } }
     };
