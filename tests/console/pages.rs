@@ -28,6 +28,8 @@ fn lived_in() -> World {
         );
         world.event("participation.created", &json!({"id": number}));
     }
+    // Nobody has chosen this one.
+    world.event("campaign.updated", &json!({"id": 7}));
     // Charts are drawn from counts that are written within seconds.
     let path = format!("/v1/organizations/{LARKSPUR}/stats");
     let begun = std::time::Instant::now();
@@ -54,6 +56,10 @@ fn pages(world: &World) -> Vec<(&'static str, String)> {
         .as_str()
         .unwrap()
         .to_owned();
+    let of_type = |event_type: &str| list(&format!("events?type={event_type}"))[0]["id"].clone();
+    let event = of_type("project.updated");
+    let alone = of_type("campaign.updated");
+    let [event, alone] = [&event, &alone].map(|id| id.as_str().unwrap().to_owned());
     let webhooks = "/admin/integrations/webhooks";
     let query = format!("organization={LARKSPUR}");
     vec![
@@ -68,6 +74,9 @@ fn pages(world: &World) -> Vec<(&'static str, String)> {
             format!("{webhooks}/{endpoint}/code?language=node"),
         ),
         ("replay", format!("{webhooks}/{endpoint}/replay")),
+        ("events", format!("/admin/events?{query}")),
+        ("event", format!("/admin/events/{event}")),
+        ("event-alone", format!("/admin/events/{alone}")),
         ("deliveries", format!("/admin/deliveries?{query}")),
         (
             "nothing-found",
@@ -82,6 +91,10 @@ fn pages(world: &World) -> Vec<(&'static str, String)> {
         ),
         ("signature", format!("/admin/signature?{query}")),
         ("organizations", String::from("/admin/organizations")),
+        (
+            "organizations-found",
+            String::from("/admin/organizations?name=pantry"),
+        ),
         ("organization-new", String::from("/admin/organizations/new")),
         ("engine", String::from("/admin/engine")),
         ("people", String::from("/admin/people")),
