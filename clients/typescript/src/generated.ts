@@ -516,7 +516,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** An organization's own events, newest first. */
+        /**
+         * An organization's own events, newest first, with deliveries or without. Public events of others are not among them:
+         *     they are found by their deliveries.
+         */
         get: operations["list_events"];
         put?: never;
         post?: never;
@@ -1446,6 +1449,11 @@ export interface components {
              * @example true
              */
             enabled: boolean;
+            /**
+             * @description With `enabled: true`: `send` (default) or `discard` what was held. What an endpoint holds that is off itself stays held.
+             * @enum {string}
+             */
+            held?: "send" | "discard";
         };
     };
     responses: {
@@ -2571,6 +2579,8 @@ export interface operations {
     list_organizations: {
         parameters: {
             query?: {
+                /** @description With this in their name, in whatever case */
+                name?: string;
                 /** @description 1 to 100, default 50 */
                 limit?: number;
                 /** @description `next_cursor` of the page before */
@@ -2582,7 +2592,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page */
+            /** @description A page; with `name` it may be short and still have a `next_cursor` */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3938,6 +3948,14 @@ export interface operations {
     list_events: {
         parameters: {
             query?: {
+                /** @description Of this type; in its public form those of them that are public */
+                type?: string;
+                /** @description With this reference */
+                reference?: string;
+                /** @description Accepted then or later (RFC 3339) */
+                from?: string;
+                /** @description Accepted before then (RFC 3339) */
+                to?: string;
                 /** @description 1 to 100, default 50 */
                 limit?: number;
                 /** @description `next_cursor` of the page before */
@@ -3952,7 +3970,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page */
+            /** @description A page; it may be short and still have a `next_cursor` */
             200: {
                 headers: {
                     [name: string]: unknown;

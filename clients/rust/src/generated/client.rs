@@ -1030,7 +1030,8 @@ impl Api {
         let response = req_builder.send().await?;
         Ok(TestEndpointRequest::parse_response(response).await?)
     }
-    /// An organization's own events, newest first.
+    /// An organization's own events, newest first, with deliveries or without. Public events of others are not among them:
+    /// they are found by their deliveries.
     ///
     /// * Path: `GET /v1/organizations/{org}/events`
     pub async fn list_events(

@@ -860,12 +860,14 @@ pub struct Timing {
     pub total_ms: f64,
 }
 /// The feature switch.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize, oas3_gen_support::Default)]
 #[serde(deny_unknown_fields)]
 pub struct WebhooksInput {
     /// Off holds what waits and makes nothing new.
     /// - Example: `true`
     pub enabled: bool,
+    pub held: Option<EndpointPatchHeld>,
 }
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, oas3_gen_support::Default)]
 #[non_exhaustive]
@@ -5381,6 +5383,9 @@ impl DeleteKeyRequest {
     oas3_gen_support::Default
 )]
 pub struct ListOrganizationsRequestQuery {
+    /// With this in their name, in whatever case
+    #[validate(length(min = 1u64, max = 200u64))]
+    pub name: Option<String>,
     /// 1 to 100, default 50
     #[validate(range(min = 1i64, max = 100i64))]
     #[default(Some(50i64))]
@@ -9991,6 +9996,23 @@ pub struct ListEventsRequestPath {
     oas3_gen_support::Default
 )]
 pub struct ListEventsRequestQuery {
+    /// Of this type; in its public form those of them that are public
+    #[serde(rename = "type")]
+    #[validate(
+        length(max = 128u64),
+        regex(path = "REGEX_GET_EVENT_TYPE_REQUEST_PATH_R_TYPE")
+    )]
+    pub r#type: Option<String>,
+    /// With this reference
+    #[validate(
+        length(min = 1u64, max = 255u64),
+        regex(path = "REGEX_BATCH_EVENT_INPUT_IDEMPOTENCY_KEY")
+    )]
+    pub reference: Option<String>,
+    /// Accepted then or later (RFC 3339)
+    pub from: Option<chrono::DateTime<chrono::Utc>>,
+    /// Accepted before then (RFC 3339)
+    pub to: Option<chrono::DateTime<chrono::Utc>>,
     /// 1 to 100, default 50
     #[validate(range(min = 1i64, max = 100i64))]
     #[default(Some(50i64))]
@@ -9999,7 +10021,8 @@ pub struct ListEventsRequestQuery {
     #[validate(regex(path = "REGEX_LIST_AUDIT_REQUEST_QUERY_CURSOR"))]
     pub cursor: Option<String>,
 }
-/// An organization's own events, newest first.
+/// An organization's own events, newest first, with deliveries or without. Public events of others are not among them:
+/// they are found by their deliveries.
 #[derive(Debug, Clone, validator::Validate, oas3_gen_support::Default)]
 pub struct ListEventsRequest {
     #[validate(nested)]

@@ -92,6 +92,7 @@ from .test_input import TestInput
 from .test_result import TestResult
 from .timing import Timing
 from .webhooks_input import WebhooksInput
+from .webhooks_input_held import WebhooksInputHeld
 
 __all__ = (
     "Answer",
@@ -186,4 +187,5 @@ __all__ = (
     "TestResult",
     "Timing",
     "WebhooksInput",
+    "WebhooksInputHeld",
 )

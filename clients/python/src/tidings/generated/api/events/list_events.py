@@ -1,3 +1,4 @@
+import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -14,11 +15,29 @@ from ...types import UNSET, Response, Unset
 def _get_kwargs(
     org: int,
     *,
+    type_: str | Unset = UNSET,
+    reference: str | Unset = UNSET,
+    from_: datetime.datetime | Unset = UNSET,
+    to: datetime.datetime | Unset = UNSET,
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 ) -> dict[str, Any]:
 
     params: dict[str, Any] = {}
+
+    params["type"] = type_
+
+    params["reference"] = reference
+
+    json_from_: str | Unset = UNSET
+    if not isinstance(from_, Unset):
+        json_from_ = from_.isoformat()
+    params["from"] = json_from_
+
+    json_to: str | Unset = UNSET
+    if not isinstance(to, Unset):
+        json_to = to.isoformat()
+    params["to"] = json_to
 
     params["limit"] = limit
 
@@ -121,13 +140,23 @@ def sync_detailed(
     org: int,
     *,
     client: AuthenticatedClient,
+    type_: str | Unset = UNSET,
+    reference: str | Unset = UNSET,
+    from_: datetime.datetime | Unset = UNSET,
+    to: datetime.datetime | Unset = UNSET,
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 ) -> Response[ListEvent | Problem]:
-    """An organization's own events, newest first.
+    """An organization's own events, newest first, with deliveries or without. Public events of others are
+    not among them:
+    they are found by their deliveries.
 
     Args:
         org (int):
+        type_ (str | Unset):
+        reference (str | Unset):
+        from_ (datetime.datetime | Unset):
+        to (datetime.datetime | Unset):
         limit (int | Unset):  Default: 50.
         cursor (str | Unset):
 
@@ -141,6 +170,10 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         org=org,
+        type_=type_,
+        reference=reference,
+        from_=from_,
+        to=to,
         limit=limit,
         cursor=cursor,
     )
@@ -156,13 +189,23 @@ def sync(
     org: int,
     *,
     client: AuthenticatedClient,
+    type_: str | Unset = UNSET,
+    reference: str | Unset = UNSET,
+    from_: datetime.datetime | Unset = UNSET,
+    to: datetime.datetime | Unset = UNSET,
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 ) -> ListEvent | Problem | None:
-    """An organization's own events, newest first.
+    """An organization's own events, newest first, with deliveries or without. Public events of others are
+    not among them:
+    they are found by their deliveries.
 
     Args:
         org (int):
+        type_ (str | Unset):
+        reference (str | Unset):
+        from_ (datetime.datetime | Unset):
+        to (datetime.datetime | Unset):
         limit (int | Unset):  Default: 50.
         cursor (str | Unset):
 
@@ -177,6 +220,10 @@ def sync(
     return sync_detailed(
         org=org,
         client=client,
+        type_=type_,
+        reference=reference,
+        from_=from_,
+        to=to,
         limit=limit,
         cursor=cursor,
     ).parsed
@@ -186,13 +233,23 @@ async def asyncio_detailed(
     org: int,
     *,
     client: AuthenticatedClient,
+    type_: str | Unset = UNSET,
+    reference: str | Unset = UNSET,
+    from_: datetime.datetime | Unset = UNSET,
+    to: datetime.datetime | Unset = UNSET,
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 ) -> Response[ListEvent | Problem]:
-    """An organization's own events, newest first.
+    """An organization's own events, newest first, with deliveries or without. Public events of others are
+    not among them:
+    they are found by their deliveries.
 
     Args:
         org (int):
+        type_ (str | Unset):
+        reference (str | Unset):
+        from_ (datetime.datetime | Unset):
+        to (datetime.datetime | Unset):
         limit (int | Unset):  Default: 50.
         cursor (str | Unset):
 
@@ -206,6 +263,10 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         org=org,
+        type_=type_,
+        reference=reference,
+        from_=from_,
+        to=to,
         limit=limit,
         cursor=cursor,
     )
@@ -219,13 +280,23 @@ async def asyncio(
     org: int,
     *,
     client: AuthenticatedClient,
+    type_: str | Unset = UNSET,
+    reference: str | Unset = UNSET,
+    from_: datetime.datetime | Unset = UNSET,
+    to: datetime.datetime | Unset = UNSET,
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 ) -> ListEvent | Problem | None:
-    """An organization's own events, newest first.
+    """An organization's own events, newest first, with deliveries or without. Public events of others are
+    not among them:
+    they are found by their deliveries.
 
     Args:
         org (int):
+        type_ (str | Unset):
+        reference (str | Unset):
+        from_ (datetime.datetime | Unset):
+        to (datetime.datetime | Unset):
         limit (int | Unset):  Default: 50.
         cursor (str | Unset):
 
@@ -241,6 +312,10 @@ async def asyncio(
         await asyncio_detailed(
             org=org,
             client=client,
+            type_=type_,
+            reference=reference,
+            from_=from_,
+            to=to,
             limit=limit,
             cursor=cursor,
         )

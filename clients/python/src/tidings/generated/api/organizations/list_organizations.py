@@ -12,11 +12,14 @@ from ...types import UNSET, Response, Unset
 
 def _get_kwargs(
     *,
+    name: str | Unset = UNSET,
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 ) -> dict[str, Any]:
 
     params: dict[str, Any] = {}
+
+    params["name"] = name
 
     params["limit"] = limit
 
@@ -111,12 +114,14 @@ def _build_response(
 def sync_detailed(
     *,
     client: AuthenticatedClient,
+    name: str | Unset = UNSET,
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 ) -> Response[ListOrganization | Problem]:
     """Organizations within reach, by number.
 
     Args:
+        name (str | Unset):
         limit (int | Unset):  Default: 50.
         cursor (str | Unset):
 
@@ -129,6 +134,7 @@ def sync_detailed(
     """
 
     kwargs = _get_kwargs(
+        name=name,
         limit=limit,
         cursor=cursor,
     )
@@ -143,12 +149,14 @@ def sync_detailed(
 def sync(
     *,
     client: AuthenticatedClient,
+    name: str | Unset = UNSET,
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 ) -> ListOrganization | Problem | None:
     """Organizations within reach, by number.
 
     Args:
+        name (str | Unset):
         limit (int | Unset):  Default: 50.
         cursor (str | Unset):
 
@@ -162,6 +170,7 @@ def sync(
 
     return sync_detailed(
         client=client,
+        name=name,
         limit=limit,
         cursor=cursor,
     ).parsed
@@ -170,12 +179,14 @@ def sync(
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
+    name: str | Unset = UNSET,
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 ) -> Response[ListOrganization | Problem]:
     """Organizations within reach, by number.
 
     Args:
+        name (str | Unset):
         limit (int | Unset):  Default: 50.
         cursor (str | Unset):
 
@@ -188,6 +199,7 @@ async def asyncio_detailed(
     """
 
     kwargs = _get_kwargs(
+        name=name,
         limit=limit,
         cursor=cursor,
     )
@@ -200,12 +212,14 @@ async def asyncio_detailed(
 async def asyncio(
     *,
     client: AuthenticatedClient,
+    name: str | Unset = UNSET,
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 ) -> ListOrganization | Problem | None:
     """Organizations within reach, by number.
 
     Args:
+        name (str | Unset):
         limit (int | Unset):  Default: 50.
         cursor (str | Unset):
 
@@ -220,6 +234,7 @@ async def asyncio(
     return (
         await asyncio_detailed(
             client=client,
+            name=name,
             limit=limit,
             cursor=cursor,
         )
