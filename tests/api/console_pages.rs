@@ -220,3 +220,36 @@ async fn tenancy_a_public_event_tells_its_owner_and_its_recipients_nothing_of_ea
     let page = get(&world, &path, &cookie).await.text;
     assert!(page.contains("Deliveries: 1 delivered."), "{page}");
 }
+
+#[tokio::test]
+async fn endpoints_of_one_host_are_told_apart_by_who_sees_paths_and_by_who_does_not() {
+    let world = World::with_organizations().await;
+    let endpoints = format!("/v1/organizations/{LARKSPUR}/endpoints");
+    let mut ids = Vec::new();
+    for path in ["crm", "reports"] {
+        let body = json!({"url": format!("https://receiver.example/{path}"), "event_types": ["project.updated"]});
+        let made = world.send("POST", &endpoints, &body.to_string()).await;
+        ids.push(made.expect(201)["id"].as_str().unwrap().to_owned());
+    }
+    world.event(LARKSPUR).await;
+    let list = format!("/v1/organizations/{LARKSPUR}/deliveries");
+    world.until(&list, |list| list["data"][1].is_object()).await;
+    let Login { cookie, .. } = login(&world).await;
+    let viewer = viewer(&world, LARKSPUR).await;
+    for page in ["deliveries", "overview", "integrations/webhooks"] {
+        let path = format!("/admin/{page}?organization={LARKSPUR}");
+        let seen = get(&world, &path, &cookie).await.text;
+        for path in ["receiver.example/crm<", "receiver.example/reports<"] {
+            assert!(seen.contains(path), "{page}: {seen}");
+        }
+        let seen = get(&world, &path, &viewer).await.text;
+        assert!(!seen.contains("receiver.example/crm"), "{page}: {seen}");
+        for id in &ids {
+            assert!(seen.contains(&format!("{id}<")), "{page}: {seen}");
+        }
+    }
+    let path = format!("/admin/deliveries?organization={LARKSPUR}");
+    let seen = get(&world, &path, &viewer).await.text;
+    let option = format!("receiver.example · {}</option>", ids[0]);
+    assert!(seen.contains(&option), "{seen}");
+}

@@ -85,6 +85,27 @@ fn without_the_add_on_it_is_said_what_is_missing_and_nothing_can_be_added() {
 }
 
 #[test]
+fn an_open_link_is_revoked_after_a_question_only() {
+    let world = World::with_organizations();
+    let operator = world.operator(Looks::WIDE);
+    let members = world.url(&format!("/admin/members?organization={LARKSPUR}"));
+    operator.open(&members);
+    operator.press("Make an invitation link");
+    operator.wait_for("Send this link.");
+    operator.open(&members);
+    operator.press("Revoke");
+    operator.wait_for("Whoever was sent it cannot use it any more");
+    operator.open(&members);
+    operator.wait_for("Open links");
+    operator.press("Revoke");
+    operator.press("Revoke the link");
+    operator.wait_for("Revoked.");
+    operator.open(&members);
+    operator.wait_for("No members yet");
+    assert!(!operator.text().contains("Open links"));
+}
+
+#[test]
 fn an_invitation_makes_an_account_and_a_wrong_password_does_not_get_in() {
     let world = World::with_organizations();
     let operator = world.operator(Looks::WIDE);
