@@ -18,6 +18,7 @@ use crate::store::log::{DeliveryFilter, DeliverySummary, EventDetail, EventSumma
 use maud::{Markup, html};
 use tidings_core::event::Publicity;
 use tidings_core::id::EventId;
+use tidings_core::organization::WebhookAccess;
 
 /// Where the pages are.
 pub(super) const PATH: &str = "/admin/events";
@@ -31,9 +32,9 @@ pub(super) async fn list(visit: Visit) -> Outcome {
     if let Ok(event) = text.parse::<EventId>() {
         return Ok(Answer::see(format!("{PATH}/{event}")));
     }
-    let asked = visit.asked(&format!("{PATH}/{}", place.id()), &FILTERS, read_filter);
-    let (filter, (request, cursors)) = match asked {
-        Ok(asked) => asked,
+    let read = visit.asked(&format!("{PATH}/{}", place.id()), &FILTERS, read_filter);
+    let (filter, (request, cursors)) = match read {
+        Ok(read) => read,
         Err(problem) => {
             let body = html! {
                 h1 { "Events" }
@@ -75,7 +76,10 @@ fn filters(visit: &Visit, place: &Place) -> Markup {
                 input id="reference" name="reference" type="search" placeholder="evt_… or your own reference" autocomplete="off"
                     value=(visit.query.trimmed("reference"));
             }
-            (type_and_times(visit))
+            details .more open[asked(visit, &["type", "from", "to"])] {
+                summary { "More" }
+                div .fields { (type_and_times(visit)) }
+            }
             div .actions {
                 button .primary type="submit" { "Show" }
                 a .button href={ (PATH) "?" (place.query()) } { "Clear" }
@@ -84,12 +88,18 @@ fn filters(visit: &Visit, place: &Place) -> Markup {
     }
 }
 
+/// Whether the query asks for any of these.
+fn asked(visit: &Visit, names: &[&str]) -> bool {
+    names
+        .iter()
+        .any(|name| !visit.query.trimmed(name).is_empty())
+}
+
 fn rows(visit: &Visit, page: &ListPage<EventSummary>, next: Option<&str>) -> Markup {
-    let asked = |name: &&str| !visit.query.trimmed(name).is_empty();
     html! {
         @if page.items.is_empty() && next.is_none() {
             div .empty {
-                @if FILTERS.iter().any(asked) || visit.query.has("cursor") {
+                @if asked(visit, &FILTERS) || visit.query.has("cursor") {
                     h2 { "Nothing fits" }
                     p { "No event of this organization is like that: none was accepted, or retention removed it. Take something out of the filter." }
                 } @else {
@@ -223,11 +233,7 @@ fn became(
             } @else if found.expanding { "Its deliveries are being made." }
             @else { "It arrived, and nobody is subscribed: it has no delivery." }
         }
-        @if counts.is_empty() && !found.expanding {
-            p { "When it was accepted, no endpoint of " (place.organization.name) " that was switched on had chosen "
-                code { (found.summary.event_type) } ". An endpoint that chooses it now is sent it by "
-                strong { "Send again" } " on the endpoint's page, with what was missed." }
-        }
+        @if counts.is_empty() && !found.expanding { (why_nobody(place, &found.summary)) }
         @if !deliveries.items.is_empty() {
             @if found.deliveries.iter().map(|(_, count)| count).sum::<u64>() > deliveries.items.len() as u64 {
                 p .quiet { "Those to " (place.organization.name) @if deliveries.next.is_some() { ", the first " (SHOWN) } ":" }
@@ -237,6 +243,21 @@ fn became(
                 p { a .button href={ (DELIVERIES) "?" (place.query()) "&event=" (found.summary.id) } { "All of them" } }
             }
         }
+    }
+}
+
+/// Why an event may have no delivery to its owner, and what can be done.
+fn why_nobody(place: &Place, event: &EventSummary) -> Markup {
+    let name = &place.organization.name;
+    html! {
+        p { @match place.organization.access() {
+            WebhookAccess::Suspended => { (name) " has no add-on that webhooks are part of: its events make no deliveries." }
+            WebhookAccess::SwitchedOff => { "Webhooks of " (name) " are off: its events make no deliveries until they are on." }
+            WebhookAccess::Active => {
+                "When it was accepted, no endpoint of " (name) " that was switched on had chosen " code { (event.event_type) }
+                ". An endpoint that chooses it now is sent it by " strong { "Send again" } " on the endpoint's page, with what was missed."
+            }
+        } }
     }
 }
 
