@@ -8,6 +8,7 @@
 mod cidr;
 mod egress;
 mod host;
+mod listed;
 mod proxy;
 mod special;
 mod target;
@@ -18,6 +19,7 @@ mod url_error;
 pub use cidr::{Cidr, CidrError};
 pub use egress::{EgressRules, Lacking, Refusal};
 pub use host::Host;
+pub use listed::{HostPattern, HostPatternError};
 pub use proxy::{ProxyAddress, ProxyAddressError};
 pub use target::{Origin, Scheme, TargetUrl};
 pub use url_error::UrlError;

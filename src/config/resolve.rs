@@ -329,6 +329,7 @@ fn header_name(values: &Values<'_>) -> Result<String, ConfigError> {
 fn egress(values: &Values<'_>) -> Result<EgressRules, ConfigError> {
     Ok(EgressRules {
         allow: values.list::<Cidr>("egress.allow")?,
+        listed: values.list("egress.allow_names")?,
         allow_http: values.parsed("egress.allow_http")?,
         closed_ports: values.list("egress.closed_ports")?.into_iter().collect(),
         nat64: values.parsed("egress.nat64")?,

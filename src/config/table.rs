@@ -120,6 +120,14 @@ settings![
         "Private networks that target URLs may reach; everything not public is closed otherwise"
     ),
     (
+        "egress.allow_names",
+        "TIDINGS_EGRESS_ALLOW_NAMES",
+        List,
+        "",
+        "hosts such as hooks.example.com or *.example.com",
+        "The only hosts that target URLs may have; without any, every public one"
+    ),
+    (
         "egress.allow_http",
         "TIDINGS_EGRESS_ALLOW_HTTP",
         Single,

@@ -131,6 +131,7 @@ codes! {
     CredentialsInUrl = 422 "credentials_in_url" "A URL holds credentials",
     FragmentInUrl = 422 "fragment_in_url" "A URL holds a fragment",
     NoncanonicalHost = 422 "noncanonical_host" "A host is spelled oddly",
+    HostNotListed = 422 "host_not_listed" "A host is not listed",
     NameNotAllowed = 422 "name_not_allowed" "A host's name is not allowed",
     AddressNotPublic = 422 "address_not_public" "An address is not public",
     MetadataAddress = 422 "metadata_address" "A cloud metadata address",

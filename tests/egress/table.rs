@@ -23,13 +23,16 @@ pub(crate) fn columns<const N: usize>(case: &str) -> [&str; N] {
         .unwrap_or_else(|_| panic!("{N} columns: {case}"))
 }
 
-/// `allow=BLOCK,BLOCK http=no closed=PORT,PORT`, and a word that means something to one table only.
+/// `allow=BLOCK,BLOCK names=HOST,HOST http=no closed=PORT,PORT`, and a word that means something to one table only.
 pub(crate) fn rules(settings: &str) -> EgressRules {
     let mut rules = EgressRules::default();
     for setting in settings.split_whitespace() {
         match setting.split_once('=') {
             Some(("allow", blocks)) => {
                 rules.allow = blocks.split(',').map(|one| one.parse().unwrap()).collect();
+            }
+            Some(("names", hosts)) => {
+                rules.listed = hosts.split(',').map(|one| one.parse().unwrap()).collect();
             }
             Some(("http", "no")) => rules.allow_http = false,
             Some(("closed", ports)) => {

@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use thiserror::Error;
 
 use super::cidr::Cidr;
+use super::host::Host;
+use super::listed::HostPattern;
 use super::special::{carrier, is_metadata, nat64, special};
 
 /// The ports at 1024 and above that the Fetch standard blocks (<https://fetch.spec.whatwg.org/#port-blocking>):
@@ -28,11 +30,13 @@ pub(super) const LOCALHOST: [IpAddr; 2] = [
 /// Missing entries that a refusal repeats at most: a name may lead to any number of addresses.
 const TAUGHT: usize = 4;
 
-/// Where requests may go: the settings `egress.allow`, `egress.allow_http` and `egress.closed_ports`.
+/// Where requests may go: the settings `egress.allow`, `egress.allow_names`, `egress.allow_http` and `egress.closed_ports`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EgressRules {
     /// Blocks that are open though they are not public.
     pub allow: Vec<Cidr>,
+    /// The only hosts that targets may have; none listed is no such rule. Opens nothing.
+    pub listed: Vec<HostPattern>,
     /// Whether plain `http://` targets may be used.
     pub allow_http: bool,
     /// Ports that are closed beside those that always are.
@@ -46,6 +50,7 @@ impl Default for EgressRules {
     fn default() -> Self {
         Self {
             allow: Vec::new(),
+            listed: Vec::new(),
             allow_http: true,
             closed_ports: Vec::new(),
             nat64: false,
@@ -81,6 +86,12 @@ pub enum Refusal {
     MetadataAddress {
         /// The address, which only the entry with exactly it opens.
         ip: IpAddr,
+    },
+    /// A host that the operator did not list. Which ones are is not told: a tenant reads this.
+    #[error("{host} is not among the hosts that this server sends to (egress.allow_names).")]
+    HostNotListed {
+        /// The host.
+        host: Host,
     },
     /// `http://` where the operator wants none.
     #[error("Plain http:// is closed here (egress.allow_http).")]
@@ -136,6 +147,7 @@ impl Refusal {
         match self {
             Self::AddressNotPublic { .. } | Self::CarriesIpv4 { .. } => "address_not_public",
             Self::MetadataAddress { .. } => "metadata_address",
+            Self::HostNotListed { .. } => "host_not_listed",
             Self::HttpClosed => "scheme_not_allowed",
             Self::PortNotAllowed { .. } | Self::PortClosed { .. } => "port_not_allowed",
         }
@@ -143,6 +155,18 @@ impl Refusal {
 }
 
 impl EgressRules {
+    /// Whether a target may have this host, wherever it leads.
+    ///
+    /// # Errors
+    /// [`Refusal::HostNotListed`].
+    pub fn vet_host(&self, host: &Host) -> Result<(), Refusal> {
+        if self.listed.is_empty() || self.listed.iter().any(|listed| listed.has(host)) {
+            Ok(())
+        } else {
+            Err(Refusal::HostNotListed { host: host.clone() })
+        }
+    }
+
     /// Whether a connection to this address may be opened.
     ///
     /// # Errors

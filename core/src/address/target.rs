@@ -66,6 +66,7 @@ impl Origin {
         if self.scheme == Scheme::Http && !rules.allow_http {
             return Err(Refusal::HttpClosed.into());
         }
+        rules.vet_host(&self.host)?;
         match &self.host {
             Host::Ip(ip) => rules.vet_address(*ip)?,
             Host::Name(name) if is_localhost(name) => rules.vet_addresses(&LOCALHOST)?,

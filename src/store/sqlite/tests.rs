@@ -181,6 +181,7 @@ async fn a_sweep_whose_last_commit_fails_goes_on_by_itself() {
         slug: None,
         add_ons: AddOns::NONE.with(AddOn::ApiAccess),
         kept: None,
+        restore: false,
     };
     let put = store.put_organization(owner, change, Actor::server());
     put.await.unwrap();

@@ -1258,6 +1258,8 @@ pub enum ProblemCode {
     FragmentInUrl,
     #[serde(rename = "noncanonical_host")]
     NoncanonicalHost,
+    #[serde(rename = "host_not_listed")]
+    HostNotListed,
     #[serde(rename = "name_not_allowed")]
     NameNotAllowed,
     #[serde(rename = "address_not_public")]
@@ -1397,6 +1399,7 @@ impl core::fmt::Display for ProblemCode {
             Self::CredentialsInUrl => write!(f, "credentials_in_url"),
             Self::FragmentInUrl => write!(f, "fragment_in_url"),
             Self::NoncanonicalHost => write!(f, "noncanonical_host"),
+            Self::HostNotListed => write!(f, "host_not_listed"),
             Self::NameNotAllowed => write!(f, "name_not_allowed"),
             Self::AddressNotPublic => write!(f, "address_not_public"),
             Self::MetadataAddress => write!(f, "metadata_address"),
@@ -1524,6 +1527,7 @@ impl From<String> for ProblemCode {
             "credentials_in_url" => Self::CredentialsInUrl,
             "fragment_in_url" => Self::FragmentInUrl,
             "noncanonical_host" => Self::NoncanonicalHost,
+            "host_not_listed" => Self::HostNotListed,
             "name_not_allowed" => Self::NameNotAllowed,
             "address_not_public" => Self::AddressNotPublic,
             "metadata_address" => Self::MetadataAddress,
