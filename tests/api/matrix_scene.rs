@@ -324,6 +324,12 @@ pub async fn shown(world: &World, things: &Things) -> Vec<String> {
     let secrets = secrets.unwrap().unwrap();
     all.push(String::from_utf8(secrets.newest().expose().to_vec()).unwrap());
     let administrator = &things.administrator;
-    all.push(world.call("GET", "/v1/keys", administrator, "").await.text);
+    let keys = world.call("GET", "/v1/keys", administrator, "").await;
+    let mut keys = keys.expect(200);
+    // When one was last used is the walk's own doing: foreign people use theirs.
+    for key in keys["data"].as_array_mut().unwrap() {
+        key.as_object_mut().unwrap().remove("last_used_at");
+    }
+    all.push(keys.to_string());
     all
 }
