@@ -150,6 +150,14 @@ pub enum AppError {
     Random(#[from] getrandom::Error),
 }
 
+/// No reason not to start: [`data_directory`] says why.
+fn warn_of_shared_data(settings: &Settings) {
+    let shared = data_directory::shared(&settings.data);
+    if let Some(shared) = shared.filter(|_| settings.database.is_none()) {
+        tracing::warn!("{shared}");
+    }
+}
+
 /// A running server.
 pub struct App {
     address: SocketAddr,
@@ -176,11 +184,7 @@ impl App {
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, AppError> {
         // Before anything is made or opened.
         check_secret_files(&settings)?;
-        if settings.database.is_none()
-            && let Some(shared) = data_directory::shared(&settings.data)
-        {
-            tracing::warn!("{shared}");
-        }
+        warn_of_shared_data(&settings);
         let (listener, address) = listen("listen", settings.listen)?;
         // Here already: what may fail comes before the engine, which begins to send.
         let watched = settings.metrics_listen.map(metrics_listener).transpose()?;

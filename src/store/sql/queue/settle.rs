@@ -86,7 +86,7 @@ impl Work for Settling {
                 continue;
             }
             noted.meet(&step.memory.notices, result);
-            rest::count(step, &row)?;
+            rest::count(step, row)?;
             if let Some(due_at) = waits {
                 let id = result.delivery;
                 if row.state == State::InFlight.code() {
