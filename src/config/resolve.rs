@@ -229,7 +229,7 @@ fn needs_second_factor(values: &Values<'_>) -> Result<bool, ConfigError> {
 }
 
 fn node(values: &Values<'_>) -> Result<String, ConfigError> {
-    let listen = listener(&values, "listen")?;
+    let listen = listener(values, "listen")?;
     let node = Some(values.text("node"))
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| {
