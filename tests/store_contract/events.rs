@@ -54,8 +54,11 @@ async fn story() -> World {
     world
 }
 
-/// Filters, each with the events that it means.
-fn filters(log: &Filled<'_>) -> Vec<(EventFilter, &'static str, fn(i64) -> bool)> {
+/// A filter in words, and which events it means by their numbers.
+type Asked = (EventFilter, &'static str, fn(i64) -> bool);
+
+/// Each filter.
+fn filters(log: &Filled<'_>) -> Vec<Asked> {
     let of = |text| EventFilter {
         wire_type: Some(wire(text)),
         ..EventFilter::default()
