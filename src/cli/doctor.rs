@@ -18,6 +18,7 @@ use crate::store::seal::MasterKey;
 use crate::store::sqlite::{self, Inspection};
 use std::net::SocketAddr;
 use std::path::Path;
+use tidings_core::address::TargetUrl;
 use tidings_core::time::Timestamp;
 
 /// What to check.
@@ -336,14 +337,20 @@ async fn names(settings: &Settings, host: Option<&str>) -> Finding {
     };
     let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let found = format!("{host} is {}", shown.join(", "));
+    let rules = &settings.egress;
+    let refused = |why: String| Finding::Bad(format!("{found}; a send to it is refused: {why}"));
+    let target = TargetUrl::from_stored(&format!("https://{host}/"));
+    if let Err(why) = target.and_then(|target| target.origin().vet(rules)) {
+        return refused(why.to_string());
+    }
     if settings.proxy.is_some() {
         return Finding::Note(format!(
             "{found} from here; sends ask the proxy, which looks it up itself"
         ));
     }
-    match settings.egress.vet_addresses(&addresses) {
+    match rules.vet_addresses(&addresses) {
         Ok(()) => Finding::Good(found),
-        Err(refusal) => Finding::Bad(format!("{found}; a send to it is refused: {refusal}")),
+        Err(refusal) => refused(refusal.to_string()),
     }
 }
 

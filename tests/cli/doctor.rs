@@ -60,6 +60,18 @@ fn a_host_that_a_send_is_refused_is_bad_in_the_words_of_the_send() {
                  ::1 is a loopback address. To allow it add \"::1/128\" to egress.allow.";
     assert!(said.contains(&format!("BAD  names     {words}")), "{said}");
     assert_eq!(output.status.code(), Some(1));
+    let listed = [
+        "--resolve",
+        "localhost",
+        "--egress-allow",
+        "127.0.0.0/8,::1",
+    ];
+    let names = ["--egress-allow-names", "a.example"];
+    let output = run(&[&arguments[..], &listed, &names].concat());
+    let said = text(&output.stdout);
+    let words =
+        "a send to it is refused: localhost is not among the hosts that this server sends to";
+    assert!(said.contains(words), "{said}");
 }
 
 /// Settings, the line of doctor that is BAD, and words that both it and a start say.
