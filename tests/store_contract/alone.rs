@@ -100,3 +100,15 @@ async fn much_to_list_is_announced_whatever_it_is_made_of() {
         }
     }
 }
+
+#[tokio::test]
+async fn w23_what_a_crashed_life_had_in_flight_is_nobodys_until_it_is_given_back() {
+    let mut world = World::with_organizations().await;
+    world.endpoint(LARKSPUR, &[UPDATED]).await;
+    world.post(event(LARKSPUR)).await;
+    drop(world.job());
+    let world = world.reopen();
+    assert!(world.claim(100).await.jobs.is_empty());
+    assert_eq!(world.store.recover(world.clock.now()).await.unwrap(), 1);
+    assert_eq!(world.claim(100).await.jobs.len(), 1);
+}

@@ -22,14 +22,15 @@ async fn w23_what_a_crashed_life_had_in_flight_is_due_again() {
     drop(jobs);
     let world = world.reopen();
     world.pass(Duration::from_secs(5));
-    assert!(world.claim(100).await.jobs.is_empty());
-    assert_eq!(world.store.recover(world.clock.now()).await.unwrap(), 29);
+    // Where nodes look after each other, some or all may be back before they are asked for.
+    assert!(world.store.recover(world.clock.now()).await.unwrap() <= 29);
     assert_eq!(world.store.recover(world.clock.now()).await.unwrap(), 0);
     assert_eq!(
         (world.state(done), world.state(open)),
         (State::Delivered, State::Due)
     );
-    assert_eq!(world.engine.due.take(), Some(world.clock.now()));
+    let told = world.engine.due.take();
+    assert!(told.is_some_and(|at| at <= world.clock.now()), "{told:?}");
     assert_eq!(world.claim(100).await.jobs.len(), 29);
 }
 
