@@ -296,7 +296,7 @@ async fn egress_rules_refuse_before_any_connection() {
     check(
         format!("http://localhost:{port}/"),
         EgressRules::default(),
-        "A full name with a dot is needed",
+        "127.0.0.1 is a loopback address. To allow it and what else the name leads to",
     )
     .await;
     check(
