@@ -162,9 +162,9 @@ pub enum WebhookAccess {
 }
 
 impl Organization {
-    /// Whether its name has this as a part, in whatever case.
+    /// Whether its name has this as a part, in whatever case; `part` is in lower case.
     pub fn is_called(&self, part: &str) -> bool {
-        self.name.to_lowercase().contains(&part.to_lowercase())
+        self.name.to_lowercase().contains(part)
     }
 
     /// What its endpoints may do now. A missing add-on weighs more than the switch.

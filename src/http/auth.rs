@@ -20,7 +20,7 @@ use tidings_core::id::{AccountId, KeyId, LinkId, OrganizationId};
 use tidings_core::time::Timestamp;
 
 /// What a caller came with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Who {
     /// An API key; this is its record.
     Key(KeyId),
@@ -33,8 +33,8 @@ pub(super) enum Who {
 impl std::fmt::Display for Who {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Key(id) => write!(out, "key {id}"),
-            Self::Account(id) => write!(out, "account {id}"),
+            Self::Key(id) => out.write_str(&Actor::key(*id)),
+            Self::Account(id) => out.write_str(&Actor::account(*id)),
             Self::Portal(id) => write!(out, "portal link {id}"),
         }
     }

@@ -140,7 +140,7 @@ codes! {
     InvalidHeaderValue = 422 "invalid_header_value" "A header's value is not valid",
     ReservedHeader = 422 "reserved_header" "A header is reserved",
     InvalidSecret = 422 "invalid_secret" "A secret is not valid",
-    RateLimited = 429 "rate_limited" "Too many events",
+    RateLimited = 429 "rate_limited" "Too many requests",
     TooManyTests = 429 "too_many_tests" "Too many tests",
     TooManyLogins = 429 "too_many_logins" "Too many logins",
     TooManyHeaders = 431 "too_many_headers" "Too many headers",

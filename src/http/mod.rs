@@ -220,10 +220,11 @@ impl Api {
             }
             None => self.0.recheck(guest, true),
         }
-        if let Some(own) = caller.and_then(|caller| caller.scope.organization())
+        if let Some(Caller { who, scope }) = caller
+            && scope.organization().is_some()
             && refusals::is_change(&head)
         {
-            self.0.rates.admit_change(own)?;
+            self.0.rates.admit_change(who, scope.administered())?;
         }
         let change = refusals::is_change(&head).then(|| {
             let subject = refusals::named(&head.method, route.path, &params);

@@ -1,11 +1,13 @@
 //! How many events are taken in a second: in all, and of one organization (P2), off until an operator sets a limit; and how
 //! many tests of one endpoint are sent in a minute (S24), and how many changes an organization's own people make: each leaves
-//! an entry on the audit log, so without a limit one of them could fill the disk.
+//! an entry on the audit log, so without a limit they could fill the disk. Each of them has a limit of their own, so that nobody
+//! uses up another's, and who may change nothing uses up nothing of the organization's.
 //!
 //! Invariants: an event over a limit is refused before anything of it is stored, with the seconds after which one fits
 //! again; without limits nothing is counted. What is over the limit of all is refused before its body is parsed. Each
 //! node counts for itself. Deliberately absent: limits on sending (W22 has none).
 
+use super::auth::Who;
 use super::code::Code;
 use super::problem::Problem;
 use crate::clock::Clock;
@@ -24,8 +26,10 @@ const TESTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 /// And of all endpoints of one organization.
 const TESTS_OF: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 const MINUTE: Duration = Duration::from_secs(60);
-/// Changes that an organization's own keys and members may make in an hour, and at once; operators' are not counted.
+/// Changes that one key or member of an organization may ask for in an hour, and at once; operators' are not counted.
 const CHANGES: NonZeroU32 = NonZeroU32::MIN.saturating_add(3_599);
+/// And all administrators of one organization.
+const CHANGES_OF: NonZeroU32 = NonZeroU32::MIN.saturating_add(35_999);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Events a second; `None` is no limit.
@@ -45,7 +49,8 @@ pub(super) struct Rates {
     per_organization: Option<(NonZeroU32, Buckets<OrganizationId>)>,
     tests: Buckets<EndpointId>,
     tests_of: Buckets<OrganizationId>,
-    changes: Buckets<OrganizationId>,
+    changes: Buckets<Who>,
+    changes_of: Buckets<OrganizationId>,
 }
 
 /// A bucket for each subject; full ones are forgotten, whenever there are twice as many as were left the last time.
@@ -99,6 +104,7 @@ impl Rates {
             tests: Buckets::new(Rate::per(TESTS, MINUTE)),
             tests_of: Buckets::new(Rate::per(TESTS_OF, MINUTE)),
             changes: Buckets::new(Rate::per(CHANGES, HOUR)),
+            changes_of: Buckets::new(Rate::per(CHANGES_OF, HOUR)),
             clock,
         }
     }
@@ -137,14 +143,24 @@ impl Rates {
         })
     }
 
-    /// Whether an organization's own people may change one more thing now.
-    pub fn admit_change(&self, organization: OrganizationId) -> Result<(), Problem> {
-        let taken = self.changes.take(organization, self.clock.monotonic().0);
+    /// Whether somebody of an organization's own people may ask for one more change now; `administered` is the organization, if
+    /// they may make it.
+    pub fn admit_change(
+        &self,
+        who: Who,
+        administered: Option<OrganizationId>,
+    ) -> Result<(), Problem> {
+        let now = self.clock.monotonic().0;
+        let taken = self.changes.take(who, now).and_then(|()| {
+            administered.map_or(Ok(()), |organization| {
+                self.changes_of.take(organization, now)
+            })
+        });
         taken.map_err(|TooMany { retry_after }| {
             Problem::new(
                 Code::RateLimited,
                 format!(
-                    "{CHANGES} changes in an hour for one organization: nothing was changed. Try again in {retry_after} s."
+                    "{CHANGES} changes in an hour for one key or person, {CHANGES_OF} for one organization: nothing was changed. Try again in {retry_after} s."
                 ),
             )
             .after_about(retry_after)
@@ -182,6 +198,8 @@ fn count(events: usize) -> u32 {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use tidings_core::id::KeyId;
+    use tidings_core::time::Timestamp;
 
     #[test]
     fn buckets_of_who_is_gone_are_forgotten_and_nobody_else_s_are() {
@@ -198,5 +216,24 @@ mod tests {
         }
         assert_eq!(left(&buckets), 2 * KEPT);
         assert!(buckets.take(KEPT, minute + 2).is_err(), "it took one");
+    }
+
+    #[test]
+    fn p1_nobody_uses_up_the_changes_of_another_and_administrators_share_a_limit() {
+        let rates = Rates::new(EventRates::default(), Clock::manual(Timestamp::default()));
+        let who = |number| Who::Key(KeyId::from_raw(number));
+        let [here, there] = [1, 2].map(|id| OrganizationId::new(id).unwrap());
+        let asked = |number, organization| {
+            (0..u32::MAX)
+                .take_while(|_| rates.admit_change(who(number), organization).is_ok())
+                .count()
+        };
+        assert_eq!(asked(1, None), 3_600, "a viewer");
+        for administrator in 2..12 {
+            assert_eq!(asked(administrator, Some(here)), 3_600);
+        }
+        assert_eq!(asked(12, Some(here)), 0, "ten of them are enough");
+        assert_eq!(asked(13, None), 3_600, "who may change nothing");
+        assert_eq!(asked(14, Some(there)), 3_600);
     }
 }

@@ -174,6 +174,14 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The organization that may be changed with it, if it is about one.
+    pub const fn administered(self) -> Option<OrganizationId> {
+        match self {
+            Self::Administrator(own) => Some(own),
+            Self::Operator | Self::Producer | Self::Viewer(_) => None,
+        }
+    }
+
     /// The organization it is confined to, if it is.
     pub const fn organization(self) -> Option<OrganizationId> {
         match self {

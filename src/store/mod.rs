@@ -28,7 +28,7 @@ pub mod sqlite;
 pub mod stats;
 
 use std::path::{Path, PathBuf};
-use tidings_core::id::{EndpointId, OrganizationId};
+use tidings_core::id::{AccountId, EndpointId, KeyId, OrganizationId};
 use tidings_core::time::Timestamp;
 
 /// Everything a store does.
@@ -89,6 +89,16 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// What a key is called as an actor; links are found by it, too.
+    pub fn key(id: KeyId) -> String {
+        format!("key {id}")
+    }
+
+    /// What an account is called as an actor.
+    pub fn account(id: AccountId) -> String {
+        format!("account {id}")
+    }
+
     /// The server itself, at start or in upkeep.
     pub fn server() -> Self {
         Self {

@@ -2214,7 +2214,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             417: components["responses"]["ExpectationFailed"];
             422: components["responses"]["NotValid"];
-            /** @description Too many events (`rate_limited`). */
+            /** @description Too many requests (`rate_limited`). */
             429: {
                 headers: {
                     /** @description Seconds to wait before the next try */
@@ -2278,7 +2278,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             417: components["responses"]["ExpectationFailed"];
             422: components["responses"]["NotValid"];
-            /** @description Too many events (`rate_limited`). */
+            /** @description Too many requests (`rate_limited`). */
             429: {
                 headers: {
                     /** @description Seconds to wait before the next try */

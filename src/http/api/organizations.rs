@@ -240,7 +240,7 @@ pub(in crate::http) async fn list_organizations(call: Call) -> Result<Reply, Pro
         Reach::One(own) => Page {
             items: store
                 .organization(own)
-                .filter(|found| name.is_none_or(|name| found.is_called(&name)))
+                .filter(|found| name.is_none_or(|name| found.is_called(&name.to_lowercase())))
                 .into_iter()
                 .collect(),
             next: None,

@@ -1,4 +1,4 @@
-//! Events: did one arrive at all, and what became of it? The list of an organization's own, live on its first page, and the
+//! Events: did one arrive at all, and what became of it? The list of an organization's own, live on its first page without a filter, and the
 //! page of one with its deliveries, which says so when nobody is subscribed.
 
 use super::super::api::events::{FILTERS, erased, read_filter};
@@ -16,6 +16,7 @@ use crate::store::Reach;
 use crate::store::directory::{Page as ListPage, PageRequest};
 use crate::store::log::{DeliveryFilter, DeliverySummary, EventDetail, EventSummary};
 use maud::{Markup, html};
+use std::time::Duration;
 use tidings_core::event::Publicity;
 use tidings_core::id::EventId;
 use tidings_core::organization::WebhookAccess;
@@ -24,6 +25,8 @@ use tidings_core::organization::WebhookAccess;
 pub(super) const PATH: &str = "/admin/events";
 /// Deliveries that an event's page shows.
 const SHOWN: usize = 50;
+/// How often it looks again: it counts all deliveries of the event.
+const WATCHED: Duration = Duration::from_secs(5);
 
 /// `GET /admin/events`.
 pub(super) async fn list(visit: Visit) -> Outcome {
@@ -46,7 +49,8 @@ pub(super) async fn list(visit: Visit) -> Outcome {
             return Ok(page.with_status(UNPROCESSABLE).into());
         }
     };
-    let first_page = request.after.is_none();
+    // Looked for anew each second, what is rare would be looked for far back each time.
+    let live = request.after.is_none() && !asked(&visit, &FILTERS);
     let store = &visit.api.store;
     let page = store.events(place.id(), filter, request).await?;
     let next = cursors.write(page.next.as_ref());
@@ -54,13 +58,13 @@ pub(super) async fn list(visit: Visit) -> Outcome {
     let body = html! {
         div .heading {
             h1 { "Events" }
-            @if first_page { span .livemark hidden { "live" } }
+            @if live { span .livemark hidden { "live" } }
         }
         (filters(&visit, &place))
         (part("events", &inner))
     };
     let drawn = Page::new("Events", Section::Events, body).at(&place);
-    Ok(match first_page {
+    Ok(match live {
         true => drawn.with_live("events", inner),
         false => drawn,
     }
@@ -209,6 +213,7 @@ pub(super) async fn get(visit: Visit) -> Outcome {
         Page::new(event.event_type.to_string(), Section::Events, body)
             .at(&place)
             .with_live("event", inner)
+            .every(WATCHED)
             .into(),
     )
 }

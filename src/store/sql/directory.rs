@@ -281,9 +281,9 @@ fn called<'a>(
     rows: impl Iterator<Item = &'a Arc<Organization>>,
 ) -> Page<Arc<Organization>> {
     let limit = page.limit.max(1);
-    let (mut items, mut last) = (Vec::new(), None);
+    let (part, mut items, mut last) = (part.to_lowercase(), Vec::new(), None);
     for (looked_at, record) in rows.enumerate() {
-        let fits = record.is_called(part);
+        let fits = record.is_called(&part);
         if looked_at == NAMES_LOOKED_AT || (fits && items.len() == limit) {
             return Page {
                 items,

@@ -7,6 +7,7 @@ use super::database::values;
 use super::rest::{self, arrived_before};
 use super::step::Step;
 use crate::store::StoreError;
+use tidings_core::delivery::{CancelReason, State};
 use tidings_core::id::{EndpointId, EventId};
 use tidings_core::time::Timestamp;
 
@@ -138,9 +139,13 @@ pub(super) fn delivery(
              WHERE event_id = ?1 AND endpoint_id = ?2 AND (state = 0 OR (state = 1 AND epoch = 0))
              RETURNING CASE WHEN ",
             arrived_before!(),
-            " THEN CAST(2 AS BIGINT) ELSE CAST(7 AS BIGINT) END"
+            " THEN CAST(2 AS BIGINT) ELSE CAST(?3 AS BIGINT) END"
         ),
-        values![event, endpoint],
+        values![
+            event,
+            endpoint,
+            State::Cancelled(CancelReason::Expired).code()
+        ],
     )?;
     budget.spend(waiting);
     for statement in [

@@ -5,7 +5,7 @@
 
 use super::aside::Aside;
 use super::database::{Database, DirectoryChange, Sql, values};
-use super::directory::uses::Uses;
+use super::directory::uses::{Uses, Written};
 use super::due::DueSummary;
 use super::erase::{self, Withheld};
 use super::notices::Noting;
@@ -83,6 +83,8 @@ pub(super) struct Memory {
     pub tally: Tally,
     /// When keys were last used, as far as it is not written yet.
     pub uses: Uses,
+    /// What the last step wrote of it.
+    pub uses_written: Written,
     /// The part of it that is being written.
     pub writing: Writing,
     /// Where upkeep stands.
@@ -115,6 +117,7 @@ impl Memory {
             expanding: Arc::new(AtomicBool::new(expanding)),
             tally: Tally::default(),
             uses: Uses::default(),
+            uses_written: Written::default(),
             writing: Writing::default(),
             chores: Chores::load(sql, wall_clock)?,
             notices: Noting::default(),
@@ -129,6 +132,7 @@ impl Memory {
         self.expanding.store(true, Ordering::Release);
         self.chores.doubt();
         self.notices.doubt();
+        self.uses_written.clear();
         self.writing.doubt();
     }
 

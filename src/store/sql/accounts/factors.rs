@@ -252,7 +252,7 @@ fn finish(
         return Ok(Checked::Nothing);
     };
     let own = Actor {
-        name: format!("account {id}"),
+        name: Actor::account(id),
         ..actor.clone()
     };
     match check(step, key, id, given, &own)? {

@@ -35,6 +35,8 @@ macro_rules! links_where {
 
 const BY_HASH: &str = links_where!("hash = ?1 AND used_at IS NULL AND expires_at > ?2");
 const BY_ID: &str = links_where!("id = ?1");
+const MADE_BY: &str =
+    links_where!("made_by = ?1 AND used_at IS NULL AND (organization_id = ?2 OR ?2 = 0)");
 const LISTED: &str = links_where!(
     "expires_at > ?1 AND (used_at IS NULL AND expires_at > ?2 OR purpose = 'portal' AND used_at IS NOT NULL)
         AND (organization_id = ?4 OR ?4 = 0) ORDER BY expires_at DESC, id DESC LIMIT ?3"
@@ -156,15 +158,35 @@ pub fn create(
 /// Ends the links that somebody made and nobody used, in one organization or everywhere: who is shut out must not have left
 /// a door open. `maker` is as the audit log names them. What was opened with a link before goes on.
 pub fn end_made_by(
-    sql: &dyn Sql,
+    step: &mut Step<'_>,
     maker: &str,
     organization: Option<OrganizationId>,
+    actor: &Actor,
 ) -> Result<(), StoreError> {
-    sql.execute(
-        "DELETE FROM links WHERE made_by = ?1 AND used_at IS NULL AND (organization_id = ?2 OR ?2 = 0)",
-        values![maker, organization.map_or(0, OrganizationId::get)],
-    )?;
+    let of = organization.map_or(0, OrganizationId::get);
+    for link in step.sql().all(MADE_BY, values![maker, of], read)? {
+        end(step, &link, actor)?;
+    }
     Ok(())
+}
+
+/// Ends a link, and the sessions it opened.
+fn end(step: &mut Step<'_>, link: &Link, actor: &Actor) -> Result<(), StoreError> {
+    let sql = step.sql();
+    sql.execute(
+        "UPDATE links SET revoked_at = ?2 WHERE id = ?1",
+        values![link.id.raw(), step.now.as_micros()],
+    )?;
+    sql.execute(
+        "DELETE FROM sessions WHERE link_id = ?1",
+        values![link.id.raw()],
+    )?;
+    Act::new(
+        "link.revoke",
+        link.purpose.organization(),
+        link.id.to_string(),
+    )
+    .record(step, actor)
 }
 
 /// Revokes a link within reach, and ends the sessions it opened.
@@ -174,17 +196,11 @@ pub fn revoke(
     id: LinkId,
     actor: &Actor,
 ) -> Result<Changed<()>, StoreError> {
-    let sql = step.sql();
-    let found = sql.one(BY_ID, values![id.raw()], read)?;
+    let found = step.sql().one(BY_ID, values![id.raw()], read)?;
     let Some(link) = found.filter(|link| within(reach, &link.purpose)) else {
         return Ok(Changed::NotFound);
     };
-    sql.execute(
-        "UPDATE links SET revoked_at = ?2 WHERE id = ?1",
-        values![id.raw(), step.now.as_micros()],
-    )?;
-    sql.execute("DELETE FROM sessions WHERE link_id = ?1", values![id.raw()])?;
-    Act::new("link.revoke", link.purpose.organization(), id.to_string()).record(step, actor)?;
+    end(step, &link, actor)?;
     Ok(Changed::Done(()))
 }
 

@@ -237,11 +237,11 @@ pub fn leave(
         .filter(|grant| grant.organization == organization);
     let was = shown(&before.name, &Standing::Member(here.collect()));
     let is = shown(&before.name, &Standing::Member(Vec::new()));
+    links::end_made_by(step, &Actor::account(id), Some(organization), actor)?;
     if standing == Standing::Member(Vec::new()) {
         delete(step.sql(), id)?;
     } else {
         write_standing(step, id, &standing)?;
-        links::end_made_by(step.sql(), &maker(id), Some(organization))?;
     }
     Act::new("account.leave", Some(organization), id.to_string())
         .turning(Some(was), Some(is))
@@ -257,6 +257,7 @@ pub fn remove(step: &mut Step<'_>, id: AccountId, actor: &Actor) -> Result<Remov
     if before.standing == Standing::Operator && !others_operate(step.sql(), id)? {
         return Ok(Removed::LastOperator);
     }
+    links::end_made_by(step, &Actor::account(id), None, actor)?;
     delete(step.sql(), id)?;
     Act::new("account.delete", None, id.to_string())
         .turning(Some(shown(&before.name, &before.standing)), None)
@@ -278,12 +279,7 @@ pub fn delete(sql: &dyn Sql, id: AccountId) -> Result<(), StoreError> {
     ] {
         sql.execute(statement, values![id.raw()])?;
     }
-    links::end_made_by(sql, &maker(id), None)
-}
-
-/// An account as the audit log names it.
-fn maker(id: AccountId) -> String {
-    format!("account {id}")
+    Ok(())
 }
 
 /// Ends password links that were made before something about the way in changed: what an older one was made for is over.

@@ -76,7 +76,7 @@ pub fn revoke(
         "UPDATE api_keys SET revoked_at = ?1 WHERE id = ?2",
         values![step.now.as_micros(), id.raw()],
     )?;
-    accounts::end_made_by(step.sql(), &format!("key {id}"), None)?;
+    accounts::end_made_by(step, &Actor::key(id), None, actor)?;
     Act::new("key.revoke", record.scope.organization(), id.to_string())
         .turning(Some(audit::key(&record)), None)
         .record(step, actor)?;

@@ -1,7 +1,8 @@
 //! When keys were last used, to the minute: noted in memory by whoever checks them, written a minute's worth at a time.
 //!
 //! Invariants: a request costs a look at memory and no statement; a key is written at most once a minute and node, and a time
-//! is never replaced by an earlier one. What a crash loses is the last minute.
+//! is never replaced by an earlier one. Rows are written in the order of keys, so that two nodes never wait for each other in a
+//! circle, and count as written when the next step finds that nobody undid them. What a crash loses is the last minute.
 
 use super::super::database::{Sql, values};
 use super::super::step::Step;
@@ -15,12 +16,15 @@ use tidings_core::time::Timestamp;
 
 /// How exact it is.
 const MINUTE: Duration = Duration::from_secs(60);
-/// Keys written in one step.
-const AT_ONCE: usize = 200;
+/// Keys written in one step: each is a statement, and events wait meanwhile.
+const AT_ONCE: usize = 32;
 
 /// The keys that were used lately.
 #[derive(Debug, Default, Clone)]
 pub struct Uses(Arc<Mutex<HashMap<KeyId, Use>>>);
+
+/// What a step wrote.
+pub type Written = Vec<(KeyId, Timestamp)>;
 
 #[derive(Debug, Clone, Copy)]
 struct Use {
@@ -75,18 +79,18 @@ impl Uses {
         Ok(found)
     }
 
-    /// Some that are not written yet.
-    fn unwritten(&self) -> Vec<(KeyId, Timestamp)> {
+    /// The first ones that are not written yet, by key.
+    fn unwritten(&self) -> Written {
         let known = self.lock();
         let fresh = known.iter().filter(|(_, last)| !last.written);
+        let mut fresh: Written = fresh.map(|(key, last)| (*key, last.at)).collect();
+        fresh.sort_unstable();
+        fresh.truncate(AT_ONCE);
         fresh
-            .take(AT_ONCE)
-            .map(|(key, last)| (*key, last.at))
-            .collect()
     }
 
     /// These are written, and what is written and old is forgotten.
-    fn wrote(&self, keys: &[(KeyId, Timestamp)], now: Timestamp) {
+    fn wrote(&self, keys: &Written, now: Timestamp) {
         let mut known = self.lock();
         for (key, at) in keys {
             if let Some(last) = known.get_mut(key) {
@@ -103,6 +107,9 @@ impl Uses {
 
 /// Writes some of what was noted.
 pub fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
+    // On disk since the step before, unless that was undone.
+    let written = std::mem::take(&mut step.memory.uses_written);
+    step.memory.uses.wrote(&written, now);
     let noted = step.memory.uses.unwritten();
     for (key, at) in &noted {
         step.sql().execute(
@@ -110,9 +117,10 @@ pub fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
             values![key.raw(), at.as_micros()],
         )?;
     }
-    if noted.is_empty() {
-        return Ok(Upkeep::Idle);
-    }
-    step.memory.uses.wrote(&noted, now);
-    Ok(Upkeep::More)
+    let left = match noted.is_empty() {
+        true => Upkeep::Idle,
+        false => Upkeep::More,
+    };
+    step.memory.uses_written = noted;
+    Ok(left)
 }
