@@ -114,7 +114,7 @@ async fn s23_an_entry_that_was_changed_behind_the_console_is_marked_there() {
 }
 
 /// A viewer who came by a portal link.
-async fn viewer(world: &World, organization: i64) -> String {
+pub async fn viewer(world: &World, organization: i64) -> String {
     let path = format!("/v1/organizations/{organization}/portal-links");
     let link = world.send("POST", &path, r#"{"role":"viewer"}"#).await;
     let link = link.expect(201)["url"].as_str().unwrap().to_owned();

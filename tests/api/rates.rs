@@ -1,6 +1,7 @@
 //! P2: what comes above the limits is refused early and clearly, and nothing of it is stored.
 
 use super::world::{LARKSPUR, RIVERSIDE, World};
+use super::{console, console_pages};
 use std::num::NonZeroU32;
 use tidings::clock::Clock;
 use tidings::http::EventRates;
@@ -118,4 +119,25 @@ async fn p1_who_asks_for_too_many_changes_waits_and_keeps_nobody_else_from_their
         .clock
         .set(world.clock.now().plus(std::time::Duration::from_secs(2)));
     world.call("DELETE", &path, &viewer, "").await.expect(403);
+}
+
+#[tokio::test]
+async fn p1_too_many_changes_keep_nobody_from_logging_out() {
+    let world = World::with_organizations().await;
+    let cookie = console_pages::viewer(&world, LARKSPUR).await;
+    let page = console::get(&world, "/admin/integrations/webhooks", &cookie).await;
+    let token = page.text.split("name=\"form_token\" value=\"").nth(1);
+    let token = token.unwrap().split('"').next().unwrap();
+    let form = format!("form_token={token}&enabled=false");
+    let with = [("cookie", cookie.as_str())];
+    let path = format!("/admin/integrations/webhooks/switch?organization={LARKSPUR}");
+    for _ in 0..3_600 {
+        let refused = console::post(&world, &path, &form, &with).await;
+        assert_eq!(refused.status, 403, "{}", refused.text);
+    }
+    assert_eq!(console::post(&world, &path, &form, &with).await.status, 429);
+    let out = console::post(&world, "/admin/logout", &form, &with).await;
+    assert_eq!(out.status, 200, "{}", out.text);
+    let page = console::get(&world, "/admin/integrations/webhooks", &cookie).await;
+    assert_ne!(page.status, 200, "the session is over");
 }
