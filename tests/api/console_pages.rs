@@ -239,10 +239,12 @@ async fn endpoints_of_one_host_are_told_apart_by_who_sees_paths_and_by_who_does_
     for page in ["deliveries", "overview", "integrations/webhooks"] {
         let path = format!("/admin/{page}?organization={LARKSPUR}");
         let seen = get(&world, &path, &cookie).await.text;
+        let seen = seen.replace("<wbr>", "");
         for path in ["receiver.example/crm<", "receiver.example/reports<"] {
             assert!(seen.contains(path), "{page}: {seen}");
         }
         let seen = get(&world, &path, &viewer).await.text;
+        let seen = seen.replace("<wbr>", "");
         assert!(!seen.contains("receiver.example/crm"), "{page}: {seen}");
         for id in &ids {
             assert!(seen.contains(&format!("{id}<")), "{page}: {seen}");

@@ -6,7 +6,7 @@ use super::configuration::{PATH as WEBHOOKS, endpoints_of};
 use super::events::PATH as EVENTS;
 use super::form::{Faults, local_time};
 use super::page::{Page, Section, part};
-use super::pieces::{endpoint_words, fault_summary, moment, pages, state};
+use super::pieces::{breakable, endpoint_words, fault_summary, moment, pages, state};
 use super::visit::{Place, Visit};
 use super::{Answer, Outcome, UNPROCESSABLE};
 use crate::store::Reach;
@@ -238,7 +238,7 @@ fn row(visit: &Visit, place: &Place, item: &DeliverySummary) -> Markup {
             td data-label="Endpoint" {
                 @if let Some(endpoint) = endpoint {
                     @let (address, words) = endpoint_words(&endpoint, Audience::of(&place.caller));
-                    a href={ (WEBHOOKS) "/" (endpoint.id) } { (address) }
+                    a href={ (WEBHOOKS) "/" (endpoint.id) } { (breakable(&address)) }
                     @if !words.is_empty() { p .quiet { (words) } }
                 } @else { span .quiet { "deleted" } }
             }

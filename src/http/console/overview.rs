@@ -6,7 +6,7 @@ use super::configuration::{PATH as WEBHOOKS, endpoints_of};
 use super::deliveries::table;
 use super::explain::class_words;
 use super::page::{Page, Section, part};
-use super::pieces::{endpoint_words, number, percent, tile};
+use super::pieces::{breakable, endpoint_words, number, percent, tile};
 use super::visit::{Place, Visit};
 use super::{Outcome, Refusal};
 use crate::store::directory::{Endpoint, PageRequest};
@@ -226,7 +226,7 @@ async fn endpoints(visit: &Visit, place: &Place, seconds: u64) -> Result<Markup,
                         tr {
                             td data-label="Endpoint" {
                                 @let (address, words) = endpoint_words(endpoint, Audience::of(&place.caller));
-                                a .strong href={ (WEBHOOKS) "/" (endpoint.id) } { (address) }
+                                a .strong href={ (WEBHOOKS) "/" (endpoint.id) } { (breakable(&address)) }
                                 @if !words.is_empty() { p .quiet { (words) } }
                             }
                             td data-label="Arrived" { (rate(total)) }

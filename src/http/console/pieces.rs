@@ -225,6 +225,16 @@ pub(super) fn endpoint_words(endpoint: &Endpoint, audience: Audience) -> (String
     }
 }
 
+/// An address in a narrow column: it may go on in the next line after a slash.
+pub(super) fn breakable(address: &str) -> Markup {
+    html! {
+        @for (place, part) in address.split('/').enumerate() {
+            @if place > 0 { "/" wbr; }
+            (part)
+        }
+    }
+}
+
 /// A text without its middle, if it is long: what differs often stands at the end.
 fn shortened(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();

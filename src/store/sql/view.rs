@@ -3,7 +3,7 @@
 //! Every change of the directory raises its version and leaves a row that says what changed; what the rows name is read
 //! again. Whoever begins a transaction learns the version with it, so nothing is decided on an older view than that.
 //!
-//! The newest [`KEPT`] rows are kept: a node that is alive looks five times a second. One that was away for longer finds that
+//! The newest 10,000 rows are kept: a node that is alive looks five times a second. One that was away for longer finds that
 //! rows are missing, and reads everything.
 
 use super::database::{DirectoryChange, Sql, values};
