@@ -6,6 +6,7 @@ use std::time::Duration;
 use tidings::store::accounts::{Acceptance, Accounts as _, Purpose, Redeemed, Removed, Role};
 use tidings::store::directory::{Changed, CreateKey, Directory as _, NewKey, Scope};
 use tidings::store::{Actor, Reach};
+use tidings_core::id::AccountId;
 use tidings_core::limits::{MEMBERS_PER_ORGANIZATION, OPEN_LINKS};
 
 #[tokio::test]
@@ -89,6 +90,10 @@ async fn an_organization_has_so_many_members_and_the_invitation_stays() {
         accept(&world, 1, person("mary")).await,
         Redeemed::OrganizationFull
     );
+    let member = Acceptance::Account(AccountId::from_raw(8));
+    link(&world, 2, invitation(LARKSPUR, Role::Administrator)).await;
+    let raised = accept(&world, 2, member).await;
+    assert!(matches!(raised, Redeemed::Done(_)), "who is one is no more");
     world
         .place
         .run("DELETE FROM account_grants WHERE account_id = 7");

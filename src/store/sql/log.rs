@@ -39,7 +39,7 @@ const TAIL_LOOKED_AT: usize = 100_000;
 impl Log for SqlStore {
     async fn event(&self, reach: Reach, id: EventId) -> Result<Option<EventDetail>, StoreError> {
         let tables = Arc::clone(&self.tables);
-        self.read(move |sql| events::find(sql, &tables.read(), reach, id))
+        self.read(move |sql| events::find(sql, &tables, reach, id))
             .await
     }
 
@@ -60,7 +60,7 @@ impl Log for SqlStore {
         id: DeliveryId,
     ) -> Result<Option<DeliveryDetail>, StoreError> {
         let tables = Arc::clone(&self.tables);
-        self.read(move |sql| delivery::find(sql, &tables.read(), reach, id))
+        self.read(move |sql| delivery::find(sql, &tables, reach, id))
             .await
     }
 

@@ -4,7 +4,7 @@
 //! most [`Budget`] rows. The lists must have come as far as the event, so that nothing of it is listed afterwards.
 
 use super::database::values;
-use super::rest::{self, arrived_before};
+use super::rest::{self, resting_state};
 use super::step::Step;
 use crate::store::StoreError;
 use tidings_core::delivery::{CancelReason, State};
@@ -137,9 +137,8 @@ pub(super) fn delivery(
         concat!(
             "DELETE FROM deliveries
              WHERE event_id = ?1 AND endpoint_id = ?2 AND (state = 0 OR (state = 1 AND epoch = 0))
-             RETURNING CASE WHEN ",
-            arrived_before!(),
-            " THEN CAST(2 AS BIGINT) ELSE CAST(?3 AS BIGINT) END"
+             RETURNING ",
+            resting_state!("?3")
         ),
         values![
             event,

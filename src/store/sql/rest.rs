@@ -16,13 +16,26 @@ macro_rules! arrived_before {
     };
 }
 
+/// The state in which a row rests: delivered, if it arrived before, or what a parameter says.
+macro_rules! resting_state {
+    ($state:literal) => {
+        concat!(
+            "CASE WHEN ",
+            $crate::store::sql::rest::arrived_before!(),
+            " THEN CAST(2 AS BIGINT) ELSE CAST(",
+            $state,
+            " AS BIGINT) END"
+        )
+    };
+}
+
 /// Puts rows to rest: ?1 is the state of those that did not arrive before, ?2 the moment.
 macro_rules! put_to_rest {
     ($where:literal) => {
         concat!(
-            "UPDATE deliveries SET state = CASE WHEN ",
-            $crate::store::sql::rest::arrived_before!(),
-            " THEN 2 ELSE CAST(?1 AS BIGINT) END, rested_at = ?2 ",
+            "UPDATE deliveries SET state = ",
+            $crate::store::sql::rest::resting_state!("?1"),
+            ", rested_at = ?2 ",
             $where,
             " RETURNING state"
         )
@@ -30,7 +43,7 @@ macro_rules! put_to_rest {
 }
 
 pub(in crate::store) use arrived_before;
-pub(super) use put_to_rest;
+pub(super) use {put_to_rest, resting_state};
 
 /// Runs a statement that [`put_to_rest`] or a removal made: each row of its answer is the state in which a delivery rests.
 /// Answers how many there were.
@@ -88,7 +101,7 @@ mod tests {
         let [retry, replay] = rounds;
         assert_eq!(arrived_before!(), format!("round IN ({retry}, {replay})"));
         let delivered = State::Delivered.code();
-        assert!(put_to_rest!("").contains(&format!(" THEN {delivered} ELSE ")));
+        assert!(put_to_rest!("").contains(&format!(" THEN CAST({delivered} AS BIGINT) ELSE ")));
         let cancelled = CancelReason::ALL.map(|reason| State::Cancelled(reason).code());
         assert_eq!(
             cancelled.iter().min(),

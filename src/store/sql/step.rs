@@ -81,12 +81,12 @@ pub(super) struct Memory {
     pub expanding: Arc<AtomicBool>,
     /// What became of attempts, counted outside the writer.
     pub tally: Tally,
-    /// When keys were last used, as far as it is not written yet.
-    pub uses: Uses,
-    /// What the last step wrote of it.
-    pub uses_written: Written,
     /// The part of it that is being written.
     pub writing: Writing,
+    /// When keys were last used, as far as it is not written yet.
+    pub uses: Uses,
+    /// What the last step wrote of that.
+    pub uses_written: Written,
     /// Where upkeep stands.
     pub chores: Chores,
     /// Which endpoints fail, and who is told of it.
@@ -116,9 +116,9 @@ impl Memory {
             sweeping: read_sweeping(sql)?,
             expanding: Arc::new(AtomicBool::new(expanding)),
             tally: Tally::default(),
+            writing: Writing::default(),
             uses: Uses::default(),
             uses_written: Written::default(),
-            writing: Writing::default(),
             chores: Chores::load(sql, wall_clock)?,
             notices: Noting::default(),
             withheld: Arc::new(erase::withheld(sql)?),

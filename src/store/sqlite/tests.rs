@@ -7,6 +7,8 @@
     reason = "tests"
 )]
 
+mod uses;
+
 use super::*;
 use crate::store::Actor;
 use crate::store::directory::{CreateEndpoint, Directory, NewEndpoint, OrganizationChange};

@@ -266,7 +266,7 @@ pub fn accept(
                 Changed::NotFound | Changed::AddOnRequired => return Ok(Redeemed::NoLink),
             }
         }
-        (Purpose::Invitation(Invited::Member(grant)), _) if is_full(step, *grant)? => {
+        (Purpose::Invitation(Invited::Member(grant)), by) if is_full(step, *grant, by)? => {
             return Ok(Redeemed::OrganizationFull);
         }
         (Purpose::Invitation(invited), Acceptance::Person { name, password }) => {
@@ -295,11 +295,15 @@ pub fn accept(
     }
 }
 
-/// Whether an organization has as many members as it may.
-fn is_full(step: &Step<'_>, grant: Grant) -> Result<bool, StoreError> {
+/// Whether an organization has as many members as it may, beside who joins.
+fn is_full(step: &Step<'_>, grant: Grant, by: &Acceptance) -> Result<bool, StoreError> {
+    let joins = match by {
+        Acceptance::Account(id) => id.raw(),
+        Acceptance::Person { .. } => 0,
+    };
     let members: i64 = step.sql().get(
-        "SELECT count(*) FROM account_grants WHERE organization_id = ?1",
-        values![grant.organization.get()],
+        "SELECT count(*) FROM account_grants WHERE organization_id = ?1 AND account_id <> ?2",
+        values![grant.organization.get(), joins],
     )?;
     Ok(usize::try_from(members).is_ok_and(|members| members >= MEMBERS_PER_ORGANIZATION))
 }

@@ -8,51 +8,43 @@ use super::super::database::{Sql, values};
 use super::super::step::Step;
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tidings_core::id::KeyId;
 use tidings_core::time::Timestamp;
 
-/// How exact it is.
-const MINUTE: Duration = Duration::from_secs(60);
+/// How exact it is, in seconds.
+const MINUTE: i64 = 60;
 /// Keys written in one step: each is a statement, and events wait meanwhile.
 const AT_ONCE: usize = 32;
 
 /// The keys that were used lately.
 #[derive(Debug, Default, Clone)]
-pub struct Uses(Arc<Mutex<HashMap<KeyId, Use>>>);
+pub struct Uses(Arc<Mutex<Noted>>);
 
 /// What a step wrote.
 pub type Written = Vec<(KeyId, Timestamp)>;
 
-#[derive(Debug, Clone, Copy)]
-struct Use {
-    at: Timestamp,
-    written: bool,
-}
-
-impl Use {
-    fn is_of_this_minute(self, now: Timestamp) -> bool {
-        self.at <= now && now.since(self.at) < MINUTE
-    }
+#[derive(Debug, Default)]
+struct Noted {
+    minute: i64,
+    /// Used in this minute.
+    seen: HashSet<KeyId>,
+    unwritten: BTreeMap<KeyId, Timestamp>,
 }
 
 impl Uses {
     /// A key was used.
     pub fn note(&self, key: KeyId, now: Timestamp) {
-        let mut known = self.lock();
-        if known
-            .get(&key)
-            .is_some_and(|last| last.is_of_this_minute(now))
-        {
-            return;
+        let mut noted = self.lock();
+        let minute = now.as_seconds().div_euclid(MINUTE);
+        if noted.minute != minute {
+            noted.minute = minute;
+            noted.seen.clear();
         }
-        let fresh = Use {
-            at: now,
-            written: false,
-        };
-        known.insert(key, fresh);
+        if noted.seen.insert(key) {
+            noted.unwritten.insert(key, now);
+        }
     }
 
     /// When these keys were last used, as far as any node has written it or this one knows.
@@ -63,6 +55,7 @@ impl Uses {
     ) -> Result<HashMap<KeyId, Timestamp>, StoreError> {
         let mut found = HashMap::new();
         for key in keys {
+            let here = self.lock().unwritten.get(key).copied();
             let written = sql
                 .one(
                     "SELECT used_at FROM api_keys WHERE id = ?1",
@@ -71,7 +64,6 @@ impl Uses {
                 )?
                 .flatten()
                 .map(Timestamp::from_micros);
-            let here = self.lock().get(key).map(|last| last.at);
             if let Some(at) = written.max(here) {
                 found.insert(*key, at);
             }
@@ -81,35 +73,31 @@ impl Uses {
 
     /// The first ones that are not written yet, by key.
     fn unwritten(&self) -> Written {
-        let known = self.lock();
-        let fresh = known.iter().filter(|(_, last)| !last.written);
-        let mut fresh: Written = fresh.map(|(key, last)| (*key, last.at)).collect();
-        fresh.sort_unstable();
-        fresh.truncate(AT_ONCE);
-        fresh
+        let noted = self.lock();
+        let first = noted.unwritten.iter().take(AT_ONCE);
+        first.map(|(key, at)| (*key, *at)).collect()
     }
 
-    /// These are written, and what is written and old is forgotten.
-    fn wrote(&self, keys: &Written, now: Timestamp) {
-        let mut known = self.lock();
+    /// These are written, unless they were used again meanwhile.
+    fn wrote(&self, keys: &Written) {
+        let unwritten = &mut self.lock().unwritten;
         for (key, at) in keys {
-            if let Some(last) = known.get_mut(key) {
-                last.written |= last.at == *at;
+            if unwritten.get(key) == Some(at) {
+                unwritten.remove(key);
             }
         }
-        known.retain(|_, last| !last.written || last.is_of_this_minute(now));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, Use>> {
+    fn lock(&self) -> MutexGuard<'_, Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Writes some of what was noted.
-pub fn step(step: &mut Step<'_>, now: Timestamp) -> Result<Upkeep, StoreError> {
+pub fn step(step: &mut Step<'_>, _now: Timestamp) -> Result<Upkeep, StoreError> {
     // On disk since the step before, unless that was undone.
     let written = std::mem::take(&mut step.memory.uses_written);
-    step.memory.uses.wrote(&written, now);
+    step.memory.uses.wrote(&written);
     let noted = step.memory.uses.unwritten();
     for (key, at) in &noted {
         step.sql().execute(

@@ -1,6 +1,6 @@
 //! One delivery with everything that is known of it: its request as it is sent, and every attempt.
 
-use super::super::tables::Tables;
+use super::super::tables::Shared;
 use super::{events, rows, sql};
 use crate::store::log::DeliveryDetail;
 use crate::store::sql::database::{Sql, values};
@@ -12,13 +12,15 @@ use tidings_core::request;
 /// A delivery within reach.
 pub fn find(
     connection: &dyn Sql,
-    tables: &Tables,
+    tables: &Shared,
     reach: Reach,
     id: DeliveryId,
 ) -> Result<Option<DeliveryDetail>, StoreError> {
     let (event, endpoint) = (id.event.raw(), id.endpoint.raw());
     let key = values![event, endpoint];
-    let found = connection.one(sql::DELIVERY, key, |row| rows::delivery(row, tables))?;
+    let found = connection.one(sql::DELIVERY, key, |row| {
+        rows::delivery(row, &tables.read())
+    })?;
     let Some(summary) = found.filter(|summary| reach.covers(summary.organization)) else {
         return Ok(None);
     };
@@ -28,7 +30,7 @@ pub fn find(
         Bytes::from(request::body(&wire_type, summary.organization, &data))
     });
     Ok(Some(DeliveryDetail {
-        endpoint: tables.endpoint(id.endpoint).cloned(),
+        endpoint: tables.read().endpoint(id.endpoint).cloned(),
         body,
         attempts,
         summary,

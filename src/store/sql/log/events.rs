@@ -1,6 +1,6 @@
 //! Events: one with what became of it, and an organization's own.
 
-use super::super::tables::{Shared, Tables};
+use super::super::tables::Shared;
 use super::parts::Parts;
 use super::search::Place;
 use super::tail::{self, Step, Walk};
@@ -19,7 +19,7 @@ use tidings_core::time::Timestamp;
 /// An event within reach, with the states of its deliveries within reach.
 pub fn find(
     connection: &dyn Sql,
-    tables: &Tables,
+    tables: &Shared,
     reach: Reach,
     id: EventId,
 ) -> Result<Option<EventDetail>, StoreError> {
@@ -51,25 +51,25 @@ pub fn data(connection: &dyn Sql, id: EventId) -> Result<Option<Bytes>, StoreErr
 
 fn summary(
     connection: &dyn Sql,
-    tables: &Tables,
+    tables: &Shared,
     id: EventId,
 ) -> Result<Option<EventSummary>, StoreError> {
     let found = connection.one(sql::EVENT, values![id.raw()], |row| {
-        rows::event(row, tables)
+        rows::event(row, &tables.read())
     })?;
     Ok(found)
 }
 
 fn states(
     connection: &dyn Sql,
-    tables: &Tables,
+    tables: &Shared,
     reach: Reach,
     id: EventId,
 ) -> Result<Vec<(Shown, u64)>, StoreError> {
     let mut counts: Vec<(Shown, u64)> = Vec::new();
     let mut count = |row: &dyn Row| {
         let endpoint = EndpointId::from_raw(row.get(0)?);
-        let shown = rows::shown(rows::state(row, 1)?, endpoint, tables);
+        let shown = rows::shown(rows::state(row, 1)?, endpoint, &tables.read());
         match counts.iter_mut().find(|(known, _)| *known == shown) {
             Some((_, count)) => *count += 1,
             None => counts.push((shown, 1)),
@@ -181,7 +181,7 @@ impl List<'_> {
         }
         self.looked_at += 1;
         let id = EventId::from_raw(event);
-        let found = summary(self.connection, &self.tables.read(), id)?;
+        let found = summary(self.connection, self.tables, id)?;
         if let Some(summary) = found.filter(|summary| self.fits(summary)) {
             if self.items.len() == self.limit {
                 return Ok(Step::Stop(Place::under(self.last)));
