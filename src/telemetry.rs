@@ -8,30 +8,28 @@ use crate::config::Telemetry;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Bytes of a record; what is longer is cut, as JSON put into a record that says so.
 const RECORD_BYTES: usize = 8 * 1024;
 
 /// Starts logging for the whole process. A second call changes nothing.
 pub fn start(settings: &Telemetry) {
-    let filter = tracing_subscriber::EnvFilter::new(&settings.filter);
     let json = settings.json.unwrap_or_else(|| !io::stderr().is_terminal());
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(move || Lines {
             out: io::stderr(),
             json,
         });
+    let filtered = tracing_subscriber::registry().with(settings.filter.clone());
     let _already_started = if json {
-        builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .try_init()
+        let lines = lines.json().flatten_event(true);
+        let lines = lines.with_current_span(false).with_span_list(false);
+        filtered.with(lines).try_init()
     } else {
-        builder.with_target(false).try_init()
+        filtered.with(lines.with_target(false)).try_init()
     };
 }
 

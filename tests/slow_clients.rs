@@ -2,7 +2,9 @@
 //! addresses, each back a second after it was cut; beside them honest producers, on kept connections and on new ones.
 //!
 //! The API speaks HTTP/1.1 only, so what HTTP/2 can be abused for is not among them; its preface is.
-//! Held: no honest request is refused, memory stays, every slow connection is cut in time. Speed is printed, not held.
+//! Held: no honest request is refused, memory stays, every slow connection is cut in time. Speed is printed, not held: clients
+//! and server share the cores. So does a second server, and what the same crowd at its door does to ours is printed, too: that is the
+//! cores' part.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -26,6 +28,7 @@ mod server;
 use greedy::Crowd;
 use honest::Latencies;
 use server::{Server, operator_key};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How many, for how long.
@@ -34,6 +37,10 @@ struct Size {
     /// `limits.connections`.
     places: usize,
     lasting: Duration,
+    /// How long honest clients are looked at without slow ones.
+    alone: Duration,
+    /// How long with those at another server's door, which shows what sharing the cores does; at all only where it is long.
+    elsewhere: Option<Duration>,
     /// What the slow ones may take, in bytes.
     memory: u64,
     /// Whether to wait for those that have the 30 s of an answer; else for the others only.
@@ -46,6 +53,8 @@ fn size() -> Size {
             clients: 5_000,
             places: 4_096,
             lasting: Duration::from_secs(120),
+            alone: Duration::from_secs(30),
+            elsewhere: Some(Duration::from_secs(60)),
             memory: 64 << 20,
             is_patient: true,
         },
@@ -53,6 +62,8 @@ fn size() -> Size {
             clients: 1_000,
             places: 600,
             lasting: Duration::from_secs(8),
+            alone: Duration::from_secs(4),
+            elsewhere: None,
             memory: 24 << 20,
             is_patient: false,
         },
@@ -98,16 +109,30 @@ fn s14_who_never_says_a_word_takes_little() {
     assert!(each < 9 * 1_024, "{each} bytes each");
 }
 
+/// A server with so many places for connections.
+fn with_places(data: &Path, places: usize) -> Server {
+    let places = places.to_string();
+    let settings = [("TIDINGS_LIMITS_CONNECTIONS", places.as_str())];
+    Server::start_with(data, &operator_key(), &settings)
+}
+
+/// What honest clients of `server` see while the crowd is at another one's door, on the same cores.
+fn beside_anothers(server: &Server, size: &Size, lasting: Duration) -> Latencies {
+    let folder = tempfile::tempdir().unwrap();
+    let other = with_places(folder.path(), size.places);
+    let _crowd = Crowd::gather(other.address, &other.key, size.clients);
+    honest::serve_well(server, lasting, |_| {})
+}
+
 #[test]
 fn s14_slow_clients_cannot_hold_the_door() {
     let size = size();
     greedy::allow_files(size.clients as u64 + 1_000);
     let folder = tempfile::tempdir().unwrap();
-    let places = size.places.to_string();
-    let settings = [("TIDINGS_LIMITS_CONNECTIONS", places.as_str())];
-    let server = Server::start_with(folder.path(), &operator_key(), &settings);
+    let server = with_places(folder.path(), size.places);
     server.organization(1);
-    let alone = honest::serve_well(&server, Duration::from_secs(4), |_| {});
+    let alone = honest::serve_well(&server, size.alone, |_| {});
+    let elsewhere = (size.elsewhere).map(|lasting| beside_anothers(&server, &size, lasting));
     let (memory_before, files_before) = (memory(server.pid()), files(server.pid()));
 
     let crowd = Crowd::gather(server.address, &server.key, size.clients);
@@ -132,13 +157,17 @@ fn s14_slow_clients_cannot_hold_the_door() {
 
     let taken = most_memory.saturating_sub(memory_before);
     println!(
-        "{} slow clients, {places} places, {:?}",
-        size.clients, size.lasting
+        "{} slow clients, {} places, {:?}",
+        size.clients, size.places, size.lasting
     );
     for (kind, ended) in &cut {
         println!("  {kind:<32} {ended:?}");
     }
     alone.show("alone");
+    if let Some(elsewhere) = &elsewhere {
+        elsewhere.show("beside them at another's door");
+        println!("p99: {}", Latencies::ratios(&alone, elsewhere));
+    }
     beside.show("beside them");
     println!("p99: {}", Latencies::ratios(&alone, &beside));
     println!(

@@ -23,6 +23,7 @@ use std::time::Duration;
 use tidings_core::event_type::{Audience, EventType};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// How to run the demo.
 #[derive(Debug, clap::Args)]
@@ -125,7 +126,7 @@ impl Behaviour for Demo {
 /// Runs `tidings demo`.
 pub fn run(args: DemoArgs) -> Result<(), Failure> {
     telemetry::start(&Telemetry {
-        filter: String::from("warn"),
+        filter: Targets::new().with_default(LevelFilter::WARN),
         json: Some(false),
     });
     runtime()?.block_on(async {

@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use tidings_core::address::{Cidr, EgressRules, ProxyAddress};
+use tracing_subscriber::filter::Targets;
 use zeroize::Zeroizing;
 
 /// Everything an operator chose, parsed once.
@@ -141,10 +142,10 @@ impl std::fmt::Debug for KeySource {
 }
 
 /// What is logged, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Telemetry {
-    /// A filter of the tracing crate.
-    pub filter: String,
+    /// Which records.
+    pub filter: Targets,
     /// JSON lines; `None` decides by whether standard error is a terminal.
     pub json: Option<bool>,
 }
@@ -412,10 +413,8 @@ fn telemetry(values: &Values<'_>) -> Result<Telemetry, ConfigError> {
         "json" => Some(true),
         _ => return Err(values.invalid("telemetry.format", "unknown format")),
     };
-    let filter = values.text("telemetry.log");
-    tracing_subscriber::EnvFilter::builder()
-        .parse(&filter)
-        .map_err(|error| values.invalid("telemetry.log", error))?;
+    let filter = written::log_filter(&values.text("telemetry.log"))
+        .map_err(|problem| values.invalid("telemetry.log", problem))?;
     Ok(Telemetry { filter, json })
 }
 

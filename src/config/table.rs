@@ -348,7 +348,7 @@ settings![
         "TIDINGS_TELEMETRY_LOG",
         Single,
         "info",
-        "a filter such as info or tidings::attempt=debug",
+        "off, error, warn, info, debug or trace; also by module: info,tidings::attempt=debug",
         "What is logged"
     ),
     (

@@ -1,6 +1,7 @@
 //! Addresses as people write them, in settings and on the command line. Whoever leaves a part out is told what to write.
 
 use std::net::SocketAddr;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::Url;
 
 /// An address and a port to listen on.
@@ -31,9 +32,16 @@ pub fn listener(text: &str) -> Result<SocketAddr, String> {
 /// # Errors
 /// What to write instead.
 pub fn server(text: &str) -> Result<Url, String> {
-    if !text.contains("://") && Url::parse(&format!("http://{text}")).is_ok() {
+    // A URL parser drops some of them without a word.
+    if text.contains(char::is_control) {
+        return Err(String::from("a control character stands in it"));
+    }
+    if !text.contains("://")
+        && let Ok(meant) = Url::parse(&format!("http://{text}"))
+    {
+        let rest = meant[url::Position::BeforeUsername..].trim_end_matches('/');
         return Err(format!(
-            "the scheme is missing: write http://{text} or https://{text}"
+            "the scheme is missing: write http://{rest} or https://{rest}"
         ));
     }
     let url = Url::parse(text).map_err(|error| error.to_string())?;
@@ -41,6 +49,40 @@ pub fn server(text: &str) -> Result<Url, String> {
         true => Ok(url),
         false => Err(String::from("http:// or https:// and a host are needed")),
     }
+}
+
+/// What is logged: levels, parted by commas, each for all or, as `module=level`, for a module and what is in it.
+///
+/// Deliberately without what `tracing_subscriber::EnvFilter` takes beside that, patterns over spans and their fields: no span
+/// is ours, and a pattern of a hundred characters can take minutes and gigabytes to be compiled.
+///
+/// # Errors
+/// What is no level, or no module.
+pub fn log_filter(text: &str) -> Result<Targets, String> {
+    let mut filter = Targets::new();
+    for part in text.split(',').map(str::trim) {
+        let (module, level) = match part.split_once('=') {
+            Some((module, level)) => (Some(module.trim()), level.trim()),
+            None => (None, part),
+        };
+        let known = level.parse().ok().filter(|_| !level.is_empty());
+        let level: LevelFilter = known.ok_or_else(|| format!("{level:?} is no level"))?;
+        filter = match module {
+            None => filter.with_default(level),
+            Some(module) if is_module(module) => filter.with_target(module, level),
+            Some(other) => {
+                return Err(format!(
+                    "{other:?} is no module, as tidings::attempt is one"
+                ));
+            }
+        };
+    }
+    Ok(filter)
+}
+
+fn is_module(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
+    !text.is_empty() && text.bytes().all(allowed)
 }
 
 #[cfg(test)]
@@ -75,9 +117,53 @@ mod tests {
             let said = server(written).unwrap_err();
             assert!(said.contains(meant), "{written}: {said}");
         }
-        for wrong in ["ftp://tidings.example", "", "http://", "mailto:a@b.example"] {
-            server(wrong).unwrap_err();
+        for wrong in [
+            "ftp://tidings.example",
+            "",
+            "http://",
+            "mailto:a@b.example",
+            "http://tidings\n.example",
+            "tidings\t.example",
+            "tidings.example/\u{202e}",
+        ] {
+            let said = server(wrong).unwrap_err();
+            assert!(
+                !said.contains(|of: char| of.is_control() || of == '\u{202e}'),
+                "{said:?}"
+            );
         }
         server("https://tidings.example:8443").unwrap();
+    }
+
+    #[test]
+    fn a_log_filter_is_made_of_levels_and_modules_and_nothing_else() {
+        use tracing::Level;
+        let filter = log_filter("warn, tidings::attempt=debug,tidings::store=off").unwrap();
+        for (target, level, logged) in [
+            ("hyper", Level::WARN, true),
+            ("hyper", Level::INFO, false),
+            ("tidings::attempt", Level::DEBUG, true),
+            ("tidings::attempt", Level::TRACE, false),
+            ("tidings::store", Level::ERROR, false),
+        ] {
+            assert_eq!(
+                filter.would_enable(target, &level),
+                logged,
+                "{target} {level}"
+            );
+        }
+        for wrong in [
+            "",
+            "loud",
+            "inof",
+            "info,",
+            "tidings=loud",
+            "=info",
+            "tidings[span{field=a+}]=info",
+            "info;debug",
+        ] {
+            let said = log_filter(wrong).unwrap_err();
+            assert!(said.contains("is no "), "{wrong}: {said}");
+        }
     }
 }
