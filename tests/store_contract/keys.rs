@@ -235,3 +235,39 @@ async fn s8_when_a_key_was_last_used_is_known_to_the_minute_and_over_a_restart()
     );
     assert_eq!(world.count(&written), 1, "a stop loses nothing");
 }
+
+#[tokio::test]
+async fn s8_the_last_uses_of_many_keys_are_known_at_once() {
+    let world = World::with_organizations().await;
+    let mut ids = Vec::new();
+    for number in 1..=35 {
+        let key = NewKey {
+            hash: [number; 32],
+            scope: Scope::Producer,
+            description: String::new(),
+            expires_at: None,
+        };
+        match world.store.create_key(key, actor()).await.unwrap() {
+            CreateKey::Created(key) => ids.push(key.id),
+            other => panic!("{other:?}"),
+        }
+    }
+    let first = world.clock.now();
+    let minute = |number: usize| first.plus(Duration::from_secs(60 * number as u64));
+    // Every third key is never used, and the last ones are not written yet.
+    let used = |number: &usize| !number.is_multiple_of(3);
+    for number in (0..30).filter(used) {
+        world.store.note_use(ids[number], minute(number));
+    }
+    world.rest().await;
+    for number in (20..35).filter(used) {
+        world.store.note_use(ids[number], minute(number + 10));
+    }
+    let at = |number: usize| minute(if number < 20 { number } else { number + 10 });
+    let wanted: Vec<_> = (0..35)
+        .map(|number| used(&number).then(|| at(number)))
+        .collect();
+    let found = world.store.last_uses(ids.clone()).await.unwrap();
+    let found: Vec<_> = ids.iter().map(|id| found.get(id).copied()).collect();
+    assert_eq!(found, wanted);
+}

@@ -4,7 +4,7 @@
 //! is never replaced by an earlier one. Rows are written in the order of keys, so that two nodes never wait for each other in a
 //! circle, and count as written when the next step finds that nobody undid them. What a crash loses is the last minute.
 
-use super::super::database::{Sql, values};
+use super::super::database::{Sql, Value, values};
 use super::super::step::Step;
 use crate::store::StoreError;
 use crate::store::queue::Upkeep;
@@ -17,6 +17,10 @@ use tidings_core::time::Timestamp;
 const MINUTE: i64 = 60;
 /// Keys written in one step: each is a statement, and events wait meanwhile.
 const AT_ONCE: usize = 32;
+/// Keys asked for in one statement.
+const ASKED: usize = 16;
+const LAST_USES: &str = "SELECT id, used_at FROM api_keys WHERE used_at IS NOT NULL
+     AND id IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
 /// The keys that were used lately.
 #[derive(Debug, Default, Clone)]
@@ -53,20 +57,23 @@ impl Uses {
         sql: &dyn Sql,
         keys: &[KeyId],
     ) -> Result<HashMap<KeyId, Timestamp>, StoreError> {
-        let mut found = HashMap::new();
-        for key in keys {
-            let here = self.lock().unwritten.get(key).copied();
-            let written = sql
-                .one(
-                    "SELECT used_at FROM api_keys WHERE id = ?1",
-                    values![key.raw()],
-                    |row| row.get::<Option<i64>>(0),
-                )?
-                .flatten()
-                .map(Timestamp::from_micros);
-            if let Some(at) = written.max(here) {
-                found.insert(*key, at);
+        // Memory first: what is written meanwhile is seen there or below.
+        let mut found: HashMap<KeyId, Timestamp> = {
+            let noted = self.lock();
+            let here = |key: &KeyId| Some((*key, *noted.unwritten.get(key)?));
+            keys.iter().filter_map(here).collect()
+        };
+        for part in keys.chunks(ASKED) {
+            let mut asked = [Value::Null; ASKED];
+            for (place, key) in asked.iter_mut().zip(part) {
+                *place = Value::Int(key.raw());
             }
+            sql.each(LAST_USES, &asked, &mut |row| {
+                let written = Timestamp::from_micros(row.get(1)?);
+                let last = found.entry(KeyId::from_raw(row.get(0)?)).or_insert(written);
+                *last = written.max(*last);
+                Ok(())
+            })?;
         }
         Ok(found)
     }
