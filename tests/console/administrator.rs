@@ -152,6 +152,33 @@ fn the_list_and_a_delivery_follow_what_happens_without_a_reload() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
+/// What is rare would be looked for far back, each second anew.
+#[test]
+fn the_list_of_events_is_live_until_a_filter_asks_for_some() {
+    let world = World::with_organizations();
+    let browser = world.portal(LARKSPUR, "administrator", Looks::WIDE);
+    let list = world.url(&format!("/admin/events?organization={LARKSPUR}"));
+    browser.open(&list);
+    browser.wait_for("No events yet");
+    browser.wait_for("live");
+    browser.run("window.sameDocument = true");
+    world.event("project.updated", &json!({"id": 7}));
+    browser.wait("row", || browser.has("table.list tbody tr"));
+    assert_eq!(browser.run("return window.sameDocument"), json!(true));
+
+    let streams =
+        "const stop = new AbortController();
+        fetch(location.href, {headers: {accept: 'text/event-stream'}, signal: stop.signal})
+            .then(answer => { stop.abort(); done(answer.status); });";
+    assert_eq!(browser.run_async(streams), json!(200));
+    for filter in ["type=project.updated", "from=2020-01-01T00:00"] {
+        browser.open(&format!("{list}&{filter}"));
+        browser.wait("row", || browser.has("table.list tbody tr"));
+        assert!(!browser.has(".livemark"), "{filter}");
+        assert_eq!(browser.run_async(streams), json!(406), "{filter}");
+    }
+}
+
 #[test]
 fn a_delivery_is_found_by_reference_and_by_id_and_sent_again() {
     let world = World::with_organizations();
