@@ -13,10 +13,12 @@ const MARK: char = '\u{1e}';
 /// Seconds a chapter may take.
 const LONGEST: &str = "180";
 /// What steps in comments may use, so that a chapter's reader need not read how a test waits: `answers URL` waits for a
-/// server to answer, `listens PORT` for a socket, `has FILE TEXT` for a text in a file.
+/// server to answer, `listens PORT` for a socket, `has FILE TEXT` for a text in a file, `says TEXT COMMAND…` for a text that a
+/// command prints.
 const WAITING: &str = r#"
 answers() { until curl -s -o /dev/null "$1"; do read -rt 0.1 <> <(:) || true; done; }
 listens() { until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do read -rt 0.1 <> <(:) || true; done; }
+says() { until "${@:2}" 2>/dev/null | grep -s -- "$1" >/dev/null; do read -rt 0.1 <> <(:) || true; done; }
 has() { until grep -qs -- "$2" "$1"; do read -rt 0.1 <> <(:) || true; done; }
 "#;
 

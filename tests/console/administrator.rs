@@ -166,8 +166,7 @@ fn the_list_of_events_is_live_until_a_filter_asks_for_some() {
     browser.wait("row", || browser.has("table.list tbody tr"));
     assert_eq!(browser.run("return window.sameDocument"), json!(true));
 
-    let streams =
-        "const stop = new AbortController();
+    let streams = "const stop = new AbortController();
         fetch(location.href, {headers: {accept: 'text/event-stream'}, signal: stop.signal})
             .then(answer => { stop.abort(); done(answer.status); });";
     assert_eq!(browser.run_async(streams), json!(200));
