@@ -1,4 +1,5 @@
-//! Addresses as people write them, in settings and on the command line. Whoever leaves a part out is told what to write.
+//! Addresses and log filters as people write them, in settings and on the command line. Whoever leaves a part of an address out is
+//! told what to write.
 
 use std::net::SocketAddr;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -54,7 +55,7 @@ pub fn server(text: &str) -> Result<Url, String> {
 /// What is logged: levels, parted by commas, each for all or, as `module=level`, for a module and what is in it.
 ///
 /// Deliberately without what `tracing_subscriber::EnvFilter` takes beside that, patterns over spans and their fields: no span
-/// is ours, and a pattern of a hundred characters can take minutes and gigabytes to be compiled.
+/// is ours, and a pattern of four hundred characters took minutes and gigabytes to be compiled.
 ///
 /// # Errors
 /// What is no level, or no module.
